@@ -1,0 +1,48 @@
+# make run    runs the whole pipeline on sample data; nothing else is needed on a fresh machine
+# make test   runs the tests
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+ENV ?= .venv
+PYTHON := $(ENV)/bin/python
+READY := $(ENV)/.ready
+
+DATASET ?= ga4
+DATA ?=
+OUTPUT ?=
+SETTINGS ?= runners/local.yaml
+ARGS ?=
+TESTS ?= tests
+
+.PHONY: help run sample test lint lock clean
+
+help: ## List the targets.
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@echo
+	@echo '  Variables: DATASET=ga4 DATA=folder-or-file OUTPUT=folder SETTINGS=runners/local.yaml VERBOSE=1'
+
+$(READY): requirements.txt runners/environment.sh
+	@bash runners/environment.sh $(ENV)
+	@touch $@
+
+run: $(READY) ## Run the pipeline (DATASET=ga4 on sample data unless DATA= names yours).
+	@$(PYTHON) -m runners.local_runner --dataset $(DATASET) --settings $(SETTINGS) \
+	    $(if $(DATA),--data '$(DATA)') $(if $(OUTPUT),--output '$(OUTPUT)') $(if $(VERBOSE),--verbose) $(ARGS)
+
+sample: $(READY) ## Make the sample events (make run does it when they are not there).
+	@$(PYTHON) -m pipeline.warehouse.sample_events --out data/sample $(ARGS)
+
+test: $(READY) ## Run the tests.
+	@$(PYTHON) -m pytest $(TESTS) $(ARGS)
+
+lint: $(READY) ## Check format and style.
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m ruff check .
+
+lock: $(READY) ## Resolve setup.py anew into the hash-pinned requirements.txt, for every supported Python.
+	@UV_SYSTEM_CERTS=1 .build/uv/bin/uv pip compile setup.py --extra dev --universal --python-version 3.10 --generate-hashes \
+	    --no-header --no-annotate --quiet --output-file requirements.txt
+
+clean: ## Delete the environment, the sample and all output.
+	rm -rf $(ENV) .build data output

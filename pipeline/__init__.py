@@ -1,0 +1,1 @@
+"""The pipeline: settings, the DAG, its components, and the warehouse that feeds it."""

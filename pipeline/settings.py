@@ -1,0 +1,363 @@
+"""All settings: what a data set is (`schema/<data set>/dataset.yaml`) and how it is run (`runners/*.yaml`)."""
+
+from __future__ import annotations
+
+import datetime
+import zoneinfo
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pydantic
+from pydantic import Field
+
+from models.config import Settings, SettingsError, load_settings
+from models.features import FeatureSet, load_features
+
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,299}$")]
+Days = Annotated[int, Field(ge=0, le=3650)]
+
+RESERVED_COLUMNS = ("unit", "split")  # added to each features table; see pipeline/warehouse/features_table.py
+SPLITS = ("train", "eval", "test")
+
+
+class EventSource(Settings):
+    """Events in daily tables: a Google Analytics 4 export (`events_*`) or a GA360 one (`ga_sessions_*`).
+
+    Attributes:
+        kind: ga4 or ga360.
+        tables: which of the export's tables to read. `daily`: complete days only; `intraday`: for days that have no
+            daily table, the streamed one; `fresh`: the fresh daily tables of GA4 360 properties. Never two for a day.
+        time_zone: the property's time zone; days are its days.
+        conversion_event: the event whose occurrence is the conversion (ga4), or `transaction` (ga360).
+        label_is: what label 1 means: a `conversion` within the horizon, or its `absence` (churn).
+        eligibility: `all` users seen in the lookback, or only those who `never_converted` in it.
+        missing_days: days known to have no table; any other gap stops the run.
+    """
+
+    kind: Literal["ga4", "ga360"]
+    tables: Literal["daily", "intraday", "fresh"] = "daily"
+    time_zone: str = "UTC"
+    conversion_event: str = Field(default="purchase", min_length=1)
+    label_is: Literal["conversion", "absence"] = "conversion"
+    eligibility: Literal["all", "never_converted"] = "all"
+    missing_days: tuple[datetime.date, ...] = ()
+
+    @pydantic.field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value not in zoneinfo.available_timezones():
+            raise ValueError("not a time zone of the IANA database, such as 'UTC' or 'America/New_York'")
+        return value
+
+    @property
+    def table_prefix(self) -> str:
+        """What the daily tables' names begin with."""
+        return "events_" if self.kind == "ga4" else "ga_sessions_"
+
+
+class TableSource(Settings):
+    """A table of one's own, one row per example: a BigQuery table, or a CSV or Parquet file.
+
+    Attributes:
+        kind: table.
+        table: the name under which query.sql reads it (on BigQuery, the table's name).
+    """
+
+    kind: Literal["table"]
+    table: Identifier
+
+
+class Columns(Settings):
+    """The columns of the query's output that are not features.
+
+    Attributes:
+        label: INT64, 0 or 1.
+        key: whose row it is (a user); rows of one key stay in one split.
+        date: DATE, the snapshot date.
+    """
+
+    label: Identifier
+    key: Identifier | None = None
+    date: Identifier | None = None
+
+
+class Windows(Settings):
+    """Which days a row of events looks at, relative to its snapshot date, in days.
+
+    Attributes:
+        lookback_days: features see [snapshot - lookback, snapshot).
+        gap_days: days between the snapshot and the label window: as many as a table takes to settle.
+        horizon_days: the label sees [snapshot + gap, snapshot + gap + horizon).
+        settle_days: how long a daily table may still change; the newest usable day is that old.
+    """
+
+    lookback_days: Annotated[int, Field(ge=1, le=730)] = 30
+    gap_days: Days = 3
+    horizon_days: Annotated[int, Field(ge=1, le=365)] = 7
+    settle_days: Days = 3
+
+    @property
+    def label_end_days(self) -> int:
+        """Days from a snapshot to the end of its label window (exclusive)."""
+        return self.gap_days + self.horizon_days
+
+
+class Snapshots(Settings):
+    """Which snapshot dates train and which test.
+
+    Attributes:
+        every_days: the grid: dates a multiple of so many days after Monday, 5 January 1970.
+        train: how many snapshots train.
+        test: how many newer ones test.
+        as_of: the last day whose events may be used; `latest` is the newest settled day.
+        train_dates: explicit dates instead of the grid.
+        test_dates: explicit dates instead of the grid.
+    """
+
+    every_days: Annotated[int, Field(ge=1, le=366)] = 7
+    train: Annotated[int, Field(ge=1, le=400)] = 6
+    test: Annotated[int, Field(ge=1, le=100)] = 2
+    as_of: datetime.date | Literal["latest"] = "latest"
+    train_dates: tuple[datetime.date, ...] = ()
+    test_dates: tuple[datetime.date, ...] = ()
+
+    @pydantic.model_validator(mode="after")
+    def _both_or_none(self) -> Snapshots:
+        if bool(self.train_dates) != bool(self.test_dates):
+            raise ValueError("give both train_dates and test_dates, or neither")
+        return self
+
+
+class Split(Settings):
+    """How rows are divided. The split is a column that the SQL computes.
+
+    Attributes:
+        eval_percent: share of the keys (rows, without a key) outside test that go to eval.
+        test_percent: share that goes to test, where no date decides it.
+        test_from: for a table with a date: rows of this day and later are the test split.
+        salt: changes which keys go where.
+    """
+
+    eval_percent: Annotated[int, Field(ge=1, le=50)] = 12
+    test_percent: Annotated[int, Field(ge=1, le=50)] | None = None
+    test_from: datetime.date | None = None
+    salt: str = "v1:"
+
+
+class Training(Settings):
+    """The training budget and what differs from the model's own defaults.
+
+    Attributes:
+        max_steps: most optimiser steps; early stopping on eval usually ends sooner.
+        quantiles: how many training quantiles map a number to a standard normal.
+        seed: of initial weights, batches and dropout.
+        keras: hyperparameters of models/keras_model.py that differ from its defaults.
+    """
+
+    max_steps: Annotated[int, Field(ge=1)] = 20_000
+    quantiles: Annotated[int, Field(ge=10, le=10_000)] = 1000
+    seed: int = 1
+    keras: dict[str, Any] = Field(default_factory=dict)
+
+
+class Bound(Settings):
+    """Bounds on one metric: absolute ones, and one on the change against the champion (new minus old)."""
+
+    lower: float | None = None
+    upper: float | None = None
+    min_change: float | None = None
+    max_change: float | None = None
+
+
+class Evaluation(Settings):
+    """What is measured on the test split and what a model must reach to be pushed.
+
+    Attributes:
+        operating_points: probabilities at which the confusion matrix is reported.
+        bounds: by metric name (`roc_auc`, `pr_auc`, `log_loss`, `calibration`, ...).
+    """
+
+    operating_points: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.05, 0.1, 0.2, 0.5)
+    bounds: dict[Literal["roc_auc", "pr_auc", "log_loss", "calibration"], Bound] = Field(default_factory=dict)
+
+
+class DataGateSettings(Settings):
+    """When the data stops the run.
+
+    Attributes:
+        severity: the least severity of an anomaly that stops the run; `none` never does.
+        max_drift: most Jensen-Shannon divergence (L-infinity distance for a category) of a feature between the
+            champion's training data and this run's.
+        max_skew: the same between this run's train and test splits.
+    """
+
+    severity: Literal["error", "warning", "none"] = "error"
+    max_drift: Annotated[float, Field(gt=0, le=1)] = 0.3
+    max_skew: Annotated[float, Field(gt=0, le=1)] = 0.3
+
+
+class Dataset(Settings):
+    """Everything particular to one data set but its features, its query and its curated schema."""
+
+    source: EventSource | TableSource = Field(discriminator="kind")
+    columns: Columns
+    windows: Windows = Windows()
+    snapshots: Snapshots = Snapshots()
+    split: Split = Split()
+    training: Training = Training()
+    evaluation: Evaluation = Evaluation()
+    data_gate: DataGateSettings = DataGateSettings()
+
+    @pydantic.model_validator(mode="after")
+    def _fits_source(self) -> Dataset:
+        if isinstance(self.source, EventSource):
+            self._check_events()
+        else:
+            self._check_table()
+        return self
+
+    def _check_events(self) -> None:
+        if self.columns.key is None or self.columns.date is None:
+            raise ValueError("columns.key and columns.date are required for events")
+        if self.split.test_percent is not None or self.split.test_from is not None:
+            raise ValueError("split.test_percent and split.test_from are for tables; snapshots decide the test split")
+
+    def _check_table(self) -> None:
+        for unfit in ("windows", "snapshots"):
+            if unfit in self.model_fields_set:
+                raise ValueError(f"'{unfit}' is for events (source.kind ga4 or ga360), not for a table")
+        if self.columns.date is None:
+            if self.split.test_from is not None:
+                raise ValueError("split.test_from needs columns.date")
+            if self.split.test_percent is None:
+                raise ValueError("split.test_percent is required for a table without columns.date")
+        elif (self.split.test_from is None) == (self.split.test_percent is None):
+            raise ValueError("a table with columns.date needs either split.test_from or split.test_percent")
+
+
+class DuckDBSettings(Settings):
+    """The embedded engine.
+
+    Attributes:
+        engine: duckdb.
+        memory_limit: most memory for its buffers; beyond it, it spills to disk.
+        threads: threads of a query; 0 is one per core.
+    """
+
+    engine: Literal["duckdb"]
+    memory_limit: Annotated[str, Field(pattern=r"^\d+(\.\d+)?(MB|GB)$")] = "2GB"
+    threads: Annotated[int, Field(ge=0, le=256)] = 0
+
+
+class BigQuerySettings(Settings):
+    """BigQuery.
+
+    Attributes:
+        engine: bigquery.
+        project: pays for the queries and holds the features tables.
+        location: of the data sets, such as EU or us-central1.
+        source: `project.dataset` of the events or the table.
+        features_dataset: data set of `project` in which features tables are made.
+        expiry_hours: when a features table is deleted.
+        max_gib: most GiB that the query may read; a dry run is held against it first.
+        labels: labels of jobs and tables.
+    """
+
+    engine: Literal["bigquery"]
+    project: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{4,61}[a-z0-9]$")]
+    location: str
+    source: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{4,61}[a-z0-9]\.[A-Za-z0-9_]{1,1024}$")]
+    features_dataset: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,1024}$")]
+    expiry_hours: Annotated[int, Field(ge=1, le=24 * 60)] = 72
+    max_gib: Annotated[float, Field(gt=0)] = 100
+    labels: dict[str, str] = Field(default_factory=dict)
+
+
+class RunSettings(Settings):
+    """Where and with what a pipeline runs (`runners/local.yaml`).
+
+    Attributes:
+        warehouse: the engine.
+        data: for DuckDB: the folder of daily tables, or the CSV or Parquet file.
+        output: where artifacts, metadata and pushed models go.
+        example_gen: `arrow` (batch by batch, any engine) or `stock` (TFX's own executor, BigQuery only).
+        schema_source: `curated` (schema.pbtxt of the data set, if it has one) or `inferred`.
+        beam_args: Beam options of the steps that run on Beam.
+    """
+
+    warehouse: DuckDBSettings | BigQuerySettings = Field(discriminator="engine")
+    data: Path | None = None
+    output: Path = Path("output")
+    example_gen: Literal["arrow", "stock"] = "arrow"
+    schema_source: Literal["curated", "inferred"] = "curated"
+    beam_args: tuple[str, ...] = ()
+
+    @pydantic.model_validator(mode="after")
+    def _fits_engine(self) -> RunSettings:
+        if self.example_gen == "stock" and self.warehouse.engine != "bigquery":
+            raise ValueError("example_gen 'stock' reads BigQuery only; with engine duckdb it must be 'arrow'")
+        return self
+
+
+class DatasetFolder:
+    """One folder below `schema/`: the files, and what they say.
+
+    Attributes:
+        path: the folder.
+        name: its name.
+        dataset: dataset.yaml.
+        features: features.yaml.
+        query: text of query.sql, in BigQuery's dialect.
+        schema_path: schema.pbtxt, or None if there is no curated schema yet.
+    """
+
+    def __init__(self, path: Path):
+        """Reads the folder.
+
+        Raises:
+            SettingsError: a file is missing or says what cannot be; the message names file and key.
+        """
+        if not path.is_dir():
+            known = ", ".join(sorted(folder.parent.name for folder in path.parent.glob("*/dataset.yaml")))
+            raise SettingsError(f"no data set '{path.name}' in {path.parent}; there are: {known or 'none'}")
+        self.path = path
+        self.name = path.name
+        self.dataset = load_settings(path / "dataset.yaml", Dataset)
+        self.features = load_features(path / "features.yaml")
+        query = path / "query.sql"
+        if not query.is_file():
+            raise SettingsError(f"{query}: no such file; it holds the one SELECT that makes the rows")
+        self.query = query.read_text(encoding="utf-8")
+        schema = path / "schema.pbtxt"
+        self.schema_path = schema if schema.is_file() else None
+        self._check_names()
+        self._check_windows()
+
+    def _check_names(self) -> None:
+        columns = self.dataset.columns
+        taken = {"label": columns.label, "key": columns.key, "date": columns.date}
+        for name in self.features.names:
+            if name in RESERVED_COLUMNS:
+                raise SettingsError(f"{self.path / 'features.yaml'}: feature '{name}': this name is reserved")
+            for role, column in taken.items():
+                if name == column:
+                    raise SettingsError(
+                        f"{self.path / 'features.yaml'}: feature '{name}' is the {role} of dataset.yaml; remove it here"
+                    )
+
+    def _check_windows(self) -> None:
+        if not isinstance(self.dataset.source, EventSource):
+            return
+        lookback = self.dataset.windows.lookback_days
+        for feature in self.features.features:
+            if feature.window and feature.window[1] > lookback:
+                raise SettingsError(
+                    f"{self.path / 'features.yaml'}: feature '{feature.name}' looks back {feature.window[1]} days, but "
+                    f"windows.lookback_days of dataset.yaml is {lookback}; raise it or shorten the window"
+                )
+
+
+def load_dataset(name: str, schema_root: Path) -> tuple[Dataset, FeatureSet]:
+    """The settings and features of a data set by its name. Raises SettingsError."""
+    folder = DatasetFolder(schema_root / name)
+    return folder.dataset, folder.features

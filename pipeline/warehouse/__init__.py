@@ -1,0 +1,1 @@
+"""Where the rows come from: one small interface, two engines, one SQL."""

@@ -1,0 +1,89 @@
+"""What the pipeline asks of a warehouse. SQL is BigQuery's dialect; each engine sees to its own."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
+
+import pyarrow as pa
+
+Value = bool | int | float | str | datetime.date | Sequence[datetime.date] | Sequence[str]
+
+
+class WarehouseError(RuntimeError):
+    """The warehouse cannot answer; the message names the table, column, file or row and says what to do."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Query:
+    """One SELECT in BigQuery's dialect.
+
+    Attributes:
+        sql: its text; tables without a project and data set are those of the source.
+        parameters: values of the named parameters; a list is an ARRAY (of DATE or STRING), an empty one of STRING.
+    """
+
+    sql: str
+    parameters: Mapping[str, Value] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """A column of a query's result: its name and BigQuery type (INT64, FLOAT64, BOOL, STRING, DATE, NUMERIC, ...)."""
+
+    name: str
+    type: str
+
+
+class Warehouse(Protocol):
+    """An engine that holds the source and makes features tables. A context manager; closing frees what it holds."""
+
+    def source_tables(self, prefix: str) -> Mapping[str, str]:
+        """Names after `prefix` (`20240131`, `intraday_20240201`) of the source's tables, each with a fingerprint.
+
+        A fingerprint changes when the table's content does (BigQuery: last change and bytes; DuckDB: the file's size
+        and modification time).
+        """
+
+    def estimate(self, query: Query) -> int | None:
+        """Bytes that a query would read, or None where the engine cannot tell.
+
+        Raises:
+            WarehouseError: the query is not valid.
+        """
+
+    def columns(self, query: Query) -> list[Column]:
+        """Columns of a query's result, without running it. Raises WarehouseError."""
+
+    def create_table(self, name: str, query: Query, *, partition_by: str | None, order_by: Sequence[str]) -> None:
+        """Makes the table `name` from a query, replacing none: `CREATE TABLE ... AS`.
+
+        Args:
+            name: an identifier; a run's own.
+            query: what it holds.
+            partition_by: a DATE column, or None.
+            order_by: columns that make the order of rows reproducible where the engine keeps one.
+
+        Raises:
+            WarehouseError: the query fails, or reads more than the settings allow.
+        """
+
+    def select(self, query: Query) -> list[dict[str, object]]:
+        """Rows of a query with a small result; tables made by create_table are named as they were there."""
+
+    def read(self, name: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """The table's rows as Arrow batches, one batch in memory at a time."""
+
+    def drop_table(self, name: str) -> None:
+        """Deletes a table made by create_table, if it is there."""
+
+    def close(self) -> None:
+        """Frees connections and temporary files."""
+
+    def __enter__(self) -> Warehouse:
+        """Returns itself."""
+
+    def __exit__(self, *exc_info: object) -> None:
+        """Closes."""

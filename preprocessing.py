@@ -1,0 +1,137 @@
+"""The transform graph: raw features to model inputs, the same for every model family and for serving.
+
+Outputs keep the raw names. A number becomes its place among the training rows, as a standard normal (NaN where it is
+missing); a category becomes its rank in the vocabulary, most frequent first, with one bucket after the last rank for
+what the vocabulary lacks. The map of a number is monotone, so trees lose nothing by it, and heavy tails or a mass of
+zeros, which defeat z-scores, do no harm.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from models.features import NOT_SET, Feature, FeatureSet, Missing
+
+DEFAULT_QUANTILES = 1000
+CLIP = 5.2  # standard deviations; beyond lies one value in five million
+
+# Error of the approximate quantiles, as a share of one quantile's width.
+_QUANTILE_ERROR = 0.1
+# Weight of a row of zeros that keeps a column without any value from being empty; too small to move a quantile.
+_PADDING_WEIGHT = 1e-9
+
+Tensors = dict[str, Any]  # tf.Tensor or tf.SparseTensor by feature name
+
+
+def preprocessing_fn(inputs: Tensors, custom_config: dict[str, Any]) -> dict[str, tf.Tensor]:
+    """Builds the transform graph; TFX's Transform component calls it.
+
+    Args:
+        inputs: raw features, each dense `[batch]` or `[batch, 1]`, or sparse with at most one value a row.
+        custom_config: `features` (FeatureSet.to_config()), `label` (its name) and, optionally, `quantiles` (into how
+            many parts the training values of a number are divided).
+
+    Returns:
+        For each number float32 `[batch]`, for each category int64 `[batch]`, for the label int64 `[batch]`.
+
+    Raises:
+        SettingsError: the features in `custom_config` are not valid.
+        KeyError: an input or a key of `custom_config` is missing.
+    """
+    features = FeatureSet.from_config(custom_config["features"])
+    label = custom_config["label"]
+    quantiles = int(custom_config.get("quantiles", DEFAULT_QUANTILES))
+
+    outputs = {label: tf.cast(_dense(inputs[label], default=0), tf.int64)}
+    if features.numeric:
+        # One matrix: one analyzer and one search for all numbers, instead of one for each.
+        values = tf.stack([_number(inputs[feature.name], feature) for feature in features.numeric], axis=1)
+        normal = to_normal(values, _boundaries(values, quantiles))
+        outputs |= {feature.name: normal[:, column] for column, feature in enumerate(features.numeric)}
+    outputs |= {feature.name: _vocabulary_rank(inputs[feature.name], feature) for feature in features.categorical}
+    return outputs
+
+
+def to_normal(values: tf.Tensor, boundaries: tf.Tensor) -> tf.Tensor:
+    """Maps each column's values to a standard normal by the column's quantiles.
+
+    A value between two boundaries is interpolated; one that equals several boundaries gets the middle of their ranks
+    (so a mass at zero lies where its middle lies); one outside is clipped. A constant column is 0 everywhere.
+
+    Args:
+        values: float32 `[batch, columns]`; NaN is missing.
+        boundaries: float32 `[columns, n + 1]`, ascending: the minimum, n - 1 quantiles, the maximum.
+
+    Returns:
+        float32 `[batch, columns]` in [-CLIP, CLIP], NaN where `values` is.
+    """
+    by_column = tf.transpose(values)
+    known = tf.where(tf.math.is_nan(by_column), boundaries[:, :1], by_column)
+    last = tf.shape(boundaries)[1] - 1
+    below = tf.searchsorted(boundaries, known, side="left")  # how many boundaries are smaller
+    up_to = tf.searchsorted(boundaries, known, side="right")  # how many are smaller or equal
+
+    left = tf.clip_by_value(below - 1, 0, last)
+    right = tf.clip_by_value(below, 0, last)
+    low = tf.cast(tf.gather(boundaries, left, batch_dims=1), tf.float64)
+    high = tf.cast(tf.gather(boundaries, right, batch_dims=1), tf.float64)
+    between = tf.cast(left, tf.float64) + tf.math.divide_no_nan(tf.cast(known, tf.float64) - low, high - low)
+    on_boundary = tf.cast(below + up_to - 1, tf.float64) / 2
+    rank = tf.where(up_to > below, on_boundary, between) / tf.cast(last, tf.float64)
+
+    constant = boundaries[:, :1] == boundaries[:, -1:]
+    rank = tf.where(constant, tf.constant(0.5, tf.float64), rank)
+    normal = tf.clip_by_value(tf.math.ndtri(rank), -CLIP, CLIP)
+    normal = tf.where(tf.math.is_nan(by_column), tf.constant(float("nan"), tf.float64), normal)
+    return tf.transpose(tf.cast(normal, tf.float32))
+
+
+def _boundaries(values: tf.Tensor, quantiles: int) -> tf.Tensor:
+    """Minimum, quantiles and maximum of each column over the training rows: float32 `[columns, quantiles + 1]`."""
+    columns = values.shape[1]
+    present = tf.logical_not(tf.math.is_nan(values))
+    extremes = tft.max(
+        tf.concat([tf.where(present, values, values.dtype.min), tf.where(present, -values, values.dtype.min)], axis=1),
+        reduce_instance_dims=False,
+    )
+    highest, lowest = extremes[:columns], -extremes[columns:]
+    # The analyzer ignores NaN, but fails on a column with nothing else.
+    padded = tf.concat([values, tf.zeros([1, columns])], axis=0)
+    weights = tf.concat([tf.ones([tf.shape(values)[0]]), [_PADDING_WEIGHT]], axis=0)
+    inner = tft.quantiles(
+        padded, quantiles, epsilon=_QUANTILE_ERROR / quantiles, weights=weights, reduce_instance_dims=False
+    )
+    # Approximate quantiles may fall short of the range or, by the padding, leave it.
+    empty = highest < lowest
+    lowest, highest = tf.where(empty, 0.0, lowest), tf.where(empty, 0.0, highest)
+    inner = tf.clip_by_value(inner, lowest[:, tf.newaxis], highest[:, tf.newaxis])
+    return tf.concat([lowest[:, tf.newaxis], inner, highest[:, tf.newaxis]], axis=1)
+
+
+def _number(values: tf.Tensor | tf.SparseTensor, feature: Feature) -> tf.Tensor:
+    """A raw number as float32 `[batch]`: NaN where it is missing, or 0 if that is what missing means."""
+    number = _dense(tf.cast(values, tf.float32), default=float("nan"))
+    if feature.missing is Missing.ZERO:
+        number = tf.where(tf.math.is_nan(number), 0.0, number)
+    return number
+
+
+def _vocabulary_rank(values: tf.Tensor | tf.SparseTensor, feature: Feature) -> tf.Tensor:
+    """A raw category as int64 `[batch]`: its rank in the vocabulary, the vocabulary's size if it is not in there."""
+    category = _dense(values, default="")
+    return tft.compute_and_apply_vocabulary(
+        tf.where(category == "", NOT_SET, category),
+        top_k=feature.vocabulary,
+        num_oov_buckets=1,
+        vocab_filename=feature.name,
+    )
+
+
+def _dense(values: tf.Tensor | tf.SparseTensor, default: Any) -> tf.Tensor:
+    """One value a row, `[batch]`; `default` where a sparse tensor has none."""
+    if isinstance(values, tf.SparseTensor):
+        values = tft.sparse_tensor_to_dense_with_shape(values, [None, 1], default_value=default)
+    return tf.reshape(values, [-1])

@@ -1,0 +1,49 @@
+"""The package: pipeline, models, runners, preprocessing, and every SQL, YAML and schema file they read."""
+
+from setuptools import find_packages, setup
+
+# Two TFX stacks are supported, chosen by the Python version (the Makefile chooses the Python by the host's glibc).
+# requirements.txt is locked from this file for both of them: `make lock`.
+TFX_STACKS = [
+    "tfx==1.16.0; python_version < '3.11'",
+    "apache-beam[gcp]>=2.59,<2.62; python_version < '3.11'",  # later ones lack dill, which tfx-bsl 1.16 imports
+    "tfx==1.21.0; python_version >= '3.11'",
+    "apache-beam[gcp]>=2.73; python_version >= '3.11'",
+]
+
+REQUIRES = [
+    *TFX_STACKS,
+    "duckdb>=1.5",
+    "google-cloud-aiplatform",
+    "google-cloud-bigquery",
+    "google-cloud-bigquery-storage",
+    "kfp-pipeline-spec<2.17",
+    "numpy",
+    "pyarrow",
+    "pydantic>=2",
+    "pyyaml",
+    "setuptools<81",  # TFX and Beam still import pkg_resources
+    "sqlglot>=30,<31",  # tests/pipeline/warehouse holds its translation of each construct in use
+    "tensorboard",  # no longer a dependency of TensorFlow 2.21
+    "tensorflow",
+    "tensorflow-data-validation",
+    "tensorflow-model-analysis",
+    "tensorflow-transform",
+    "tzdata",
+    "xgboost-cpu>=3.2,<3.5",  # xgboost without 300 MB of CUDA libraries
+]
+
+DEV_REQUIRES = ["psutil", "pytest", "ruff", "scikit-learn", "uv"]
+
+setup(
+    name="propensity-pipeline",
+    version="0.1.0",
+    description="A TFX pipeline that learns who will convert, and ships only models that are fit to replace the last.",
+    python_requires=">=3.10,<3.14",
+    install_requires=REQUIRES,
+    extras_require={"dev": DEV_REQUIRES},
+    py_modules=["preprocessing"],
+    packages=find_packages(include=["pipeline*", "models*", "runners*", "schema*"]),
+    package_data={"": ["*.sql", "*.yaml", "*.json", "*.pbtxt", "requirements.txt"]},
+    include_package_data=True,
+)
