@@ -10,8 +10,7 @@ from typing import Annotated, Any, Literal
 import pydantic
 from pydantic import Field
 
-from models.config import Settings, SettingsError, load_settings
-from models.features import FeatureSet, load_features
+from models.config import Settings
 
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,299}$")]
 Days = Annotated[int, Field(ge=0, le=3650)]
@@ -161,12 +160,25 @@ class Training(Settings):
 
 
 class Bound(Settings):
-    """Bounds on one metric: absolute ones, and one on the change against the champion (new minus old)."""
+    """Bounds on one metric of the test split.
+
+    Attributes:
+        lower: least value.
+        upper: greatest value.
+        min_change: least change against the champion (new minus old), where higher is better: -0.005 allows a loss.
+        max_change: greatest change against the champion, where lower is better.
+    """
 
     lower: float | None = None
     upper: float | None = None
     min_change: float | None = None
     max_change: float | None = None
+
+    @pydantic.model_validator(mode="after")
+    def _one_direction(self) -> Bound:
+        if self.min_change is not None and self.max_change is not None:
+            raise ValueError("give min_change (higher is better) or max_change (lower is better), not both")
+        return self
 
 
 class Evaluation(Settings):
@@ -297,67 +309,3 @@ class RunSettings(Settings):
         if self.example_gen == "stock" and self.warehouse.engine != "bigquery":
             raise ValueError("example_gen 'stock' reads BigQuery only; with engine duckdb it must be 'arrow'")
         return self
-
-
-class DatasetFolder:
-    """One folder below `schema/`: the files, and what they say.
-
-    Attributes:
-        path: the folder.
-        name: its name.
-        dataset: dataset.yaml.
-        features: features.yaml.
-        query: text of query.sql, in BigQuery's dialect.
-        schema_path: schema.pbtxt, or None if there is no curated schema yet.
-    """
-
-    def __init__(self, path: Path):
-        """Reads the folder.
-
-        Raises:
-            SettingsError: a file is missing or says what cannot be; the message names file and key.
-        """
-        if not path.is_dir():
-            known = ", ".join(sorted(folder.parent.name for folder in path.parent.glob("*/dataset.yaml")))
-            raise SettingsError(f"no data set '{path.name}' in {path.parent}; there are: {known or 'none'}")
-        self.path = path
-        self.name = path.name
-        self.dataset = load_settings(path / "dataset.yaml", Dataset)
-        self.features = load_features(path / "features.yaml")
-        query = path / "query.sql"
-        if not query.is_file():
-            raise SettingsError(f"{query}: no such file; it holds the one SELECT that makes the rows")
-        self.query = query.read_text(encoding="utf-8")
-        schema = path / "schema.pbtxt"
-        self.schema_path = schema if schema.is_file() else None
-        self._check_names()
-        self._check_windows()
-
-    def _check_names(self) -> None:
-        columns = self.dataset.columns
-        taken = {"label": columns.label, "key": columns.key, "date": columns.date}
-        for name in self.features.names:
-            if name in RESERVED_COLUMNS:
-                raise SettingsError(f"{self.path / 'features.yaml'}: feature '{name}': this name is reserved")
-            for role, column in taken.items():
-                if name == column:
-                    raise SettingsError(
-                        f"{self.path / 'features.yaml'}: feature '{name}' is the {role} of dataset.yaml; remove it here"
-                    )
-
-    def _check_windows(self) -> None:
-        if not isinstance(self.dataset.source, EventSource):
-            return
-        lookback = self.dataset.windows.lookback_days
-        for feature in self.features.features:
-            if feature.window and feature.window[1] > lookback:
-                raise SettingsError(
-                    f"{self.path / 'features.yaml'}: feature '{feature.name}' looks back {feature.window[1]} days, but "
-                    f"windows.lookback_days of dataset.yaml is {lookback}; raise it or shorten the window"
-                )
-
-
-def load_dataset(name: str, schema_root: Path) -> tuple[Dataset, FeatureSet]:
-    """The settings and features of a data set by its name. Raises SettingsError."""
-    folder = DatasetFolder(schema_root / name)
-    return folder.dataset, folder.features

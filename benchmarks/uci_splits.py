@@ -1,0 +1,132 @@
+"""The Keras family beside logistic regression and XGBoost on the UCI Online Shoppers data, over random splits.
+
+    python -m benchmarks.uci_splits path/to/online_shoppers_intention.csv --splits 10
+
+Each split is stratified: 70 % to train, 10 % for early stopping, 20 % to measure on. All models see the same rows and
+the same quantile-normal numbers; the network and its training are those of `models.keras_model`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xgboost
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import OneHotEncoder
+
+from models.features import FeatureSet, load_features
+from models.keras_model import Hyperparameters, compile_predict, log_loss, train
+from models.training_data import TrainingData
+from preprocessing import DEFAULT_QUANTILES, to_normal
+
+FEATURES = Path(__file__).parents[1] / "schema" / "online_shoppers" / "features.yaml"
+LABEL = "Revenue"
+ENSEMBLE, TREES, LINEAR = "batch ensemble", "XGBoost", "logistic regression"
+FIGURES = ("ROC AUC", "PR-AUC", "log loss", "seconds")
+
+
+def main() -> None:
+    """Trains on every split and prints the means, and the paired difference of ROC AUC."""
+    arguments = _parse_arguments()
+    table, features = pd.read_csv(arguments.path), load_features(FEATURES)
+    results = []
+    for seed in range(arguments.splits):
+        splits = transform(table, features, *split_rows(table[LABEL].to_numpy(), seed))
+        results.append(compare(splits, features, seed))
+        print(f"split {seed}: " + ", ".join(f"{name} {figures[0]:.4f}" for name, figures in results[-1].items()))
+    print_table(results)
+
+
+def split_rows(label: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Row numbers of a random stratified 70/10/20 split."""
+    rest, test = train_test_split(np.arange(len(label)), test_size=0.2, stratify=label, random_state=seed)
+    training, evaluation = train_test_split(rest, test_size=0.125, stratify=label[rest], random_state=seed)
+    return training, evaluation, test
+
+
+def transform(table: pd.DataFrame, features: FeatureSet, *splits: np.ndarray) -> list[TrainingData]:
+    """What preprocessing.py makes of the table, its quantiles and vocabularies taken from the first split's rows."""
+    numbers = table[[feature.name for feature in features.numeric]].to_numpy(np.float32)
+    shares = np.linspace(0, 1, DEFAULT_QUANTILES + 1)
+    boundaries = np.quantile(numbers[splits[0]], shares, axis=0, method="inverted_cdf").T
+    normal = to_normal(numbers, boundaries.astype(np.float32)).numpy()
+    categories = np.empty((len(table), len(features.categorical)), np.int32)
+    for column, feature in enumerate(features.categorical):
+        known = table[feature.name].iloc[splits[0]].value_counts().index[: feature.vocabulary]
+        rank = known.get_indexer(table[feature.name])
+        categories[:, column] = np.where(rank < 0, len(known), rank)
+    label = table[LABEL].to_numpy(np.float32)
+    return [TrainingData(normal[rows], categories[rows], label[rows]) for rows in splits]
+
+
+def compare(splits: list[TrainingData], features: FeatureSet, seed: int) -> dict[str, tuple[float, ...]]:
+    """FIGURES on the last split for each model."""
+    test = splits[-1]
+    results = {}
+    for name, fit in {ENSEMBLE: fit_ensemble, TREES: fit_trees, LINEAR: fit_linear}.items():
+        start = time.perf_counter()
+        predicted = fit(splits, features, seed)
+        seconds = time.perf_counter() - start
+        auc, average_precision = (score(test.label, predicted) for score in (roc_auc_score, average_precision_score))
+        results[name] = (auc, average_precision, log_loss(test.label, predicted), seconds)
+    return results
+
+
+def fit_ensemble(splits: list[TrainingData], features: FeatureSet, seed: int) -> np.ndarray:
+    """The project's Keras family with its defaults."""
+    training, evaluation, test = splits
+    vocabularies = tuple(int(size) for size in training.categories.max(axis=0) + 1)
+    network = train(training, evaluation, features, vocabularies, Hyperparameters(seed=seed))
+    return compile_predict(network)(test)
+
+
+def fit_trees(splits: list[TrainingData], features: FeatureSet, seed: int) -> np.ndarray:
+    """XGBoost with a learning rate of 0.05, depth 6, and early stopping."""
+    types = ["q"] * len(features.numeric) + ["c"] * len(features.categorical)
+    training, evaluation, test = (
+        xgboost.DMatrix(
+            np.hstack([data.numbers, data.categories]), data.label, feature_types=types, enable_categorical=True
+        )
+        for data in splits
+    )
+    parameters = {"objective": "binary:logistic", "eta": 0.05, "max_depth": 6, "eval_metric": "logloss", "seed": seed}
+    booster = xgboost.train(
+        parameters, training, 2000, [(evaluation, "eval")], early_stopping_rounds=50, verbose_eval=False
+    )
+    return booster.predict(test, iteration_range=(0, booster.best_iteration + 1))
+
+
+def fit_linear(splits: list[TrainingData], features: FeatureSet, seed: int) -> np.ndarray:
+    """Logistic regression on the numbers and one-hot categories."""
+    training, _, test = splits
+    encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False).fit(training.categories)
+    inputs = [np.hstack([data.numbers, encoder.transform(data.categories)]) for data in (training, test)]
+    return LogisticRegression(max_iter=2000).fit(inputs[0], training.label).predict_proba(inputs[1])[:, 1]
+
+
+def print_table(results: list[dict[str, tuple[float, ...]]]) -> None:
+    """Prints each model's means over the splits, and by how much the ensemble leads XGBoost."""
+    print(f"\nmeans over {len(results)} splits\n{'':22s}" + "".join(f"{name:>10s}" for name in FIGURES))
+    for name in results[0]:
+        means = np.mean([result[name] for result in results], axis=0)
+        print(f"{name:22s}" + "".join(f"{mean:10.4f}" for mean in means))
+    lead = np.array([result[ENSEMBLE][0] - result[TREES][0] for result in results])
+    error = lead.std(ddof=1) / np.sqrt(len(lead)) if len(lead) > 1 else float("nan")
+    print(f"ROC AUC, {ENSEMBLE} - {TREES}, paired: {lead.mean():+.4f} (standard error {error:.4f})")
+
+
+def _parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("path", type=Path, help="online_shoppers_intention.csv")
+    parser.add_argument("--splits", type=int, default=10, help="how many random splits")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,261 @@
+"""The network of the Keras family: a small batch ensemble over embedded columns.
+
+After TabM (Gorishniy et al. 2024) and piecewise-linear embeddings (Gorishniy et al. 2022): `members` networks share all
+weights but a multiplier of their inputs and the last layer, so that an ensemble costs little more than one network.
+Each member is trained on its own loss; the prediction is the mean of their probabilities.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+@dataclasses.dataclass(frozen=True)
+class Columns:
+    """What the network must know of its input columns, all of it learnt from the training rows.
+
+    Attributes:
+        bins: for each number, the ascending edges of its bins (none or one if it is constant).
+        indicators: indices of the numbers whose absence the network is told.
+        vocabularies: for each category, how many values its vocabulary has; that number itself stands for all others.
+    """
+
+    bins: tuple[np.ndarray, ...]
+    indicators: tuple[int, ...]
+    vocabularies: tuple[int, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Shape:
+    """The network's size.
+
+    Attributes:
+        members: networks in the ensemble.
+        bins: most bins of a number.
+        embedding: numbers by which the network represents a number or a wide vocabulary's value.
+        one_hot: the widest vocabulary that is one-hot; wider ones are embedded.
+        hidden: width of each shared layer.
+        dropout: share of a shared layer's outputs that training leaves out.
+    """
+
+    members: int = 8
+    bins: int = 16
+    embedding: int = 8
+    one_hot: int = 32
+    hidden: tuple[int, ...] = (64, 64)
+    dropout: float = 0.1
+
+
+def learn_columns(
+    numbers: np.ndarray, vocabularies: tuple[int, ...], may_be_missing: tuple[bool, ...], bins: int
+) -> Columns:
+    """Learns the bins of the numbers, and which of them need an indicator, from the training rows.
+
+    Args:
+        numbers: float32 `[rows, numbers]`, quantile-normal; NaN is missing.
+        vocabularies: for each category, how many values its vocabulary has.
+        may_be_missing: for each number, whether the network shall be told where it is missing.
+        bins: most bins of a number.
+    """
+    missing = np.isnan(numbers)
+    shares = np.linspace(0.0, 1.0, bins + 1)
+    return Columns(
+        bins=tuple(
+            np.unique(np.quantile(column[~absent], shares)).astype(np.float32) if not absent.all() else np.zeros(1)
+            for column, absent in zip(numbers.T, missing.T, strict=True)
+        ),
+        indicators=tuple(int(i) for i in np.flatnonzero(missing.any(axis=0)) if may_be_missing[i]),
+        vocabularies=vocabularies,
+    )
+
+
+def build_network(columns: Columns, shape: Shape, prior: float, seed: int) -> keras.Model:
+    """Builds the untrained network.
+
+    Args:
+        columns: what was learnt of the input columns.
+        shape: the network's size.
+        prior: share of positive labels, in (0, 1); an untrained network predicts about that.
+        seed: of the initial weights and of dropout.
+
+    Returns:
+        A model that maps `[numbers, categories]` (float32 `[batch, numbers]` with NaN for missing and int32
+        `[batch, categories]`) to the members' logits, float32 `[batch, members]`.
+    """
+    seeds = iter(np.random.SeedSequence(seed).generate_state(16).tolist())
+    numbers = keras.Input((len(columns.bins),), dtype="float32", name="numbers")
+    categories = keras.Input((len(columns.vocabularies),), dtype="int32", name="categories")
+
+    parts, widths = [], []  # embedded inputs, and how many outputs belong to each original column
+    if columns.bins:
+        parts.append(PiecewiseLinear(columns.bins, shape.embedding, next(seeds), name="piecewise_linear")(numbers))
+        widths += [shape.embedding] * len(columns.bins)
+    if columns.indicators:
+        parts.append(MissingIndicators(columns.indicators, name="missing")(numbers))
+        widths += [1] * len(columns.indicators)
+    if columns.vocabularies:
+        encode = CategoryEncoding(columns.vocabularies, shape.one_hot, shape.embedding, next(seeds), name="categories_")
+        parts.append(encode(categories))
+        widths += encode.widths
+    hidden = keras.layers.Concatenate()(parts) if len(parts) > 1 else parts[0]
+    first, *others = shape.hidden
+    hidden = MemberDense(first, shape.members, tuple(widths), next(seeds), name="shared_0")(hidden)
+    hidden = keras.layers.Dropout(shape.dropout, seed=next(seeds))(hidden)
+    for layer, units in enumerate(others, start=1):
+        initial = keras.initializers.GlorotUniform(seed=next(seeds))
+        hidden = keras.layers.Dense(units, "relu", kernel_initializer=initial, name=f"shared_{layer}")(hidden)
+        hidden = keras.layers.Dropout(shape.dropout, seed=next(seeds))(hidden)
+    logits = MemberHeads(prior, next(seeds), name="heads")(hidden)
+    return keras.Model([numbers, categories], logits, name="batch_ensemble")
+
+
+def mean_probability(logits: tf.Tensor) -> tf.Tensor:
+    """The ensemble's prediction: members' logits `[batch, members]` to probabilities `[batch]`."""
+    return tf.reduce_mean(tf.sigmoid(logits), axis=1)
+
+
+class PiecewiseLinear(keras.layers.Layer):
+    """Embeds each number by a continuous function that is linear within each of its bins.
+
+    Input float32 `[batch, numbers]`, NaN for missing (taken as 0, the median); output `[batch, numbers * size]`.
+    """
+
+    def __init__(self, bins: tuple[np.ndarray, ...], size: int, seed: int, **options) -> None:
+        """`bins` are the edges for each number, `size` the embedding's; `options` are Keras's own."""
+        super().__init__(**options)
+        self._size, self._seed = size, seed
+        shape = (len(bins), max(1, *(len(edges) - 1 for edges in bins)) if bins else 1)
+        self._low = np.zeros(shape, np.float32)
+        self._per_width = np.zeros(shape, np.float32)  # 0 where a number has fewer bins than others
+        self._floor = np.zeros(shape, np.float32)
+        self._ceiling = np.ones(shape, np.float32)
+        for row, edges in enumerate(bins):
+            count = len(edges) - 1
+            if count < 1:
+                continue
+            self._low[row, :count] = edges[:-1]
+            self._per_width[row, :count] = 1 / np.diff(edges)
+            # The outermost bins are open: beyond the range seen in training, their lines go on.
+            self._floor[row, 0] = -np.inf
+            self._ceiling[row, count - 1] = np.inf
+
+    def build(self, shape) -> None:
+        """Starts as a random linear embedding; the bins' weights start at zero."""
+        numbers, bins = self._low.shape
+        span = self._size**-0.5
+        uniform = [keras.initializers.RandomUniform(-span, span, seed=self._seed + i) for i in range(2)]
+        self._slope = self.add_weight(shape=(numbers, self._size), initializer=uniform[0], name="slope")
+        self._offset = self.add_weight(shape=(numbers, self._size), initializer=uniform[1], name="offset")
+        self._bends = self.add_weight(shape=(numbers, bins, self._size), initializer="zeros", name="bends")
+
+    def call(self, numbers):
+        """Returns the embeddings, one after the other."""
+        known = tf.where(tf.math.is_nan(numbers), 0.0, numbers)[:, :, tf.newaxis]
+        place = tf.minimum(tf.maximum((known - self._low) * self._per_width, self._floor), self._ceiling)
+        embedded = tf.einsum("nfb,fbe->nfe", place, self._bends) + known * self._slope + self._offset
+        return tf.reshape(embedded, [-1, self._slope.shape[0] * self._size])
+
+
+class MissingIndicators(keras.layers.Layer):
+    """1 where a number is missing, else 0: float32 `[batch, numbers]` to `[batch, indices]`."""
+
+    def __init__(self, indices: tuple[int, ...], **options) -> None:
+        """`indices` are the numbers to look at; `options` are Keras's own."""
+        super().__init__(**options)
+        self._indices = list(indices)
+
+    def call(self, numbers):
+        """Returns the indicators."""
+        return tf.cast(tf.math.is_nan(tf.gather(numbers, self._indices, axis=1)), tf.float32)
+
+
+class CategoryEncoding(keras.layers.Layer):
+    """Encodes vocabulary ranks: two values as +1 and -1, narrow vocabularies one-hot, wide ones embedded.
+
+    Input int32 `[batch, categories]`; output `[batch, sum(widths)]`. What a vocabulary lacks becomes zeros; only for an
+    embedded one does it get weights, which start at zero and change if training rows have it.
+    """
+
+    def __init__(self, vocabularies: tuple[int, ...], one_hot: int, size: int, seed: int, **options) -> None:
+        """`vocabularies` are sizes, `one_hot` the widest not embedded, `size` the embedding's width."""
+        super().__init__(**options)
+        self._vocabularies, self._one_hot, self._seed = vocabularies, one_hot, seed
+        self.widths = [1 if n == 2 else n if n <= one_hot else size for n in vocabularies]
+
+    def build(self, shape) -> None:
+        """Creates the embeddings of the wide vocabularies."""
+        self._tables = {}
+        for column, (values, width) in enumerate(zip(self._vocabularies, self.widths, strict=True)):
+            if values > self._one_hot:
+                table = np.random.default_rng([self._seed, column]).normal(0, width**-0.5, (values + 1, width))
+                table[-1] = 0.0
+                initial = keras.initializers.Constant(table.astype(np.float32))
+                self._tables[column] = self.add_weight(shape=table.shape, initializer=initial, name=f"table_{column}")
+
+    def call(self, ranks):
+        """Returns the codes, one category's after the other's."""
+        codes = []
+        for column, values in enumerate(self._vocabularies):
+            rank = ranks[:, column]
+            if values > self._one_hot:
+                codes.append(tf.gather(self._tables[column], rank))
+            elif values == 2:
+                codes.append(tf.one_hot(rank, 2) @ [[1.0], [-1.0]])
+            else:
+                codes.append(tf.one_hot(rank, values))
+        return tf.concat(codes, axis=1)
+
+
+class MemberDense(keras.layers.Layer):
+    """A dense layer that members share, each of which first scales the inputs in its own way; ReLU.
+
+    `[batch, width]` to `[batch, members, units]`. The scales start from a standard normal, one draw for each member and
+    original column.
+    """
+
+    def __init__(self, units: int, members: int, widths: tuple[int, ...], seed: int, **options) -> None:
+        """`widths` says how many inputs belong to each original column; `options` are Keras's own."""
+        super().__init__(**options)
+        self._units, self._members, self._seed = units, members, seed
+        draws = np.random.default_rng(seed).normal(size=(members, len(widths)))
+        self._initial = np.repeat(draws, widths, axis=1).T.astype(np.float32)
+
+    def build(self, shape) -> None:
+        """Creates the members' scales and the shared weights."""
+        scale = keras.initializers.Constant(self._initial)
+        self._scale = self.add_weight(shape=self._initial.shape, initializer=scale, name="scale")
+        shared = keras.initializers.GlorotUniform(seed=self._seed)
+        self._kernel = self.add_weight(shape=(shape[-1], self._units), initializer=shared, name="kernel")
+        self._bias = self.add_weight(shape=(self._units,), initializer="zeros", name="bias")
+
+    def call(self, inputs):
+        """Returns the members' outputs."""
+        # Scaling the weights instead of the inputs: one matrix product, and nothing of size batch x members x width.
+        kernels = self._scale[:, :, tf.newaxis] * self._kernel[:, tf.newaxis, :]
+        outputs = inputs @ tf.reshape(kernels, [-1, self._members * self._units])
+        return tf.nn.relu(tf.reshape(outputs, [-1, self._members, self._units]) + self._bias)
+
+
+class MemberHeads(keras.layers.Layer):
+    """A linear output for each member: `[batch, members, width]` to logits `[batch, members]`."""
+
+    def __init__(self, prior: float, seed: int, **options) -> None:
+        """`prior` is the share of positives at which the bias starts; `options` are Keras's own."""
+        super().__init__(**options)
+        self._log_odds, self._seed = float(np.log(prior / (1 - prior))), seed
+
+    def build(self, shape) -> None:
+        """Creates weights and biases."""
+        _, members, width = shape
+        span = width**-0.5
+        initial = keras.initializers.RandomUniform(-span, span, seed=self._seed)
+        self._kernel = self.add_weight(shape=(members, width), initializer=initial, name="kernel")
+        self._bias = self.add_weight(shape=(members,), initializer=keras.initializers.Constant(self._log_odds))
+
+    def call(self, inputs):
+        """Returns the logits."""
+        return tf.einsum("nmw,mw->nm", inputs, self._kernel) + self._bias

@@ -1,0 +1,99 @@
+"""The SavedModel that every model family leaves: raw features in, probability out, the transform graph inside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from models.features import FeatureSet, Kind
+
+OUTPUT = "probability"
+
+Tensors = dict[str, Any]  # tf.Tensor or tf.SparseTensor by feature name
+
+
+def export_saved_model(
+    directory: str,
+    score: Callable[[dict[str, tf.Tensor]], tf.Tensor],
+    variables: Sequence[Any],
+    transform_output: tft.TFTransformOutput,
+    features: FeatureSet,
+    label: str,
+) -> None:
+    """Writes a SavedModel with three signatures; none of them takes the label.
+
+    `serving_default`: `examples`, serialised tf.Examples of raw features, string `[batch]`.
+    `predict`: a tensor for each raw feature, by its name: a number float32 `[batch]` with NaN for missing, a category
+    string `[batch]` with '' for missing.
+    Both return `probability`, float32 `[batch, 1]`.
+    `transform_features`: `examples`, and returns the transformed features, each `[batch]`.
+
+    Args:
+        directory: where to write; created.
+        score: maps transformed features (see preprocessing.py) to probabilities, float32 `[batch]`.
+        variables: all tf.Variables and other resources that `score` uses. Not Keras 3 variables: without their
+            `.value` the model is written, and can't be loaded by a C++ server.
+        transform_output: the transform graph's folder.
+        features: the features.
+        label: the label's name.
+
+    Raises:
+        ValueError: the transform graph takes a feature that `features` does not have.
+    """
+    spec = {name: kind for name, kind in transform_output.raw_feature_spec().items() if name != label}
+    unknown = sorted(set(spec) ^ set(features.names))
+    if unknown:
+        raise ValueError(f"transform graph and features differ in: {', '.join(unknown)}")
+
+    module = tf.Module()
+    module.variables_of_score = list(variables)
+    module.transform = transform_output.transform_features_layer()
+
+    def probability(raw: Tensors) -> dict[str, tf.Tensor]:
+        return {OUTPUT: score(module.transform(raw))[:, tf.newaxis]}
+
+    examples = tf.TensorSpec([None], tf.string, name="examples")
+
+    @tf.function(input_signature=[examples], autograph=False)
+    def serving_default(examples):
+        return probability(tf.io.parse_example(examples, spec))
+
+    @tf.function(input_signature=[examples], autograph=False)
+    def transform_features(examples):
+        return module.transform(tf.io.parse_example(examples, spec))
+
+    @tf.function(input_signature=[_named_tensors(features)], autograph=False)
+    def predict(named):
+        return probability({name: _raw(named[name], spec[name]) for name in features.names})
+
+    tf.saved_model.save(
+        module,
+        directory,
+        signatures={
+            "serving_default": serving_default,
+            "predict": predict,
+            "transform_features": transform_features,
+        },
+    )
+
+
+def _named_tensors(features: FeatureSet) -> dict[str, tf.TensorSpec]:
+    """The inputs of `predict`, by name."""
+    dtypes = {Kind.NUMERIC: tf.float32, Kind.CATEGORICAL: tf.string}
+    return {feature.name: tf.TensorSpec([None], dtypes[feature.kind], feature.name) for feature in features.features}
+
+
+def _raw(values: tf.Tensor, spec: tf.io.VarLenFeature | tf.io.FixedLenFeature) -> tf.Tensor | tf.SparseTensor:
+    """A named tensor `[batch]` as the transform graph takes it: missing values left out where they may be missing."""
+    present = values != "" if values.dtype == tf.string else tf.logical_not(tf.math.is_nan(values))
+    if isinstance(spec, tf.io.FixedLenFeature):
+        return tf.reshape(tf.cast(values, spec.dtype), [-1, *spec.shape])
+    rows = tf.where(present)
+    return tf.SparseTensor(
+        indices=tf.concat([rows, tf.zeros_like(rows)], axis=1),
+        values=tf.cast(tf.boolean_mask(values, present), spec.dtype),
+        dense_shape=tf.stack([tf.shape(values, tf.int64)[0], 1]),
+    )

@@ -1,0 +1,143 @@
+"""BigQueryExampleGen's executor: makes the features table in the warehouse and writes it as Examples, batch by batch.
+
+TFX's own executor converts row by row through Python dicts and hashes whole rows into splits. This one keeps the
+component (specification, driver, artifact layout, properties) and reads Arrow record batches from either engine; the
+split is a column which the SQL computed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import tensorflow as tf
+from google.protobuf import json_format, struct_pb2
+from tfx import types
+from tfx.components.example_gen import utils as example_gen_utils
+from tfx.dsl.components.base import base_executor
+from tfx.proto import example_gen_pb2
+from tfx.types import artifact_utils, standard_component_specs
+from tfx.utils import proto_utils
+from tfx_bsl.coders import example_coder
+
+from models.config import validate_settings
+from pipeline.components import example_batches
+from pipeline.components.leakage import LeakageProbe
+from pipeline.dataset_folder import DatasetFolder
+from pipeline.settings import SPLITS, RunSettings
+from pipeline.warehouse import checks, features_table
+from pipeline.warehouse.opening import open_warehouse
+
+_progress = logging.getLogger("propensity.progress")
+
+DATA_REPORT = "data_report.json"  # beside the splits, below the Examples artifact
+
+
+def custom_config(
+    folder: DatasetFolder, run: RunSettings, *, fingerprint: str, digest: str
+) -> example_gen_pb2.CustomConfig:
+    """What the executor needs, as the component's `custom_config`.
+
+    Args:
+        folder: the data set; `snapshots.as_of` is a date by now.
+        run: the engine and where its data is.
+        fingerprint: of the tables that will be read; changes the cache key when they change.
+        digest: of the code that reads them; likewise.
+    """
+    document = {
+        "folder": folder.to_config(),
+        "run": run.model_dump(mode="json", include={"warehouse", "data"}, exclude_none=True),
+        "fingerprint": fingerprint,
+        "digest": digest,
+    }
+    config = example_gen_pb2.CustomConfig()
+    struct = struct_pb2.Struct()
+    struct.update({"json": json.dumps(document, sort_keys=True)})  # a Struct would turn integers into floats
+    config.custom_config.Pack(struct)
+    return config
+
+
+class Executor(base_executor.BaseExecutor):
+    """Reads the features table and writes one split of gzip TFRecord files of tf.Examples per value of `split`."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Runs the query and writes its rows.
+
+        Args:
+            input_dict: empty.
+            output_dict: `examples`: one Examples artifact.
+            exec_properties: those of BigQueryExampleGen; `custom_config` as made by `custom_config`.
+
+        Raises:
+            SettingsError: the settings cannot be used.
+            WarehouseError: the query, its columns or its rows are not fit; nothing has been written then.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        document = _read_config(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY])
+        folder = DatasetFolder.from_config(document["folder"])
+        run = validate_settings(document["run"], RunSettings, origin="custom_config")
+        examples = artifact_utils.get_single_instance(output_dict[standard_component_specs.EXAMPLES_KEY])
+
+        examples.split_names = artifact_utils.encode_split_names(list(SPLITS))
+        examples.set_string_custom_property(
+            example_gen_utils.PAYLOAD_FORMAT_PROPERTY_NAME,
+            example_gen_pb2.PayloadFormat.Name(example_gen_pb2.FORMAT_TF_EXAMPLE),
+        )
+        with open_warehouse(run, folder.dataset) as warehouse:
+            table = features_table.create(warehouse, folder)
+            report = checks.check_features_table(warehouse, table, folder)
+            probe = LeakageProbe(folder.features, folder.dataset.columns.label)
+            batches = warehouse.read(table, features_table.example_columns(folder))
+            rows = _write_splits(examples, probe.watch(_with_progress(batches)), folder)
+        report = report.with_warnings(probe.warnings())
+        for warning in report.warnings:
+            logging.getLogger("propensity").warning(warning)
+        with tf.io.gfile.GFile(f"{examples.uri}/{DATA_REPORT}", "w") as file:
+            file.write(json.dumps(report.to_json(), indent=1))
+        _progress.info("%s rows: %s", f"{sum(rows.values()):,}", ", ".join(f"{k} {v:,}" for k, v in rows.items()))
+
+
+def _read_config(text: str) -> dict[str, Any]:
+    config = example_gen_pb2.CustomConfig()
+    proto_utils.json_to_proto(text, config)
+    struct = struct_pb2.Struct()
+    config.custom_config.Unpack(struct)
+    return json.loads(json_format.MessageToDict(struct)["json"])
+
+
+def _with_progress(batches: Iterator[pa.RecordBatch], every_rows: int = 250_000) -> Iterator[pa.RecordBatch]:
+    rows = 0
+    for batch in batches:
+        if rows // every_rows != (rows + batch.num_rows) // every_rows:
+            _progress.info("%s rows read", f"{rows + batch.num_rows:,}")
+        rows += batch.num_rows
+        yield batch
+
+
+def _write_splits(examples: types.Artifact, batches: Iterator[pa.RecordBatch], folder: DatasetFolder) -> dict[str, int]:
+    """Encodes and writes each batch to the file of its split; returns rows by split."""
+    encoder = example_coder.RecordBatchToExamplesEncoder()
+    rows = dict.fromkeys(SPLITS, 0)
+    with contextlib.ExitStack() as stack:
+        writers = {}
+        for split in SPLITS:
+            path = artifact_utils.get_split_uri([examples], split)
+            tf.io.gfile.makedirs(path)
+            writers[split] = stack.enter_context(
+                tf.io.TFRecordWriter(f"{path}/data_tfrecord-00000-of-00001.gz", tf.io.TFRecordOptions("GZIP"))
+            )
+        for batch in batches:
+            for split, part in example_batches.by_split(batch):
+                for example in encoder.encode(example_batches.to_feature_lists(part, folder)):
+                    writers[split].write(example)
+                rows[split] += part.num_rows
+    return rows

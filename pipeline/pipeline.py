@@ -1,0 +1,165 @@
+"""create_pipeline: the whole DAG, the same for every runner."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tfx import v1 as tfx
+from tfx.dsl.components.base import executor_spec
+from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import LatestBlessedModelStrategy
+from tfx.orchestration import pipeline as tfx_pipeline
+
+from models.export import EXAMPLES_SIGNATURE
+from pipeline.components import example_gen
+from pipeline.components.curated_schema import CuratedSchema
+from pipeline.components.data_gate import DataGate
+from pipeline.components.trainer import Trainer
+from pipeline.dataset_folder import DatasetFolder
+from pipeline.digest import code_digest
+from pipeline.evaluation import eval_config
+from pipeline.settings import RunSettings
+
+
+def create_pipeline(
+    *,
+    name: str,
+    root: str,
+    serving: str,
+    folder: DatasetFolder,
+    run: RunSettings,
+    data_fingerprint: str,
+    metadata_connection_config: Any = None,
+) -> tfx_pipeline.Pipeline:
+    """Builds the pipeline.
+
+    Args:
+        name: the pipeline's name.
+        root: where artifacts go.
+        serving: where the Pusher puts a model that may replace the last, one numbered folder each.
+        folder: the data set; `snapshots.as_of` is a date by now.
+        run: the engine, its data, and how to run.
+        data_fingerprint: of the tables that will be read.
+        metadata_connection_config: of ML Metadata; None where the runner brings its own.
+
+    Returns:
+        A pipeline for BeamDagRunner or KubeflowV2DagRunner.
+    """
+    dataset, features = folder.dataset, folder.features
+    label = dataset.columns.label
+
+    examples = _example_gen(folder, run, data_fingerprint)
+
+    statistics = tfx.components.StatisticsGen(
+        examples=examples.outputs["examples"],
+        stats_options=_stats_options([*features.names, label]),
+    )
+    if run.schema_source == "curated" and folder.schema_path:
+        schema = CuratedSchema(schema_file=folder.schema_path)
+    else:
+        schema = tfx.components.SchemaGen(statistics=statistics.outputs["statistics"])
+    validator = tfx.components.ExampleValidator(
+        statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"]
+    )
+    champion = tfx.dsl.Resolver(
+        strategy_class=LatestBlessedModelStrategy,
+        model=tfx.dsl.Channel(type=tfx.types.standard_artifacts.Model),
+        model_blessing=tfx.dsl.Channel(type=tfx.types.standard_artifacts.ModelBlessing),
+    ).with_id("Champion")
+    data_gate = DataGate(
+        statistics=statistics.outputs["statistics"],
+        schema=schema.outputs["schema"],
+        anomalies=validator.outputs["anomalies"],
+        champion=champion.outputs["model"],
+        settings=dataset.data_gate,
+        digest=code_digest("pipeline.components"),
+    )
+
+    transform = tfx.components.Transform(
+        examples=examples.outputs["examples"],
+        schema=schema.outputs["schema"],
+        preprocessing_fn="preprocessing.preprocessing_fn",
+        splits_config=tfx.proto.SplitsConfig(analyze=["train"], transform=["train", "eval"]),
+        disable_statistics=True,  # of raw data StatisticsGen has them; those of transformed data nothing reads
+        custom_config={
+            "features": features.to_config(),
+            "label": label,
+            "quantiles": dataset.training.quantiles,
+            "digest": code_digest("preprocessing", "models.features"),
+        },
+    )
+    transform.add_upstream_node(data_gate)
+
+    trainer = Trainer(
+        run_fn="models.keras_model.run_fn",
+        examples=transform.outputs["transformed_examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        schema=schema.outputs["schema"],
+        raw_examples=examples.outputs["examples"],
+        raw_statistics=statistics.outputs["statistics"],
+        train_args=tfx.proto.TrainArgs(splits=["train"], num_steps=dataset.training.max_steps),
+        eval_args=tfx.proto.EvalArgs(splits=["eval"]),
+        custom_config={
+            "features": features.to_config(),
+            "label": label,
+            "seed": dataset.training.seed,
+            "hyperparameters": dataset.training.keras,
+            "digest": code_digest("models", "pipeline.components"),
+        },
+    ).with_id("TrainKeras")
+
+    evaluator = tfx.components.Evaluator(
+        examples=examples.outputs["examples"],
+        example_splits=["test"],
+        model=trainer.outputs["model"],
+        baseline_model=champion.outputs["model"],
+        eval_config=eval_config(dataset, features, signature=EXAMPLES_SIGNATURE),
+    )
+    pusher = tfx.components.Pusher(
+        model=trainer.outputs["model"],
+        model_blessing=evaluator.outputs["blessing"],
+        push_destination=tfx.proto.PushDestination(
+            filesystem=tfx.proto.PushDestination.Filesystem(base_directory=serving)
+        ),
+    )
+    return tfx_pipeline.Pipeline(
+        pipeline_name=name,
+        pipeline_root=root,
+        components=[
+            examples,
+            statistics,
+            schema,
+            validator,
+            champion,
+            data_gate,
+            transform,
+            trainer,
+            evaluator,
+            pusher,
+        ],
+        enable_cache=True,
+        beam_pipeline_args=list(run.beam_args),
+        metadata_connection_config=metadata_connection_config,
+    )
+
+
+def _example_gen(folder: DatasetFolder, run: RunSettings, fingerprint: str) -> Any:
+    """BigQueryExampleGen, with our executor or the stock one."""
+    if run.example_gen == "stock":
+        raise NotImplementedError
+    return tfx.extensions.google_cloud_big_query.BigQueryExampleGen(
+        query=folder.query,
+        custom_config=example_gen.custom_config(
+            folder,
+            run,
+            fingerprint=fingerprint,
+            digest=code_digest("pipeline.warehouse", "pipeline.components"),
+        ),
+        custom_executor_spec=executor_spec.ExecutorClassSpec(example_gen.Executor),
+    )
+
+
+def _stats_options(columns: list[str]) -> Any:
+    """Statistics of the features and the label; not of `unit`, a user's digest."""
+    import tensorflow_data_validation as tfdv
+
+    return tfdv.StatsOptions(feature_allowlist=columns)

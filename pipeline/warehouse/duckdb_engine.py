@@ -1,0 +1,177 @@
+"""The embedded warehouse: DuckDB over Parquet and CSV files, with a database file of its own for features tables."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from pipeline.settings import DuckDBSettings, EventSource, TableSource
+from pipeline.warehouse import csv_files, duckdb_files
+from pipeline.warehouse.dialect import check_identifier, to_duckdb
+from pipeline.warehouse.duckdb_errors import describe
+from pipeline.warehouse.duckdb_types import bigquery_type, needed_cast
+from pipeline.warehouse.interface import Column, Query, WarehouseError
+
+BATCH_ROWS = 16_384
+
+
+class DuckDBWarehouse:
+    """Implements pipeline.warehouse.interface.Warehouse.
+
+    The order of the rows that `read` returns is that of create_table's `order_by`, for any number of threads.
+    """
+
+    def __init__(self, settings: DuckDBSettings, data: Path, source: EventSource | TableSource):
+        """Opens a database in a temporary folder, which `close` removes; the data is looked at when it is needed.
+
+        Args:
+            settings: memory and threads.
+            data: the folder of daily tables, or the CSV or Parquet file.
+            source: what the data is.
+        """
+        self._data = data
+        self._source = source
+        self._tables: set[str] = set()
+        self._folder = tempfile.TemporaryDirectory(prefix="propensity-duckdb-")
+        config: dict[str, str | int] = {
+            "memory_limit": settings.memory_limit,
+            "temp_directory": str(Path(self._folder.name) / "spill"),
+            "preserve_insertion_order": "true",
+        }
+        if settings.threads:
+            config["threads"] = settings.threads
+        self._connection = duckdb.connect(str(Path(self._folder.name) / "features.duckdb"), config=config)
+        self._connection.execute("SET TimeZone = 'UTC'")
+
+    def source_tables(self, prefix: str) -> Mapping[str, str]:
+        """See Warehouse; for a table of one's own the one name is '', what follows the table's name."""
+        if isinstance(self._source, TableSource):
+            duckdb_files.check_table(self._data)
+            return {"": duckdb_files.fingerprint(self._data)} if prefix == self._source.table else {}
+        files = duckdb_files.daily_files(self._data, prefix)
+        return {suffix: duckdb_files.fingerprint(path) for suffix, path in files.items()}
+
+    def estimate(self, query: Query) -> int | None:
+        """See Warehouse: DuckDB cannot tell, but says whether the query is valid."""
+        self.columns(query)
+        return None
+
+    def columns(self, query: Query) -> list[Column]:
+        """See Warehouse."""
+        return [Column(name, bigquery_type(kind)) for name, kind in self._describe(query).items()]
+
+    def create_table(self, name: str, query: Query, *, partition_by: str | None, order_by: Sequence[str]) -> None:
+        """See Warehouse; there are no partitions here."""
+        casts = {column: needed_cast(kind) for column, kind in self._describe(query).items()}
+        replaced = ", ".join(f'CAST("{column}" AS {kind}) AS "{column}"' for column, kind in casts.items() if kind)
+        selected = f"* REPLACE ({replaced})" if replaced else "*"
+        order = ", ".join(f'"{check_identifier(column)}"' for column in order_by)
+        statement = self._translate(query)
+        self._execute(
+            f'CREATE TABLE "{check_identifier(name)}" AS SELECT {selected} FROM ({statement.sql})'
+            + (f" ORDER BY {order}" if order else ""),
+            statement.parameters,
+        )
+        self._tables.add(name)
+
+    def select(self, query: Query) -> list[dict[str, object]]:
+        """See Warehouse."""
+        statement = self._translate(query)
+        rows, names = self._execute(statement.sql, statement.parameters)
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+    def read(self, name: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """See Warehouse: batches of at most 16,384 rows, in the order in which the table was made."""
+        selected = ", ".join(f'"{check_identifier(column)}"' for column in columns)
+        with contextlib.closing(self._connection.cursor()) as cursor, _explained():
+            # A cursor: an open result would block every other query of the connection.
+            reader = cursor.sql(f'SELECT {selected} FROM "{check_identifier(name)}"').to_arrow_reader(BATCH_ROWS)
+            yield from reader
+
+    def drop_table(self, name: str) -> None:
+        """See Warehouse."""
+        self._execute(f'DROP TABLE IF EXISTS "{check_identifier(name)}"')
+        self._tables.discard(name)
+
+    def close(self) -> None:
+        """See Warehouse."""
+        self._connection.close()
+        self._folder.cleanup()
+
+    def __enter__(self) -> DuckDBWarehouse:
+        """Returns itself."""
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        """Closes."""
+        self.close()
+
+    def _describe(self, query: Query) -> dict[str, str]:
+        statement = self._translate(query)
+        rows, _ = self._execute(f"DESCRIBE {statement.sql}", statement.parameters)
+        return {str(row[0]): str(row[1]) for row in rows}
+
+    def _translate(self, query: Query):
+        return to_duckdb(query, lambda name: (self._locate(name, query),))
+
+    def _execute(self, sql: str, parameters: Mapping[str, object] | None = None) -> tuple[list[tuple], list[str]]:
+        with _explained():
+            result = self._connection.execute(sql, dict(parameters) if parameters else None)
+            names = [column[0] for column in result.description or ()]
+            return result.fetchall(), names
+
+    def _locate(self, name: str, query: Query) -> str:
+        """The name of a table in DuckDB; the source's are made here when they are first asked for."""
+        if name in self._tables:
+            return name
+        if isinstance(self._source, EventSource):
+            self._view_events(name, query)
+        elif name == self._source.table:
+            self._load_table(name)
+        else:
+            raise WarehouseError(f"the query reads the table '{name}'; source.table of dataset.yaml names another")
+        return name
+
+    def _view_events(self, name: str, query: Query) -> None:
+        """Makes a view over exactly the daily tables that the query names."""
+        prefix = self._source.table_prefix
+        if not name.startswith(prefix):
+            raise WarehouseError(f"the query reads the table '{name}'; the source's are named {prefix}*")
+        files = duckdb_files.daily_files(self._data, prefix)
+        if name.endswith("*"):
+            within = name.removeprefix(prefix).removesuffix("*")
+            suffixes = query.parameters.get("table_suffixes", [suffix for suffix in files if suffix.startswith(within)])
+            if within:
+                raise WarehouseError(f"the query reads the wildcard table '{name}'; write {prefix}*")
+        else:
+            suffixes = [name.removeprefix(prefix)]
+        absent = [suffix for suffix in suffixes if suffix not in files]
+        if absent or not suffixes:
+            names = ", ".join(f"{prefix}{suffix}.parquet" for suffix in absent[:10]) or f"{prefix}YYYYMMDD.parquet"
+            raise WarehouseError(f"{self._data}: no such file: {names}")
+        sql = duckdb_files.events_sql([files[suffix] for suffix in suffixes], prefix)
+        self._execute(f'CREATE OR REPLACE VIEW "{name}" AS {sql}')
+
+    def _load_table(self, name: str) -> None:
+        """Makes the table from its file, once; a CSV file is parsed a single time, and its bad rows found first."""
+        sql = duckdb_files.table_sql(self._data)
+        is_parquet = self._data.suffix.lower() == ".parquet"
+        try:
+            self._execute(f'CREATE {"VIEW" if is_parquet else "TABLE"} "{name}" AS {sql}')
+        except WarehouseError as error:
+            problem = None if is_parquet else csv_files.find_bad_row(self._data, csv_files.find_delimiter(self._data))
+            raise WarehouseError(f"{self._data}: {problem or error}") from error
+        self._tables.add(name)
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except duckdb.Error as error:
+        raise WarehouseError(f"DuckDB: {describe(error)}") from None

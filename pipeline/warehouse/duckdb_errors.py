@@ -1,0 +1,26 @@
+"""DuckDB's errors in words that name the table, column or function, and no value of the data."""
+
+from __future__ import annotations
+
+import re
+
+import duckdb
+
+# Errors about the query; their first line names columns, tables and functions. Others may quote values.
+_ABOUT_THE_QUERY = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException, duckdb.SyntaxException)
+_QUOTED = re.compile(r"'.*'|\".*\"")
+_NUMBER = re.compile(r"(?<![\w.])-?\d[\d.,e+-]*")
+
+
+def describe(error: duckdb.Error) -> str:
+    """One line about an error, without values of the data."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    first = lines[0] if lines else type(error).__name__
+    if isinstance(error, _ABOUT_THE_QUERY):
+        candidates = [line for line in lines[1:] if line.startswith("Candidate")]
+        return " ".join([first, *candidates[:1]])
+    if "No magic bytes" in first or "too small to be a Parquet file" in first:
+        return "a Parquet file is incomplete: still being written, or not Parquet"
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return "out of memory; raise warehouse.memory_limit"
+    return _NUMBER.sub("(value)", _QUOTED.sub("(value)", first))

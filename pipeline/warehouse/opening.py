@@ -1,0 +1,25 @@
+"""Opens the warehouse that the settings name."""
+
+from __future__ import annotations
+
+from models.config import SettingsError
+from pipeline.settings import Dataset, DuckDBSettings, RunSettings
+from pipeline.warehouse.interface import Warehouse
+
+
+def open_warehouse(run_settings: RunSettings, dataset: Dataset) -> Warehouse:
+    """A warehouse over the data set's source; a context manager. The engine's library is imported here.
+
+    Raises:
+        SettingsError: DuckDB without `data`.
+    """
+    settings = run_settings.warehouse
+    if isinstance(settings, DuckDBSettings):
+        if run_settings.data is None:
+            raise SettingsError("key 'data' is required with engine duckdb: the folder of daily tables, or the file")
+        from pipeline.warehouse.duckdb_engine import DuckDBWarehouse
+
+        return DuckDBWarehouse(settings, run_settings.data, dataset.source)
+    from pipeline.warehouse.bigquery_engine import BigQueryWarehouse
+
+    return BigQueryWarehouse(settings, dataset.source)

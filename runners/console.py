@@ -1,0 +1,129 @@
+"""What a person sees: a few lines on the terminal, while the log noise of TFX, Beam and TensorFlow goes to a file."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+PROGRESS_LOGGER = "propensity.progress"  # steps of a long component; the package's warnings go to its parent
+_PROGRESS_SECONDS = 10.0
+
+
+class Console:
+    """Writes one line per component as it ends, and progress lines while a long one runs."""
+
+    def __init__(self, stream: TextIO):
+        """Writes to `stream`."""
+        self._stream = stream
+        self._lock = threading.Lock()
+        self._node: str | None = None
+        self._last = 0.0
+        self._detail = ""
+        self.durations: dict[str, float] = {}
+        self.failure: tuple[str, BaseException] | None = None
+
+    def line(self, text: str = "") -> None:
+        """Writes a line."""
+        with self._lock:
+            self._stream.write(text + "\n")
+            self._stream.flush()
+
+    @contextlib.contextmanager
+    def component(self, node: str) -> Iterator[list[str]]:
+        """Times a component; what the body puts into the yielded list is shown behind the duration."""
+        remarks: list[str] = []
+        self._node, self._detail, started = node, "", time.monotonic()
+        self._last = started
+        ended = threading.Event()
+        heart = threading.Thread(target=self._beat, args=(node, started, ended), daemon=True)
+        heart.start()
+        try:
+            yield remarks
+        except BaseException as error:
+            self.failure = self.failure or (node, error)
+            self.line(f"  {node:<20} {time.monotonic() - started:7.1f} s  failed")
+            raise
+        else:
+            self.durations[node] = time.monotonic() - started
+            remark = "; ".join(remarks or ([self._detail] if self._detail else []))
+            self.line(f"  {node:<20} {self.durations[node]:7.1f} s  {remark}".rstrip())
+        finally:
+            ended.set()
+            heart.join()
+            self._node = None
+
+    def _beat(self, node: str, started: float, ended: threading.Event) -> None:
+        while not ended.wait(_PROGRESS_SECONDS):
+            self.line(f"    {node}: {time.monotonic() - started:.0f} s, {self._detail or 'running'}")
+
+    def progress(self, text: str) -> None:
+        """Takes the newest state of the running component; it is shown with the next sign of life."""
+        if self._node is None:
+            self.line(f"  {text}")
+        self._detail = text
+
+
+class _ConsoleHandler(logging.Handler):
+    """Shows the package's own records: progress as state, warnings as lines."""
+
+    def __init__(self, console: Console):
+        super().__init__(logging.INFO)
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.name == PROGRESS_LOGGER:
+            self._console.progress(record.getMessage())
+        elif record.levelno >= logging.WARNING:
+            self._console.line(f"    warning: {record.getMessage()}")
+
+
+@contextlib.contextmanager
+def console(log: Path, *, verbose: bool) -> Iterator[Console]:
+    """Sends everything that is written to standard output and error to `log`, but for the Console's own lines.
+
+    Args:
+        log: the file; its folder is made.
+        verbose: leaves output where it is, so that the terminal shows all of it and the file stays empty.
+
+    Yields:
+        The Console, on the terminal.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    package = logging.getLogger("propensity")
+    with contextlib.ExitStack() as stack:
+        terminal = stack.enter_context(os.fdopen(os.dup(1), "w", encoding="utf-8", errors="replace"))
+        if not verbose:
+            stack.enter_context(_redirected(log))
+        shown = Console(terminal)
+        handler = _ConsoleHandler(shown)
+        package.addHandler(handler)
+        package.setLevel(logging.INFO)
+        stack.callback(package.removeHandler, handler)
+        yield shown
+
+
+@contextlib.contextmanager
+def _redirected(log: Path) -> Iterator[None]:
+    """Points file descriptors 1 and 2 to a file: C++ libraries write there without asking Python."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = os.dup(1), os.dup(2)
+    with log.open("a", encoding="utf-8") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os.dup2(saved[0], 1)
+            os.dup2(saved[1], 2)
+            os.close(saved[0])
+            os.close(saved[1])

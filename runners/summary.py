@@ -1,0 +1,107 @@
+"""The end of a run: verdict and reason, metrics on the test split, where the model and everything else lies."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+from typing import Any
+
+import tensorflow_model_analysis as tfma
+from ml_metadata.metadata_store import metadata_store
+from ml_metadata.proto import metadata_store_pb2
+
+from pipeline.components.example_gen import DATA_REPORT
+from pipeline.evaluation import METRICS
+
+
+@dataclasses.dataclass(frozen=True)
+class RunResult:
+    """What the newest run of a pipeline left, by ML Metadata.
+
+    Attributes:
+        artifacts: the newest run's output artifacts: URI by component and output.
+        blessed: whether the Evaluator blessed the model.
+        pushed: whether the Pusher pushed it.
+        pushed_to: the folder, if it did.
+    """
+
+    artifacts: dict[tuple[str, str], str]
+    blessed: bool
+    pushed: bool
+    pushed_to: str | None
+
+
+def read_result(connection: metadata_store_pb2.ConnectionConfig) -> RunResult:
+    """Reads the newest run's outputs from ML Metadata."""
+    store = metadata_store.MetadataStore(connection)
+    run = max(store.get_contexts_by_type("pipeline_run"), key=lambda context: context.id)
+    artifacts: dict[tuple[str, str], metadata_store_pb2.Artifact] = {}
+    for execution in store.get_executions_by_context(run.id):
+        node = next(c.name for c in store.get_contexts_by_execution(execution.id) if c.type == "node")
+        for event in store.get_events_by_execution_ids([execution.id]):
+            if event.type in (metadata_store_pb2.Event.OUTPUT, metadata_store_pb2.Event.DECLARED_OUTPUT):
+                [artifact] = store.get_artifacts_by_id([event.artifact_id])
+                artifacts[node.rsplit(".", 1)[-1], event.path.steps[0].key] = artifact
+    blessing = artifacts.get(("Evaluator", "blessing"))
+    pushed = artifacts.get(("Pusher", "pushed_model"))
+    return RunResult(
+        artifacts={key: artifact.uri for key, artifact in artifacts.items()},
+        blessed=blessing is not None and blessing.custom_properties["blessed"].int_value == 1,
+        pushed=pushed is not None and pushed.custom_properties["pushed"].int_value == 1,
+        pushed_to=pushed.custom_properties["pushed_destination"].string_value if pushed else None,
+    )
+
+
+def summary(result: RunResult) -> list[str]:
+    """The lines to show."""
+    evaluation = result.artifacts["Evaluator", "evaluation"]
+    lines = ["", _verdict(result, evaluation)]
+    lines += ["", "Metrics on the test split:", *_metrics(evaluation)]
+    lines += [f"warning: {text}" for text in data_report(result).get("warnings", [])]
+    return lines
+
+
+def data_report(result: RunResult) -> dict[str, Any]:
+    """What ExampleGen found in the rows."""
+    with open(os.path.join(result.artifacts["BigQueryExampleGen", "examples"], DATA_REPORT), encoding="utf-8") as file:
+        return json.load(file)
+
+
+def overall_metrics(evaluation: str, model: str = "") -> dict[str, float]:
+    """Scalar metrics of the whole test split, by name; `model` is tfma.BASELINE_KEY for the champion's."""
+    for result in tfma.load_eval_results(evaluation, model_name=model or None).get_results():
+        metrics = result.get_metrics_for_slice(())
+        if metrics:
+            return {name: value["doubleValue"] for name, value in metrics.items() if "doubleValue" in value}
+    return {}
+
+
+def _verdict(result: RunResult, evaluation: str) -> str:
+    if result.pushed:
+        return f"PUSHED: the model keeps every bound. It is in {result.pushed_to}"
+    if result.blessed:
+        return "NOT PUSHED: the model is blessed, and was pushed by an earlier run."
+    failures = tfma.load_validation_result(evaluation)
+    reasons = []
+    for metrics in failures.metric_validations_per_slice:
+        for failure in metrics.failures:
+            where = ", ".join(f"{k.column} {k.bytes_value.decode()}" for k in metrics.slice_key.single_slice_keys)
+            reasons.append(f"{failure.metric_key.name} on {where or 'all test rows'}: {failure.message}")
+    return "NOT PUSHED: " + ("; ".join(reasons) or "the model was not blessed; the log has the reason")
+
+
+def _metrics(evaluation: str) -> list[str]:
+    challenger, champion = overall_metrics(evaluation), overall_metrics(evaluation, tfma.BASELINE_KEY)
+    heads = f"  {'':<16}{'challenger':>12}" + (f"{'champion':>12}" if champion else "")
+    rows = [heads]
+    for name in [*METRICS, "mean_label", "mean_prediction", "example_count"]:
+        if name in challenger and not math.isnan(challenger[name]):
+            row = f"  {name:<16}{_number(name, challenger[name]):>12}"
+            rows.append(row + (f"{_number(name, champion[name]):>12}" if name in champion else ""))
+    return rows
+
+
+def _number(name: str, value: float) -> str:
+    return f"{value:,.0f}" if name == "example_count" else f"{value:.4f}"

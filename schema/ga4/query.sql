@@ -1,0 +1,266 @@
+-- One row per user and snapshot date from a Google Analytics 4 export, all snapshots from one pass over the events.
+--
+-- With S the snapshot date, features see the days [S - @lookback_days, S) and nothing else; the label sees
+-- [S + @gap_days, S + @gap_days + @horizon_days). A user has a row if there is an event of theirs in the lookback.
+-- Days are event_date, which is in the property's time zone; timestamps only order events and give the hour of day.
+--
+-- A purchase may arrive more than once, under one transaction id and even on several days. Its first arrival (by day,
+-- then timestamp) since S - @lookback_days counts, and no other: not as a purchase, not as revenue, and not as a
+-- conversion either. What lies before the lookback is unknown to a row, whichever other snapshots the run has: so a row
+-- depends on its own days only, and 'never_converted' means: not within the lookback.
+--
+-- An age is how many days an event lies before the snapshot: 1 is the day before, 0 and less is at or after it.
+-- No output is named like an input, counts are COUNT(IF(...)) and sums are cast: see docs/sql.md.
+WITH events AS (
+  SELECT
+    e.user_pseudo_id,
+    UNIX_DATE(PARSE_DATE('%Y%m%d', e.event_date)) AS day,
+    e.event_timestamp AS ts,
+    CAST(e.event_timestamp AS STRING) AS stamp,
+    e.event_name,
+    EXTRACT(HOUR FROM TIMESTAMP_MICROS(e.event_timestamp) AT TIME ZONE @time_zone) AS hour_of_day,
+    NULLIF(e.user_first_touch_timestamp, 0) AS first_touch_ts,
+    (SELECT ep.value.int_value FROM UNNEST(e.event_params) AS ep WHERE ep.key = 'ga_session_id') AS session_id,
+    (SELECT ep.value.int_value FROM UNNEST(e.event_params) AS ep WHERE ep.key = 'ga_session_number') AS session_number,
+    (SELECT ep.value.int_value FROM UNNEST(e.event_params) AS ep WHERE ep.key = 'engagement_time_msec') AS engaged_ms,
+    (
+      SELECT COALESCE(ep.value.string_value, CAST(ep.value.int_value AS STRING))  -- a number in session_start
+      FROM UNNEST(e.event_params) AS ep
+      WHERE ep.key = 'session_engaged'
+    ) AS engaged_flag,
+    (SELECT ep.value.string_value FROM UNNEST(e.event_params) AS ep WHERE ep.key = 'source') AS event_source,
+    (SELECT ep.value.string_value FROM UNNEST(e.event_params) AS ep WHERE ep.key = 'medium') AS event_medium,
+    e.device.category AS device_type,
+    e.device.operating_system AS os,
+    e.device.web_info.browser AS web_browser,
+    e.device.language AS device_language,
+    e.geo.country AS geo_country,
+    e.geo.region AS geo_region,
+    e.traffic_source.source AS first_source,
+    e.traffic_source.medium AS first_medium
+  FROM `events_*` AS e
+  WHERE e._TABLE_SUFFIX BETWEEN @first_suffix AND @last_suffix
+    AND e._TABLE_SUFFIX IN UNNEST(@table_suffixes)
+    AND e.user_pseudo_id IS NOT NULL
+),
+
+-- One row per user, day and session, and one per user and day for events without a session id (no consent).
+-- The last value of a category is the greatest of timestamp and value, one after the other: timestamps in microseconds
+-- have 16 digits, so text sorts as they do, and equal timestamps give the same answer in every run.
+session_days AS (
+  SELECT
+    user_pseudo_id,
+    day,
+    session_id,
+    COUNT(*) AS n_events,
+    COUNT(IF(event_name = 'page_view', 1, NULL)) AS n_page_views,
+    COUNT(IF(event_name = 'view_item', 1, NULL)) AS n_item_views,
+    COUNT(IF(event_name = 'add_to_cart', 1, NULL)) AS n_carts,
+    COUNT(IF(event_name = 'begin_checkout', 1, NULL)) AS n_checkouts,
+    COUNT(IF(hour_of_day >= 18, 1, NULL)) AS n_evening,
+    SUM(COALESCE(engaged_ms, 0)) AS engagement_ms,
+    MAX(IF(engaged_flag = '1', 1, 0)) AS is_engaged,
+    MAX(session_number) AS max_session_number,
+    MIN(first_touch_ts) AS min_first_touch_ts,
+    MIN(ts) AS first_ts,
+    MAX(ts) AS last_ts,
+    MAX(stamp || NULLIF(device_type, '')) AS last_device,
+    MAX(stamp || NULLIF(os, '')) AS last_os,
+    MAX(stamp || NULLIF(web_browser, '')) AS last_browser,
+    MAX(stamp || NULLIF(device_language, '')) AS last_language,
+    MAX(stamp || NULLIF(geo_country, '')) AS last_country,
+    MAX(stamp || NULLIF(geo_region, '')) AS last_region,
+    MAX(stamp || NULLIF(first_source, '')) AS last_source,
+    MAX(stamp || NULLIF(first_medium, '')) AS last_medium,
+    MAX(stamp || NULLIF(event_source, '')) AS last_event_source,
+    MAX(stamp || NULLIF(event_medium, '')) AS last_event_medium
+  FROM events
+  GROUP BY user_pseudo_id, day, session_id
+),
+
+session_days_by_snapshot AS (
+  SELECT
+    s.*,
+    snapshot_date,
+    UNIX_DATE(snapshot_date) - s.day AS age,
+    IF(s.session_id IS NULL, 0, 1) AS n_sessions,
+    IF(MOD(s.day + 3, 7) >= 5, 1, 0) AS is_weekend  -- 1970-01-01 was a Thursday: 0 is Monday
+  FROM session_days AS s
+  CROSS JOIN UNNEST(@snapshot_dates) AS snapshot_date
+  WHERE UNIX_DATE(snapshot_date) - s.day BETWEEN 1 AND @lookback_days
+),
+
+histories AS (
+  SELECT
+    user_pseudo_id,
+    snapshot_date,
+    SUM(IF(age BETWEEN 1 AND 7, n_sessions, 0)) AS sessions_a,
+    SUM(IF(age BETWEEN 8 AND 14, n_sessions, 0)) AS sessions_b,
+    SUM(IF(age BETWEEN 15 AND 30, n_sessions, 0)) AS sessions_c,
+    SUM(IF(age BETWEEN 1 AND 7, n_events, 0)) AS events_a,
+    SUM(IF(age BETWEEN 8 AND 14, n_events, 0)) AS events_b,
+    SUM(IF(age BETWEEN 15 AND 30, n_events, 0)) AS events_c,
+    SUM(IF(age BETWEEN 1 AND 7, n_page_views, 0)) AS page_views_a,
+    SUM(IF(age BETWEEN 8 AND 14, n_page_views, 0)) AS page_views_b,
+    SUM(IF(age BETWEEN 15 AND 30, n_page_views, 0)) AS page_views_c,
+    SUM(IF(age BETWEEN 1 AND 7, n_item_views, 0)) AS item_views_a,
+    SUM(IF(age BETWEEN 8 AND 14, n_item_views, 0)) AS item_views_b,
+    SUM(IF(age BETWEEN 15 AND 30, n_item_views, 0)) AS item_views_c,
+    SUM(IF(age BETWEEN 1 AND 7, n_carts, 0)) AS carts_a,
+    SUM(IF(age BETWEEN 8 AND 14, n_carts, 0)) AS carts_b,
+    SUM(IF(age BETWEEN 15 AND 30, n_carts, 0)) AS carts_c,
+    SUM(IF(age BETWEEN 1 AND 7, n_checkouts, 0)) AS checkouts_a,
+    SUM(IF(age BETWEEN 8 AND 30, n_checkouts, 0)) AS checkouts_bc,
+    SUM(IF(age BETWEEN 1 AND 7, engagement_ms, 0)) AS engagement_a,
+    SUM(IF(age BETWEEN 8 AND 30, engagement_ms, 0)) AS engagement_bc,
+    BIT_COUNT(BIT_OR(IF(age BETWEEN 1 AND 30, CAST(1 AS INT64) << age, 0))) AS active_days,  -- a bit for each day
+    MIN(age) AS youngest_age,
+    MAX(age) AS oldest_age,
+    MIN(IF(n_carts > 0, age, NULL)) AS cart_age,
+    MAX(max_session_number) AS session_number,
+    MIN(min_first_touch_ts) AS first_touch_ts,
+    MAX(last_ts) AS newest_ts,
+    SUM(n_sessions) AS all_sessions,
+    SUM(n_events) AS all_events,
+    SUM(IF(n_sessions = 1, n_events, 0)) AS session_events,
+    SUM(IF(n_sessions = 1, n_page_views, 0)) AS session_page_views,
+    SUM(IF(n_sessions = 1, last_ts - first_ts, 0)) AS session_micros,
+    SUM(IF(n_sessions = 1, is_engaged, 0)) AS engaged_sessions,
+    SUM(n_evening) AS evening_events,
+    SUM(IF(is_weekend = 1, n_events, 0)) AS weekend_events,
+    SUBSTR(MAX(last_device), 17) AS device_type,
+    SUBSTR(MAX(last_os), 17) AS os,
+    SUBSTR(MAX(last_browser), 17) AS web_browser,
+    SUBSTR(MAX(last_language), 17) AS device_language,
+    SUBSTR(MAX(last_country), 17) AS geo_country,
+    SUBSTR(MAX(last_region), 17) AS geo_region,
+    SUBSTR(MAX(last_source), 17) AS first_source,
+    SUBSTR(MAX(last_medium), 17) AS first_medium,
+    SUBSTR(MAX(last_event_source), 17) AS event_source,
+    SUBSTR(MAX(last_event_medium), 17) AS event_medium
+  FROM session_days_by_snapshot
+  GROUP BY user_pseudo_id, snapshot_date
+),
+
+-- Purchases and conversions are few: reading their columns again is cheaper than to keep all events for a second use.
+key_event_columns AS (
+  SELECT
+    e.user_pseudo_id,
+    UNIX_DATE(PARSE_DATE('%Y%m%d', e.event_date)) AS day,
+    e.event_timestamp AS ts,
+    e.event_name,
+    IF(
+      e.event_name = 'purchase',
+      NULLIF(NULLIF(e.ecommerce.transaction_id, ''), '(not set)'),
+      NULL
+    ) AS purchase_id,
+    CAST(ROUND(COALESCE(e.ecommerce.purchase_revenue, 0) * 1000000) AS INT64) AS revenue_micros
+  FROM `events_*` AS e
+  WHERE e._TABLE_SUFFIX BETWEEN @first_suffix AND @last_suffix
+    AND e._TABLE_SUFFIX IN UNNEST(@table_suffixes)
+    AND e.user_pseudo_id IS NOT NULL
+    AND e.event_name IN ('purchase', @conversion_event)
+),
+
+-- Each with the day on which the same purchase arrived before: NULL if it did not, or if it has no id to know it by.
+key_events AS (
+  SELECT
+    user_pseudo_id,
+    day,
+    event_name,
+    revenue_micros,
+    IF(
+      purchase_id IS NULL,
+      NULL,
+      LAG(day) OVER (PARTITION BY user_pseudo_id, purchase_id ORDER BY day, ts, revenue_micros)
+    ) AS earlier_day
+  FROM key_event_columns
+),
+
+key_events_by_snapshot AS (
+  SELECT
+    k.*,
+    snapshot_date,
+    UNIX_DATE(snapshot_date) - k.day AS age,
+    k.earlier_day IS NULL OR UNIX_DATE(snapshot_date) - k.earlier_day > @lookback_days AS is_first
+  FROM key_events AS k
+  CROSS JOIN UNNEST(@snapshot_dates) AS snapshot_date
+  WHERE UNIX_DATE(snapshot_date) - k.day BETWEEN 1 AND @lookback_days
+    OR k.day - UNIX_DATE(snapshot_date) BETWEEN @gap_days AND @gap_days + @horizon_days - 1
+),
+
+outcomes AS (
+  SELECT
+    user_pseudo_id,
+    snapshot_date,
+    COUNT(IF(age BETWEEN 1 AND 30 AND event_name = 'purchase', 1, NULL)) AS purchases,
+    SUM(IF(age BETWEEN 1 AND 30 AND event_name = 'purchase', revenue_micros, 0)) AS purchase_micros,
+    MIN(IF(age >= 1 AND event_name = 'purchase', age, NULL)) AS purchase_age,
+    COUNT(IF(age >= 1 AND event_name = @conversion_event, 1, NULL)) AS past_conversions,
+    COUNT(IF(age < 1 AND event_name = @conversion_event, 1, NULL)) AS conversions
+  FROM key_events_by_snapshot
+  WHERE is_first
+  GROUP BY user_pseudo_id, snapshot_date
+)
+
+SELECT
+  h.user_pseudo_id,
+  h.snapshot_date,
+  CAST(IF((COALESCE(o.conversions, 0) > 0) = (@label_is = 'conversion'), 1, 0) AS INT64) AS converted,
+  CAST(h.sessions_a AS INT64) AS sessions_1_7,
+  CAST(h.sessions_b AS INT64) AS sessions_8_14,
+  CAST(h.sessions_c AS INT64) AS sessions_15_30,
+  CAST(h.events_a AS INT64) AS events_1_7,
+  CAST(h.events_b AS INT64) AS events_8_14,
+  CAST(h.events_c AS INT64) AS events_15_30,
+  CAST(h.page_views_a AS INT64) AS page_views_1_7,
+  CAST(h.page_views_b AS INT64) AS page_views_8_14,
+  CAST(h.page_views_c AS INT64) AS page_views_15_30,
+  CAST(h.item_views_a AS INT64) AS item_views_1_7,
+  CAST(h.item_views_b AS INT64) AS item_views_8_14,
+  CAST(h.item_views_c AS INT64) AS item_views_15_30,
+  CAST(h.carts_a AS INT64) AS carts_1_7,
+  CAST(h.carts_b AS INT64) AS carts_8_14,
+  CAST(h.carts_c AS INT64) AS carts_15_30,
+  CAST(h.checkouts_a AS INT64) AS checkouts_1_7,
+  CAST(h.checkouts_bc AS INT64) AS checkouts_8_30,
+  CAST(COALESCE(o.purchases, 0) AS INT64) AS purchases_1_30,
+  CAST(COALESCE(o.purchase_micros, 0) AS FLOAT64) / 1000000 AS revenue_1_30,
+  CAST(h.engagement_a AS FLOAT64) / 1000 AS engagement_s_1_7,
+  CAST(h.engagement_bc AS FLOAT64) / 1000 AS engagement_s_8_30,
+  CAST(h.active_days AS INT64) AS active_days_1_30,
+  CAST(h.youngest_age AS INT64) AS recency_days,
+  CAST(h.cart_age AS INT64) AS days_since_cart,
+  CAST(o.purchase_age AS INT64) AS days_since_purchase,
+  CAST(h.session_number AS INT64) AS session_number_max,
+  CAST(
+    GREATEST(
+      h.oldest_age,
+      COALESCE(
+        UNIX_DATE(h.snapshot_date) - UNIX_DATE(DATE(TIMESTAMP_MICROS(h.first_touch_ts), @time_zone)),
+        h.oldest_age
+      )
+    ) AS INT64
+  ) AS tenure_days,
+  CAST(SAFE_DIVIDE(h.session_events, h.all_sessions) AS FLOAT64) AS events_per_session,
+  CAST(SAFE_DIVIDE(h.session_page_views, h.all_sessions) AS FLOAT64) AS pages_per_session,
+  CAST(SAFE_DIVIDE(h.session_micros, h.all_sessions) AS FLOAT64) / 1000000 AS session_duration_s,
+  CAST(SAFE_DIVIDE(h.engaged_sessions, h.all_sessions) AS FLOAT64) AS engaged_session_share,
+  CAST(SAFE_DIVIDE(h.evening_events, h.all_events) AS FLOAT64) AS evening_share,
+  CAST(SAFE_DIVIDE(h.weekend_events, h.all_events) AS FLOAT64) AS weekend_share,
+  CAST(EXTRACT(HOUR FROM TIMESTAMP_MICROS(h.newest_ts) AT TIME ZONE @time_zone) AS INT64) AS last_hour,
+  CAST(SAFE_DIVIDE(h.sessions_a * 23, (h.sessions_b + h.sessions_c) * 7) AS FLOAT64) AS sessions_trend,
+  CAST(SAFE_DIVIDE(h.page_views_a * 23, (h.page_views_b + h.page_views_c) * 7) AS FLOAT64) AS page_views_trend,
+  CAST(h.device_type AS STRING) AS device_category,
+  CAST(h.os AS STRING) AS operating_system,
+  CAST(h.web_browser AS STRING) AS browser,
+  CAST(h.device_language AS STRING) AS language,
+  CAST(h.geo_country AS STRING) AS country,
+  CAST(h.geo_region AS STRING) AS region,
+  CAST(h.first_source AS STRING) AS source,
+  CAST(h.first_medium AS STRING) AS medium,
+  CAST(h.event_source AS STRING) AS session_source,
+  CAST(h.event_medium AS STRING) AS session_medium
+FROM histories AS h
+LEFT JOIN outcomes AS o ON o.user_pseudo_id = h.user_pseudo_id AND o.snapshot_date = h.snapshot_date
+WHERE @eligibility = 'all' OR COALESCE(o.past_conversions, 0) = 0
