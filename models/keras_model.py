@@ -164,7 +164,6 @@ def train(
 
 def compile_predict(network: keras.Model) -> Callable[[TrainingData], np.ndarray]:
     """Compiles a function that gives the ensemble's probabilities, float32 `[rows]`, for the rows of a split."""
-
     signature = [tf.TensorSpec([None, *item.shape[1:]], item.dtype) for item in network.inputs]
 
     @tf.function(input_signature=signature)

@@ -27,7 +27,7 @@ def eval_config(dataset: Dataset, features: FeatureSet, *, signature: str) -> tf
         signature: of the SavedModel, taking serialised tf.Examples.
 
     Returns:
-        A config with a candidate and a baseline model. Without any bound in the settings, the one bound is that there
+        A config for one model, with or without a baseline. Without any bound in the settings, the one bound is that there
         is an example, since TFX blesses no model that nothing was asked of.
     """
     bounds = dict(dataset.evaluation.bounds)
@@ -45,12 +45,9 @@ def eval_config(dataset: Dataset, features: FeatureSet, *, signature: str) -> tf
         )
     )
     metrics.append(_metric("CalibrationPlot", {"name": "calibration_plot", "num_buckets": 20}))
-    label = dataset.columns.label
     return tfma.EvalConfig(
-        model_specs=[
-            tfma.ModelSpec(signature_name=signature, label_key=label),
-            tfma.ModelSpec(name=tfma.BASELINE_KEY, signature_name=signature, label_key=label, is_baseline=True),
-        ],
+        # TFMA adds a copy of it for the baseline where there is one.
+        model_specs=[tfma.ModelSpec(signature_name=signature, label_key=dataset.columns.label)],
         metrics_specs=[tfma.MetricsSpec(metrics=metrics)],
         slicing_specs=[
             tfma.SlicingSpec(),

@@ -48,7 +48,9 @@ def find_bad_row(path: Path, delimiter: str) -> str | None:
                 if any("\udc80" <= character <= "\udcff" for cell in row for character in cell):
                     return f"row {number} is not UTF-8; save the file as UTF-8"
                 if row and len(row) != width:
-                    return f"row {number} has {len(row)} fields, the header {width}; quote fields that hold '{delimiter}'"
+                    return (
+                        f"row {number} has {len(row)} fields, the header {width}; quote fields that hold {delimiter!r}"
+                    )
         except csv.Error:
             return f"row {number + 1} has a quote that is not closed or stands in the middle of a field"
     return None

@@ -12,12 +12,13 @@ import pyarrow as pa
 
 from pipeline.settings import DuckDBSettings, EventSource, TableSource
 from pipeline.warehouse import csv_files, duckdb_files
-from pipeline.warehouse.dialect import check_identifier, to_duckdb
+from pipeline.warehouse.dialect import Statement, check_identifier, to_duckdb
 from pipeline.warehouse.duckdb_errors import describe
 from pipeline.warehouse.duckdb_types import bigquery_type, needed_cast
 from pipeline.warehouse.interface import Column, Query, WarehouseError
 
 BATCH_ROWS = 16_384
+LITTLE_MEMORY_MB = 300  # enough to sort a million rows of 40 columns in seconds, and to read any number
 
 
 class DuckDBWarehouse:
@@ -36,6 +37,7 @@ class DuckDBWarehouse:
         """
         self._data = data
         self._source = source
+        self._memory_limit = settings.memory_limit
         self._tables: set[str] = set()
         self._folder = tempfile.TemporaryDirectory(prefix="propensity-duckdb-")
         config: dict[str, str | int] = {
@@ -70,13 +72,11 @@ class DuckDBWarehouse:
         casts = {column: needed_cast(kind) for column, kind in self._describe(query).items()}
         replaced = ", ".join(f'CAST("{column}" AS {kind}) AS "{column}"' for column, kind in casts.items() if kind)
         selected = f"* REPLACE ({replaced})" if replaced else "*"
-        order = ", ".join(f'"{check_identifier(column)}"' for column in order_by)
         statement = self._translate(query)
-        self._execute(
-            f'CREATE TABLE "{check_identifier(name)}" AS SELECT {selected} FROM ({statement.sql})'
-            + (f" ORDER BY {order}" if order else ""),
-            statement.parameters,
-        )
+        unsorted = f"{check_identifier(name)}_unsorted" if order_by else name
+        self._execute(f'CREATE TABLE "{unsorted}" AS SELECT {selected} FROM ({statement.sql})', statement.parameters)
+        if order_by:
+            self._sort(unsorted, name, order_by)
         self._tables.add(name)
 
     def select(self, query: Query) -> list[dict[str, object]]:
@@ -88,7 +88,7 @@ class DuckDBWarehouse:
     def read(self, name: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """See Warehouse: batches of at most 16,384 rows, in the order in which the table was made."""
         selected = ", ".join(f'"{check_identifier(column)}"' for column in columns)
-        with contextlib.closing(self._connection.cursor()) as cursor, _explained():
+        with contextlib.closing(self._connection.cursor()) as cursor, self._little_memory(), _explained():
             # A cursor: an open result would block every other query of the connection.
             reader = cursor.sql(f'SELECT {selected} FROM "{check_identifier(name)}"').to_arrow_reader(BATCH_ROWS)
             yield from reader
@@ -116,7 +116,7 @@ class DuckDBWarehouse:
         rows, _ = self._execute(f"DESCRIBE {statement.sql}", statement.parameters)
         return {str(row[0]): str(row[1]) for row in rows}
 
-    def _translate(self, query: Query):
+    def _translate(self, query: Query) -> Statement:
         return to_duckdb(query, lambda name: (self._locate(name, query),))
 
     def _execute(self, sql: str, parameters: Mapping[str, object] | None = None) -> tuple[list[tuple], list[str]]:
@@ -124,6 +124,26 @@ class DuckDBWarehouse:
             result = self._connection.execute(sql, dict(parameters) if parameters else None)
             names = [column[0] for column in result.description or ()]
             return result.fetchall(), names
+
+    def _sort(self, unsorted: str, name: str, order_by: Sequence[str]) -> None:
+        """Makes `name` the sorted copy of a table; apart from the query, so that sorting needs little memory."""
+        order = ", ".join(f'"{check_identifier(column)}"' for column in order_by)
+        try:
+            with self._little_memory():
+                self._execute(f'CREATE TABLE "{name}" AS SELECT * FROM "{unsorted}" ORDER BY {order}')
+        finally:
+            self._execute(f'DROP TABLE "{unsorted}"')
+
+    @contextlib.contextmanager
+    def _little_memory(self) -> Iterator[None]:
+        """Keeps DuckDB from filling its memory limit with what it has just read or written."""
+        size, unit = self._memory_limit[:-2], self._memory_limit[-2:]
+        little = min(float(size) * {"MB": 1, "GB": 1000}[unit], LITTLE_MEMORY_MB)
+        self._execute(f"SET memory_limit = '{little:.0f}MB'")
+        try:
+            yield
+        finally:
+            self._execute(f"SET memory_limit = '{self._memory_limit}'")
 
     def _locate(self, name: str, query: Query) -> str:
         """The name of a table in DuckDB; the source's are made here when they are first asked for."""

@@ -45,8 +45,10 @@ def table_sql(path: Path) -> str:
     check_table(path)
     if path.suffix.lower() == ".parquet":
         return f"SELECT * FROM read_parquet([{quote(path)}])"
-    options = f"delim = {quote(find_delimiter(path))}, quote = '\"', escape = '\"', comment = '', skip = 0, header = true"
-    return f"SELECT * FROM read_csv({quote(path)}, {options}, sample_size = -1, strict_mode = true)"
+    dialect = (
+        f"delim = {quote(find_delimiter(path))}, quote = '\"', escape = '\"', comment = '', skip = 0, header = true"
+    )
+    return f"SELECT * FROM read_csv({quote(path)}, {dialect}, sample_size = -1, strict_mode = true)"
 
 
 def check_table(path: Path) -> None:

@@ -58,8 +58,8 @@ class SampleParameters:
         """Raises SettingsError where the optimum would not be known, or nothing would be drawn."""
         if self.every_days != self.horizon_days:
             raise SettingsError(
-                f"every_days is {self.every_days} and horizon_days {self.horizon_days}; in a sample they must be equal, so "
-                "that label windows tile time and each purchase belongs to one of them"
+                f"every_days is {self.every_days} and horizon_days {self.horizon_days}; in a sample they must be "
+                "equal, so that label windows tile time and each purchase belongs to one of them"
             )
         if self.users < 1 or self.seed < 0:
             raise SettingsError(f"users must be at least 1 and seed at least 0 (found {self.users} and {self.seed})")

@@ -1,16 +1,16 @@
 """Makes sample data: daily tables of a GA4 export as Parquet files, with purchases of known probability.
 
-`python -m pipeline.warehouse.sample_events --out DIR` writes `events_YYYYMMDD.parquet`, a table of the probabilities with
-which the labels were drawn (for tests: the pipeline never reads it), and `sample.json`, which says what is there.
+`python -m pipeline.warehouse.sample_events --out DIR` writes `events_YYYYMMDD.parquet`, a table of the probabilities
+with which the labels were drawn (for tests: the pipeline never reads it), and `sample.json`, which says what is there.
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime
+import fnmatch
 import hashlib
 import json
-import shutil
 import sys
 import tempfile
 import time
@@ -26,6 +26,7 @@ import pyarrow.parquet as pq
 from models.config import SettingsError, load_settings
 from pipeline.settings import Dataset, EventSource
 from pipeline.warehouse.sample_calendar import DEFAULT_END, DEFAULT_SEED, DEFAULT_USERS, SampleParameters, date_of_day
+from pipeline.warehouse.sample_schema import SCHEMA_FILE
 from pipeline.warehouse.sample_tables import DayTables
 from pipeline.warehouse.sample_truth import UNKNOWN, Drawn, draw_purchases
 from pipeline.warehouse.sample_users import Users, draw_users_and_sessions
@@ -75,27 +76,22 @@ def write_sample(folder: Path, parameters: SampleParameters, *, force: bool = Fa
         OSError: it cannot be written.
     """
     made_from = {"parameters": parameters.to_json(), "generator": generator_digest()}
+    if folder.exists() and not folder.is_dir():
+        raise SettingsError(f"{folder} is not a folder; choose another place for the sample")
     if folder.exists() and not force:
         manifest = _read_manifest(folder)
         if manifest is not None and manifest["made_from"] == made_from:
             return Sample(manifest["events"], manifest["days"], _megabytes(folder), made=False)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        unfinished.chmod(0o755)  # mkdtemp's own mode keeps others out
-        events = _write_tables(unfinished, parameters)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as beside:
+        finished = Path(beside) / "finished"
+        finished.mkdir()
+        events = _write_tables(finished, parameters)
         manifest = {"made_from": made_from, "events": events, "days": len(parameters.table_days)}
-        (unfinished / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+        (finished / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
         if folder.exists():
-            replaced = unfinished / "replaced"
-            folder.rename(replaced)
-            (replaced).rename(folder.parent / f"{unfinished.name}.old")
-            unfinished.rename(folder)
-            shutil.rmtree(folder.parent / f"{unfinished.name}.old")
-        else:
-            unfinished.rename(folder)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+            folder.rename(Path(beside) / "replaced")
+        finished.rename(folder)
     return Sample(events, manifest["days"], _megabytes(folder), made=True)
 
 
@@ -103,16 +99,15 @@ def generator_digest() -> str:
     """A digest of the generator's sources and the schema it writes: another generator makes another sample."""
     digest = hashlib.sha256()
     here = resources.files("pipeline.warehouse")
-    for source in sorted(here.iterdir(), key=lambda entry: entry.name):
-        if source.name.startswith("sample_") and source.name.endswith(".py") or source.name == "ga4_export_schema.json":
-            digest.update(source.read_bytes())
+    sources = {entry.name: entry for entry in here.iterdir()}
+    for name in sorted(sources):
+        if fnmatch.fnmatch(name, "sample_*.py") or name == SCHEMA_FILE:
+            digest.update(sources[name].read_bytes())
     return digest.hexdigest()
 
 
 def _read_manifest(folder: Path) -> dict | None:
     """The manifest of a finished sample; None for an empty folder. Raises SettingsError for any other."""
-    if not folder.is_dir():
-        raise SettingsError(f"{folder} is not a folder; choose another place for the sample")
     names = {entry.name for entry in folder.iterdir()}
     if not names:
         return None

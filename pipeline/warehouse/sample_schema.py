@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+SCHEMA_FILE = "ga4_export_schema.json"
 SCALARS = {"STRING": pa.string(), "INTEGER": pa.int64(), "FLOAT": pa.float64(), "BOOLEAN": pa.bool_()}
 
 
 def load_schema_fields() -> list[dict[str, Any]]:
     """The documented schema in BigQuery's JSON form: name, type, mode and, for records, fields."""
-    text = resources.files("pipeline.warehouse").joinpath("ga4_export_schema.json").read_text(encoding="utf-8")
+    text = resources.files("pipeline.warehouse").joinpath(SCHEMA_FILE).read_text(encoding="utf-8")
     return json.loads(text)
 
 

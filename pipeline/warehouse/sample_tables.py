@@ -8,13 +8,24 @@ import pyarrow.compute as pc
 
 from pipeline.warehouse import sample_users as who
 from pipeline.warehouse.sample_calendar import LocalClock, SampleParameters, date_of_day
+from pipeline.warehouse.sample_columns import (
+    HOST,
+    PAGE_LOCATIONS,
+    REGIONS,
+    constant,
+    item_lists,
+    param_lists,
+    prefixed,
+    pseudo_ids,
+    strings,
+    transaction_ids,
+)
 from pipeline.warehouse.sample_day import (
     ADD_TO_CART,
     ENGAGEMENT,
     EVENT_NAMES,
     MICROS,
     PAGE_VIEW,
-    PRODUCTS,
     PURCHASE,
     SCROLL,
     VIEW_ITEM,
@@ -24,11 +35,9 @@ from pipeline.warehouse.sample_day import (
     draw_items,
     is_engaged,
 )
-from pipeline.warehouse.sample_schema import build_list, build_table
+from pipeline.warehouse.sample_schema import build_table
 from pipeline.warehouse.sample_users import MISSING, Users
 
-PAGES = 150
-HOST = "shop.example.com"
 SECONDS_BEFORE_FIRST_DAY = 72_000  # some time in the evening of the day before
 
 
@@ -53,7 +62,7 @@ class DayTables:
         is_first = number == 1
         first_touch[user[is_first]] = starts[is_first]
         self._first_touch = first_touch
-        self.user_pseudo_id = _pseudo_ids(first_touch)
+        self.user_pseudo_id = pseudo_ids(first_touch)
         by_day = np.argsort(sessions["day"], kind="stable")
         self._sessions, self._number, self._starts = sessions[by_day], number[by_day], starts[by_day]
 
@@ -76,7 +85,7 @@ class DayTables:
             **self._event_columns(day, sessions, starts, events, bought, items),
             **self._user_columns(sessions, events, rng),
             "event_params": self._params(sessions, number, starts, events, bought, items, rng),
-            "items": _items(events, items),
+            "items": item_lists(events, items),
         }
         return build_table(columns, len(events.name))
 
@@ -94,21 +103,21 @@ class DayTables:
         quantity = np.diff(np.r_[0, np.cumsum(items.quantity)][items.offsets])
         transaction = pc.if_else(
             pa.array(is_purchase),
-            _transaction_ids(bought),
-            _strings(("(not set)",), np.where(is_shopping, 0, MISSING)),
+            transaction_ids(bought),
+            strings(("(not set)",), np.where(is_shopping, 0, MISSING)),
         )
         revenue = pa.array(items.revenue, mask=~is_purchase)
         tax = pa.array(np.round(0.08 * items.revenue, 2), mask=~is_purchase)
         rows = len(events.name)
         return {
-            "event_date": _constant(f"{date_of_day(day):%Y%m%d}", rows),
+            "event_date": constant(f"{date_of_day(day):%Y%m%d}", rows),
             "event_timestamp": pa.array(starts[events.session] * MICROS + events.micros),
-            "event_name": _strings(EVENT_NAMES, events.name),
+            "event_name": strings(EVENT_NAMES, events.name),
             "event_value_in_usd": revenue,
             "event_bundle_sequence_id": pa.array(events.session + 1),
             "event_server_timestamp_offset": pa.array(200_000 + events.micros % 700_000),
-            "stream_id": _constant("5550001", rows),
-            "platform": _constant("WEB", rows),
+            "stream_id": constant("5550001", rows),
+            "platform": constant("WEB", rows),
             "ecommerce.transaction_id": transaction,
             "ecommerce.purchase_revenue": revenue,
             "ecommerce.purchase_revenue_in_usd": revenue,
@@ -122,9 +131,7 @@ class DayTables:
             "batch_ordering_id": pa.array(1 + events.position // 5),
         }
 
-    def _user_columns(
-        self, sessions: np.ndarray, events: DayEvents, rng: np.random.Generator
-    ) -> dict[str, pa.Array]:
+    def _user_columns(self, sessions: np.ndarray, events: DayEvents, rng: np.random.Generator) -> dict[str, pa.Array]:
         users, session = self._users, events.session
         user = sessions["user"][session].astype(np.int64)
         consent = users.has_consent[user]
@@ -132,29 +139,29 @@ class DayTables:
         country = np.where(unlocated, MISSING, users.country[user])
         region = np.where(country == MISSING, MISSING, country * who.REGIONS_PER_COUNTRY + users.region[user])
         came_from = np.where(sessions["source"] == who.DIRECT, MISSING, sessions["source"])[session]
-        browser = _strings(who.BROWSERS, users.browser[user])
+        browser = strings(who.BROWSERS, users.browser[user])
         return {
             "user_pseudo_id": self.user_pseudo_id.take(pa.array(user, mask=~consent)),
-            "user_id": _prefixed("member-", user, ~(consent & users.is_logged_in[user])),
+            "user_id": prefixed("member-", user, ~(consent & users.is_logged_in[user])),
             "user_first_touch_timestamp": pa.array(self._first_touch[user] * MICROS, mask=~consent),
-            "privacy_info.analytics_storage": _strings(("No", "Yes"), consent),
-            "privacy_info.ads_storage": _strings(("No", "Yes"), consent),
-            "privacy_info.uses_transient_token": _constant("No", len(user)),
-            "device.category": _strings(who.DEVICES, users.device[user]),
-            "device.operating_system": _strings(who.SYSTEMS, users.system[user]),
-            "device.language": _strings(who.LANGUAGES, users.language[user]),
+            "privacy_info.analytics_storage": strings(("No", "Yes"), consent),
+            "privacy_info.ads_storage": strings(("No", "Yes"), consent),
+            "privacy_info.uses_transient_token": constant("No", len(user)),
+            "device.category": strings(who.DEVICES, users.device[user]),
+            "device.operating_system": strings(who.SYSTEMS, users.system[user]),
+            "device.language": strings(who.LANGUAGES, users.language[user]),
             "device.web_info.browser": browser,
-            "device.web_info.hostname": _constant(HOST, len(user)),
-            "geo.country": _strings(who.COUNTRIES, country),
-            "geo.region": _strings(_regions(), region),
-            "traffic_source.source": _strings(who.SOURCES, users.source[user]),
-            "traffic_source.medium": _strings(who.MEDIUMS, users.source[user]),
-            "collected_traffic_source.manual_source": _strings(who.SOURCES, came_from),
-            "collected_traffic_source.manual_medium": _strings(who.MEDIUMS, came_from),
-            "session_traffic_source_last_click.cross_channel_campaign.source": _strings(
+            "device.web_info.hostname": constant(HOST, len(user)),
+            "geo.country": strings(who.COUNTRIES, country),
+            "geo.region": strings(REGIONS, region),
+            "traffic_source.source": strings(who.SOURCES, users.source[user]),
+            "traffic_source.medium": strings(who.MEDIUMS, users.source[user]),
+            "collected_traffic_source.manual_source": strings(who.SOURCES, came_from),
+            "collected_traffic_source.manual_medium": strings(who.MEDIUMS, came_from),
+            "session_traffic_source_last_click.cross_channel_campaign.source": strings(
                 who.SOURCES, sessions["source"][session]
             ),
-            "session_traffic_source_last_click.cross_channel_campaign.medium": _strings(
+            "session_traffic_source_last_click.cross_channel_campaign.medium": strings(
                 who.MEDIUMS, sessions["source"][session]
             ),
         }
@@ -181,83 +188,14 @@ class DayTables:
         params: list[tuple[str, np.ndarray, pa.Array]] = [
             ("ga_session_id", known, pa.array(starts[session])),
             ("ga_session_number", known, pa.array(number[session])),
-            ("page_location", everywhere, _strings(_pages(), rng.integers(0, PAGES, len(name)))),
-            ("session_engaged", everywhere, _strings(("0", "1"), is_engaged(sessions)[session])),
+            ("page_location", everywhere, strings(PAGE_LOCATIONS, rng.integers(0, len(PAGE_LOCATIONS), len(name)))),
+            ("session_engaged", everywhere, strings(("0", "1"), is_engaged(sessions)[session])),
             ("engagement_time_msec", engaged, pa.array(events.pause_ms)),
             ("entrances", events.is_entrance, pa.array(np.ones(len(name), np.int64))),
-            ("source", tells_source, _strings(who.SOURCES, source)),
-            ("medium", tells_source, _strings(who.MEDIUMS, source)),
-            ("transaction_id", is_purchase, _transaction_ids(bought)),
-            ("currency", is_purchase, _constant("USD", len(name))),
+            ("source", tells_source, strings(who.SOURCES, source)),
+            ("medium", tells_source, strings(who.MEDIUMS, source)),
+            ("transaction_id", is_purchase, transaction_ids(bought)),
+            ("currency", is_purchase, constant("USD", len(name))),
             ("value", is_purchase, pa.array(items.revenue)),
         ]
-        return _param_lists(params)
-
-
-def _param_lists(params: list[tuple[str, np.ndarray, pa.Array]]) -> pa.Array:
-    """`event_params` of all events, in the order of `params` within each."""
-    present = np.column_stack([where for _, where, _ in params])
-    event, key = np.nonzero(present)
-    # Values stand parameter after parameter; `origin` says where each entry of the lists finds its own.
-    begins = np.r_[0, np.cumsum(present.sum(axis=0))]
-    origin = (begins[:-1] + np.cumsum(present, axis=0) - 1)[event, key]
-    kinds = {"string_value": pa.string(), "int_value": pa.int64(), "double_value": pa.float64()}
-    columns = {"key": _strings(tuple(key for key, _, _ in params), key)}
-    for field, kind in kinds.items():
-        chunks = [
-            values.filter(pa.array(where)) if values.type == kind else pa.nulls(int(where.sum()), kind)
-            for _, where, values in params
-        ]
-        columns[f"value.{field}"] = pa.concat_arrays(chunks).take(pa.array(origin))
-    return build_list("event_params", columns, np.r_[0, np.cumsum(present.sum(axis=1))])
-
-
-def _items(events: DayEvents, items: DayItems) -> pa.Array:
-    price = pa.array(items.price)
-    sold = np.repeat(events.name == PURCHASE, np.diff(items.offsets))
-    revenue = pa.array(np.round(items.price * items.quantity, 2), mask=~sold)
-    columns = {
-        "item_id": _strings(tuple(f"SKU{product:04d}" for product in range(PRODUCTS)), items.product),
-        "item_name": _strings(tuple(f"Product {product}" for product in range(PRODUCTS)), items.product),
-        "item_category": _strings(tuple(f"Category {product % 12}" for product in range(PRODUCTS)), items.product),
-        "price": price,
-        "price_in_usd": price,
-        "quantity": pa.array(items.quantity),
-        "item_revenue": revenue,
-        "item_revenue_in_usd": revenue,
-    }
-    return build_list("items", columns, items.offsets)
-
-
-def _pages() -> tuple[str, ...]:
-    return tuple(f"https://{HOST}/p/{page}" for page in range(PAGES))
-
-
-def _regions() -> tuple[str, ...]:
-    return tuple(f"{country} {region}" for country in who.COUNTRIES for region in range(1, who.REGIONS_PER_COUNTRY + 1))
-
-
-def _strings(vocabulary: tuple[str, ...], codes: np.ndarray) -> pa.Array:
-    """The words of codes; NULL for MISSING."""
-    codes = np.asarray(codes).astype(np.int64)
-    return pa.array(vocabulary, pa.string()).take(pa.array(codes, mask=codes == MISSING))
-
-
-def _constant(text: str, rows: int) -> pa.Array:
-    return _strings((text,), np.zeros(rows, np.int64))
-
-
-def _prefixed(prefix: str, number: np.ndarray, is_missing: np.ndarray) -> pa.Array:
-    text = pa.array(number, mask=is_missing).cast(pa.string())
-    return pc.binary_join_element_wise(pa.scalar(prefix), text, "")
-
-
-def _transaction_ids(transaction: np.ndarray) -> pa.Array:
-    return _prefixed("T", 1_000_000 + transaction, transaction == MISSING)
-
-
-def _pseudo_ids(first_touch: np.ndarray) -> pa.Array:
-    """GA4's client ids: a number and the second of the first visit. An odd factor makes the numbers differ."""
-    number = np.arange(len(first_touch), dtype=np.int64) * 1_640_531_527 % 2**31
-    first, second = pa.array(number).cast(pa.string()), pa.array(first_touch).cast(pa.string())
-    return pc.binary_join_element_wise(first, second, ".")
+        return param_lists(params)

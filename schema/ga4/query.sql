@@ -10,7 +10,7 @@
 -- depends on its own days only, and 'never_converted' means: not within the lookback.
 --
 -- An age is how many days an event lies before the snapshot: 1 is the day before, 0 and less is at or after it.
--- No output is named like an input, counts are COUNT(IF(...)) and sums are cast: see docs/sql.md.
+-- No output is named like an input, counts are COUNT(IF(...)), and outputs are cast: so DuckDB understands the same.
 WITH events AS (
   SELECT
     e.user_pseudo_id,
@@ -117,8 +117,8 @@ histories AS (
     MIN(age) AS youngest_age,
     MAX(age) AS oldest_age,
     MIN(IF(n_carts > 0, age, NULL)) AS cart_age,
-    MAX(max_session_number) AS session_number,
-    MIN(min_first_touch_ts) AS first_touch_ts,
+    MAX(max_session_number) AS greatest_session_number,
+    MIN(min_first_touch_ts) AS earliest_first_touch_ts,
     MAX(last_ts) AS newest_ts,
     SUM(n_sessions) AS all_sessions,
     SUM(n_events) AS all_events,
@@ -128,16 +128,16 @@ histories AS (
     SUM(IF(n_sessions = 1, is_engaged, 0)) AS engaged_sessions,
     SUM(n_evening) AS evening_events,
     SUM(IF(is_weekend = 1, n_events, 0)) AS weekend_events,
-    SUBSTR(MAX(last_device), 17) AS device_type,
-    SUBSTR(MAX(last_os), 17) AS os,
-    SUBSTR(MAX(last_browser), 17) AS web_browser,
-    SUBSTR(MAX(last_language), 17) AS device_language,
-    SUBSTR(MAX(last_country), 17) AS geo_country,
-    SUBSTR(MAX(last_region), 17) AS geo_region,
-    SUBSTR(MAX(last_source), 17) AS first_source,
-    SUBSTR(MAX(last_medium), 17) AS first_medium,
-    SUBSTR(MAX(last_event_source), 17) AS event_source,
-    SUBSTR(MAX(last_event_medium), 17) AS event_medium
+    SUBSTR(MAX(last_device), 17) AS newest_device,
+    SUBSTR(MAX(last_os), 17) AS newest_os,
+    SUBSTR(MAX(last_browser), 17) AS newest_browser,
+    SUBSTR(MAX(last_language), 17) AS newest_language,
+    SUBSTR(MAX(last_country), 17) AS newest_country,
+    SUBSTR(MAX(last_region), 17) AS newest_region,
+    SUBSTR(MAX(last_source), 17) AS newest_source,
+    SUBSTR(MAX(last_medium), 17) AS newest_medium,
+    SUBSTR(MAX(last_event_source), 17) AS newest_event_source,
+    SUBSTR(MAX(last_event_medium), 17) AS newest_event_medium
   FROM session_days_by_snapshot
   GROUP BY user_pseudo_id, snapshot_date
 ),
@@ -232,12 +232,12 @@ SELECT
   CAST(h.youngest_age AS INT64) AS recency_days,
   CAST(h.cart_age AS INT64) AS days_since_cart,
   CAST(o.purchase_age AS INT64) AS days_since_purchase,
-  CAST(h.session_number AS INT64) AS session_number_max,
+  CAST(h.greatest_session_number AS INT64) AS session_number_max,
   CAST(
     GREATEST(
       h.oldest_age,
       COALESCE(
-        UNIX_DATE(h.snapshot_date) - UNIX_DATE(DATE(TIMESTAMP_MICROS(h.first_touch_ts), @time_zone)),
+        UNIX_DATE(h.snapshot_date) - UNIX_DATE(DATE(TIMESTAMP_MICROS(h.earliest_first_touch_ts), @time_zone)),
         h.oldest_age
       )
     ) AS INT64
@@ -251,16 +251,16 @@ SELECT
   CAST(EXTRACT(HOUR FROM TIMESTAMP_MICROS(h.newest_ts) AT TIME ZONE @time_zone) AS INT64) AS last_hour,
   CAST(SAFE_DIVIDE(h.sessions_a * 23, (h.sessions_b + h.sessions_c) * 7) AS FLOAT64) AS sessions_trend,
   CAST(SAFE_DIVIDE(h.page_views_a * 23, (h.page_views_b + h.page_views_c) * 7) AS FLOAT64) AS page_views_trend,
-  CAST(h.device_type AS STRING) AS device_category,
-  CAST(h.os AS STRING) AS operating_system,
-  CAST(h.web_browser AS STRING) AS browser,
-  CAST(h.device_language AS STRING) AS language,
-  CAST(h.geo_country AS STRING) AS country,
-  CAST(h.geo_region AS STRING) AS region,
-  CAST(h.first_source AS STRING) AS source,
-  CAST(h.first_medium AS STRING) AS medium,
-  CAST(h.event_source AS STRING) AS session_source,
-  CAST(h.event_medium AS STRING) AS session_medium
+  CAST(h.newest_device AS STRING) AS device_category,
+  CAST(h.newest_os AS STRING) AS operating_system,
+  CAST(h.newest_browser AS STRING) AS browser,
+  CAST(h.newest_language AS STRING) AS language,
+  CAST(h.newest_country AS STRING) AS country,
+  CAST(h.newest_region AS STRING) AS region,
+  CAST(h.newest_source AS STRING) AS source,
+  CAST(h.newest_medium AS STRING) AS medium,
+  CAST(h.newest_event_source AS STRING) AS session_source,
+  CAST(h.newest_event_medium AS STRING) AS session_medium
 FROM histories AS h
 LEFT JOIN outcomes AS o ON o.user_pseudo_id = h.user_pseudo_id AND o.snapshot_date = h.snapshot_date
 WHERE @eligibility = 'all' OR COALESCE(o.past_conversions, 0) = 0

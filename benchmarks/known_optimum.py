@@ -1,0 +1,153 @@
+"""How near the last model comes to what can be known of the sample's test rows.
+
+    python -m benchmarks.known_optimum --output output/ga4 --sample data/sample
+
+The sample's generator wrote the probability with which it drew each label. ROC AUC hardly tells a good model from the
+best one; the mean Kullback-Leibler divergence KL(p || q) from the drawn probability p to the model's q does: 0 is the
+optimum, and its share of the divergence to the base rate says how much of what can be known is still missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import glob
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
+
+
+@dataclasses.dataclass(frozen=True)
+class Scores:
+    """Measures of predictions on one set of rows; `kl` is in nats and None where the truth is unknown."""
+
+    roc_auc: float
+    pr_auc: float
+    log_loss: float
+    calibration_slope: float
+    kl: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """The model, the drawn probabilities and the training base rate on the same test rows.
+
+    Attributes:
+        rows: test rows.
+        positives: of them.
+        model: the model's scores.
+        drawn: those of the drawn probabilities: the optimum.
+        base_rate_kl: divergence to the training rows' base rate.
+    """
+
+    rows: int
+    positives: int
+    model: Scores
+    drawn: Scores
+    base_rate_kl: float
+
+    @property
+    def kl_share(self) -> float:
+        """The model's divergence as a share of the base rate's."""
+        return self.model.kl / self.base_rate_kl
+
+
+def scores(label: np.ndarray, predicted: np.ndarray, drawn: np.ndarray | None = None) -> Scores:
+    """Measures predictions `[n]` against labels `[n]` 0/1 and, where they are known, drawn probabilities `[n]`."""
+    clipped = np.clip(predicted, 1e-9, 1 - 1e-9)
+    logit = np.log(clipped / (1 - clipped))[:, None]
+    return Scores(
+        roc_auc=roc_auc_score(label, predicted),
+        pr_auc=average_precision_score(label, predicted),
+        log_loss=log_loss(label, clipped),
+        calibration_slope=float(LogisticRegression(C=np.inf, tol=1e-8).fit(logit, label).coef_[0, 0]),
+        kl=None if drawn is None else mean_kl(drawn, clipped),
+    )
+
+
+def mean_kl(p: np.ndarray, q: np.ndarray) -> float:
+    """Mean Kullback-Leibler divergence of Bernoulli distributions, in nats: p `[n]` true, q `[n]` predicted."""
+    p, q = (np.clip(values.astype(np.float64), 1e-12, 1 - 1e-12) for values in (p, q))
+    return float(np.mean(p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))))
+
+
+def compare(output: Path, sample: Path) -> Comparison:
+    """Scores the newest trained model of an output folder on its newest test examples.
+
+    Args:
+        output: `<output>/<data set>` of a run on the sample.
+        sample: the sample's folder, with `drawn_probabilities.parquet`.
+    """
+    import tensorflow as tf
+
+    model = tf.saved_model.load(_newest(output, "TrainKeras/model/*/Format-Serving"))
+    examples = _newest(output, "BigQueryExampleGen/examples/*")
+    truth = pq.read_table(sample / "drawn_probabilities.parquet").to_pydict()
+    drawn_of = {
+        (hashlib.md5(user.encode()).hexdigest().encode(), date.isoformat().encode()): probability
+        for user, date, probability in zip(
+            truth["user_pseudo_id"], truth["snapshot_date"], truth["probability"], strict=True
+        )
+    }
+    spec = {
+        "unit": tf.io.FixedLenFeature([], tf.string),
+        "snapshot_date": tf.io.FixedLenFeature([], tf.string),
+        "converted": tf.io.FixedLenFeature([], tf.int64),
+    }
+    label, drawn, predicted = [], [], []
+    files = tf.data.TFRecordDataset(glob.glob(f"{examples}/Split-test/*.gz"), "GZIP")
+    for batch in files.batch(8192):
+        parsed = tf.io.parse_example(batch, spec)
+        keys = zip(parsed["unit"].numpy(), parsed["snapshot_date"].numpy(), strict=True)
+        drawn.append(np.array([drawn_of[key] for key in keys]))
+        label.append(parsed["converted"].numpy())
+        predicted.append(model.signatures["serving_default"](batch)["probability"].numpy().ravel())
+    label, drawn, predicted = (np.concatenate(parts) for parts in (label, drawn, predicted))
+    base_rate = _training_base_rate(examples)
+    return Comparison(
+        rows=len(label),
+        positives=int(label.sum()),
+        model=scores(label, predicted, drawn),
+        drawn=scores(label, drawn, drawn),
+        base_rate_kl=mean_kl(drawn, np.full(len(drawn), base_rate)),
+    )
+
+
+def _newest(output: Path, pattern: str) -> str:
+    found = sorted((output / "artifacts").glob(pattern), key=lambda path: path.stat().st_mtime)
+    if not found:
+        raise FileNotFoundError(f"nothing like {pattern} in {output / 'artifacts'}; run the pipeline first")
+    return str(found[-1])
+
+
+def _training_base_rate(examples: str) -> float:
+    import tensorflow as tf
+
+    spec = {"converted": tf.io.FixedLenFeature([], tf.int64)}
+    dataset = tf.data.TFRecordDataset(glob.glob(f"{examples}/Split-train/*.gz"), "GZIP").batch(8192)
+    return float(np.concatenate([tf.io.parse_example(batch, spec)["converted"].numpy() for batch in dataset]).mean())
+
+
+def main() -> None:
+    """Prints the comparison."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", type=Path, default=Path("output/ga4"))
+    parser.add_argument("--sample", type=Path, default=Path("data/sample"))
+    args = parser.parse_args()
+    result = compare(args.output, args.sample)
+    print(f"{result.rows:,} test rows, {result.positives:,} positives")
+    print(f"{'':<22}{'ROC AUC':>9}{'PR-AUC':>9}{'log loss':>10}{'slope':>8}{'KL':>10}")
+    for name, row in (("model", result.model), ("drawn probabilities", result.drawn)):
+        print(
+            f"{name:<22}{row.roc_auc:>9.4f}{row.pr_auc:>9.4f}{row.log_loss:>10.4f}{row.calibration_slope:>8.3f}"
+            f"{row.kl:>10.6f}"
+        )
+    print(f"KL of the base rate {result.base_rate_kl:.6f}; the model's is {result.kl_share:.1%} of it")
+
+
+if __name__ == "__main__":
+    main()

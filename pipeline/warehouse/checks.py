@@ -1,0 +1,248 @@
+"""What the rows of a features table must be: found by a few aggregate queries, before anything trains on them."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from models.features import Feature, FeatureSet, Kind, Missing
+from pipeline.settings import SPLITS, Columns
+from pipeline.warehouse.dialect import check_identifier
+from pipeline.warehouse.interface import Query, Warehouse, WarehouseError
+
+MAX_RELATIVE_MOVE = 0.25  # of a snapshot's base rate against all rows'
+MAX_STANDARD_ERRORS = 3.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Count:
+    """Rows and positives of one split, or of one snapshot date of it.
+
+    Attributes:
+        split: train, eval or test.
+        date: the date as YYYY-MM-DD; None without a date column.
+        rows: how many.
+        positives: how many with label 1.
+    """
+
+    split: str
+    date: str | None
+    rows: int
+    positives: int
+
+
+@dataclasses.dataclass(frozen=True)
+class DataReport:
+    """What the checks found. Plain data.
+
+    Attributes:
+        rows: rows of the features table.
+        positives: rows with label 1.
+        splits: one Count per split; its date is None.
+        dates: one Count per split and date; empty without a date column.
+        missing: for each feature, rows in which it is NULL or NaN.
+        distinct: for each category, distinct values in the train split.
+        warnings: what is worth knowing, but stops nothing.
+    """
+
+    rows: int
+    positives: int
+    splits: tuple[Count, ...]
+    dates: tuple[Count, ...]
+    missing: dict[str, int]
+    distinct: dict[str, int]
+    warnings: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as JSON-ready data."""
+        return dataclasses.asdict(self)
+
+
+def check_table(
+    warehouse: Warehouse, name: str, columns: Columns, features: FeatureSet, *, window: str = ""
+) -> DataReport:
+    """Checks a features table.
+
+    Args:
+        warehouse: holds the table.
+        name: the table.
+        columns: its key, date and label.
+        features: its features.
+        window: the days of the events it was made from, for the message that it is empty.
+
+    Returns:
+        Counts and warnings.
+
+    Raises:
+        WarehouseError: the table cannot be trained on; the message has one line for each reason.
+    """
+    groups = warehouse.select(_groups_query(name, columns))
+    if not groups:
+        seen = f"no user had an event between {window}" if window else "the query returns no row"
+        raise WarehouseError(f"the features table is empty: {seen}")
+    floats = {column.name for column in warehouse.columns(_all(name)) if column.type == "FLOAT64"}
+    (values,) = warehouse.select(_values_query(name, features, floats))
+    counts = tuple(
+        Count(str(row["split"]), _text(row["date"]), int(row["n_rows"]), int(row["positives"])) for row in groups
+    )
+    splits = _per_split(counts)
+    problems = [*_label_problems(groups, columns), *_split_problems(splits), *_value_problems(values, features, floats)]
+    problems += _key_problems(warehouse, name, columns)
+    if problems:
+        raise WarehouseError("\n".join(problems))
+    return DataReport(
+        rows=sum(count.rows for count in splits),
+        positives=sum(count.positives for count in splits),
+        splits=splits,
+        dates=counts if columns.date else (),
+        missing={feature.name: int(values[f"missing_{feature.name}"]) for feature in features.features},
+        distinct={feature.name: int(values[f"distinct_{feature.name}"]) for feature in features.categorical},
+        warnings=(*_value_warnings(values, features, floats), *(_moves(counts) if columns.date else ())),
+    )
+
+
+def _all(name: str) -> Query:
+    return Query(f"SELECT * FROM `{check_identifier(name)}` AS t")
+
+
+def _groups_query(name: str, columns: Columns) -> Query:
+    """One row per split and date: rows, positives, labels that are NULL or out of range."""
+    label = f"t.{check_identifier(columns.label)}"
+    date = f"t.{check_identifier(columns.date)}" if columns.date else "CAST(NULL AS DATE)"
+    return Query(
+        f"SELECT t.split AS split, {date} AS date, COUNT(*) AS n_rows, COUNTIF({label} = 1) AS positives, "
+        f"COUNTIF({label} IS NULL) AS null_labels, COUNTIF({label} NOT IN (0, 1)) AS bad_labels "
+        f"FROM `{check_identifier(name)}` AS t GROUP BY 1, 2 ORDER BY 2, 1"
+    )
+
+
+def _values_query(name: str, features: FeatureSet, floats: Iterable[str]) -> Query:
+    """One row: what each feature's values are."""
+    selected = []
+    for feature in features.features:
+        column = f"t.{check_identifier(feature.name)}"
+        is_missing = f"{column} IS NULL"
+        if feature.name in floats:
+            is_missing = f"({is_missing} OR IS_NAN({column}))"
+            selected.append(f"COUNTIF(IS_NAN({column})) AS nan_{feature.name}")
+            selected.append(f"COUNTIF(IS_INF({column})) AS infinite_{feature.name}")
+        selected.append(f"COUNTIF({is_missing}) AS missing_{feature.name}")
+        if feature.kind is Kind.CATEGORICAL:
+            selected.append(f"COUNT(DISTINCT IF(t.split = 'train', {column}, NULL)) AS distinct_{feature.name}")
+    return Query(f"SELECT {', '.join(selected)} FROM `{check_identifier(name)}` AS t")
+
+
+def _per_split(counts: Sequence[Count]) -> tuple[Count, ...]:
+    return tuple(
+        Count(
+            split,
+            None,
+            sum(count.rows for count in counts if count.split == split),
+            sum(count.positives for count in counts if count.split == split),
+        )
+        for split in SPLITS
+    )
+
+
+def _label_problems(groups: Sequence[dict[str, Any]], columns: Columns) -> list[str]:
+    nulls = sum(int(row["null_labels"]) for row in groups)
+    bad = sum(int(row["bad_labels"]) for row in groups)
+    problems = []
+    if nulls:
+        problems.append(f"label '{columns.label}' is NULL in {nulls} rows")
+    if bad:
+        problems.append(f"label '{columns.label}' is neither 0 nor 1 in {bad} rows")
+    if columns.date and any(row["date"] is None for row in groups):
+        rows = sum(int(row["n_rows"]) for row in groups if row["date"] is None)
+        problems.append(f"date '{columns.date}' is NULL in {rows} rows; leave them out in query.sql")
+    return problems
+
+
+def _split_problems(splits: Sequence[Count]) -> list[str]:
+    problems = []
+    for count in splits:
+        if not count.rows:
+            problems.append(f"split '{count.split}' is empty; look at 'split' and 'snapshots' in dataset.yaml")
+        elif count.positives in (0, count.rows):
+            label = 1 if count.positives else 0
+            problems.append(
+                f"split '{count.split}': all {count.rows} labels are {label}; nothing can be learnt or measured"
+            )
+    return problems
+
+
+def _value_problems(values: dict[str, Any], features: FeatureSet, floats: Iterable[str]) -> list[str]:
+    problems = []
+    for feature in features.features:
+        infinite = values[f"infinite_{feature.name}"] if feature.name in floats else 0
+        missing = values[f"missing_{feature.name}"]
+        if infinite:
+            problems.append(f"feature '{feature.name}' is infinite in {infinite} rows; SAFE_DIVIDE gives NULL instead")
+        if missing and feature.missing is Missing.REFUSE:
+            problems.append(f"feature '{feature.name}' is missing in {missing} rows, and its policy is 'refuse'")
+    return problems
+
+
+def _key_problems(warehouse: Warehouse, name: str, columns: Columns) -> list[str]:
+    if not columns.key:
+        return []
+    key = f"t.{check_identifier(columns.key)}"
+    (row,) = warehouse.select(Query(f"SELECT COUNTIF({key} IS NULL) AS n FROM `{check_identifier(name)}` AS t"))
+    if row["n"]:
+        return [f"key '{columns.key}' is NULL in {row['n']} rows; leave them out in query.sql"]
+    per = [key, f"t.{check_identifier(columns.date)}"] if columns.date else [key]
+    (row,) = warehouse.select(
+        Query(
+            "SELECT COUNT(*) AS n FROM (SELECT COUNT(*) AS n_rows "
+            f"FROM `{check_identifier(name)}` AS t GROUP BY {', '.join(per)} HAVING COUNT(*) > 1) AS d"
+        )
+    )
+    if not row["n"]:
+        return []
+    what = f"('{columns.key}', '{columns.date}')" if columns.date else f"'{columns.key}'"
+    return [f"{row['n']} values of the key {what} occur in more than one row; query.sql must return one row for each"]
+
+
+def _value_warnings(values: dict[str, Any], features: FeatureSet, floats: Iterable[str]) -> list[str]:
+    warnings = []
+    for feature in features.features:
+        nan = values[f"nan_{feature.name}"] if feature.name in floats else 0
+        if nan:
+            warnings.append(f"feature '{feature.name}' is NaN in {nan} rows; they count as missing")
+        if feature.kind is Kind.CATEGORICAL:
+            warnings += _vocabulary_warning(feature, int(values[f"distinct_{feature.name}"]))
+    return warnings
+
+
+def _vocabulary_warning(feature: Feature, distinct: int) -> list[str]:
+    if distinct <= feature.vocabulary:
+        return []
+    return [
+        f"feature '{feature.name}' has {distinct} distinct values in train; the {feature.vocabulary} most frequent are "
+        "kept (its 'vocabulary'), the others share one bucket"
+    ]
+
+
+def _moves(counts: Sequence[Count]) -> list[str]:
+    """Dates whose base rate differs from that of all rows by much more than chance."""
+    rows = sum(count.rows for count in counts)
+    rate = sum(count.positives for count in counts) / rows
+    warnings = []
+    for date in sorted({count.date for count in counts if count.date}):
+        of_date = [count for count in counts if count.date == date]
+        date_rows = sum(count.rows for count in of_date)
+        date_rate = sum(count.positives for count in of_date) / date_rows
+        standard_error = math.sqrt(rate * (1 - rate) / date_rows)
+        move = abs(date_rate - rate)
+        if move > MAX_RELATIVE_MOVE * rate and move > MAX_STANDARD_ERRORS * standard_error:
+            warnings.append(
+                f"the base rate of {date} is {date_rate:.2%} against {rate:.2%} of all rows, "
+                f"{move / standard_error:.1f} standard errors away"
+            )
+    return warnings
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

@@ -1,0 +1,193 @@
+"""The features table: query.sql, and around it the hashed key (`unit`) and the split of each row."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+
+from sqlglot import exp
+
+from models.features import Feature, Kind
+from pipeline.settings import RESERVED_COLUMNS, DatasetFolder, EventSource
+from pipeline.warehouse.dialect import check_identifier, one_statement, parse_select
+from pipeline.warehouse.interface import Column, Query, Value, WarehouseError
+from pipeline.warehouse.snapshots import SnapshotPlan
+
+_NUMERIC_TYPES = ("INT64", "FLOAT64", "BOOL")
+_FITTING_CASTS = {
+    "DATE": "UNIX_DATE({0})",
+    "DATETIME": "UNIX_SECONDS(TIMESTAMP({0}))",
+    "TIMESTAMP": "UNIX_SECONDS({0})",
+    "NUMERIC": "CAST({0} AS FLOAT64)",
+    "BIGNUMERIC": "CAST({0} AS FLOAT64)",
+    "STRING": "SAFE_CAST({0} AS FLOAT64)",
+    "STRUCT": "{0}.<field>",
+    "ARRAY": "ARRAY_LENGTH({0})",
+    "BYTES": "TO_HEX({0})",
+}
+_VOLATILE = (exp.CurrentDate, exp.CurrentDatetime, exp.CurrentTime, exp.CurrentTimestamp, exp.Rand, exp.Uuid)
+
+
+def inner_query(folder: DatasetFolder, plan: SnapshotPlan | None) -> Query:
+    """query.sql with its parameters: for events those of the plan, for a table none."""
+    return Query(folder.query, _event_parameters(folder, plan) if plan else {})
+
+
+def query_for(folder: DatasetFolder, plan: SnapshotPlan | None) -> Query:
+    """The query of the features table: key and date (if any), label, features, unit, split.
+
+    Args:
+        folder: the data set.
+        plan: the snapshots of a run over events; None for a table of one's own.
+
+    Raises:
+        WarehouseError: query.sql is not one SELECT, or gives another result each time.
+    """
+    columns = folder.dataset.columns
+    text = one_statement(folder.query)
+    volatile = parse_select(text).find(*_VOLATILE)
+    if volatile is not None:
+        raise WarehouseError(
+            f"{folder.path / 'query.sql'}: {volatile.sql('bigquery')} gives another result each time, so that "
+            "unchanged steps could not be told from changed ones; use the query's parameters"
+        )
+    kept = [f"q.{check_identifier(name)}" for name in (columns.key, columns.date) if name]
+    label = f"CAST(q.{check_identifier(columns.label)} AS INT64) AS {columns.label}"
+    features = [f"q.{check_identifier(name)}" for name in folder.features.names]
+    whose = f"CAST(q.{columns.key} AS STRING)" if columns.key else "TO_JSON_STRING(q)"
+    split, parameters = _split(folder, plan, whose)
+    selected = ",\n  ".join([*kept, label, *features, f"TO_HEX(MD5({whose})) AS unit", f"{split} AS split"])
+    # The text goes in whole, for the engine to run as it was written; its own lines, since it may end with a comment.
+    sql = f"SELECT\n  {selected}\nFROM (\n{text}\n) AS q"
+    return Query(sql, {**inner_query(folder, plan).parameters, **parameters})
+
+
+def check_columns(folder: DatasetFolder, returned: Sequence[Column]) -> list[str]:
+    """Holds the columns of query.sql against what the data set declares.
+
+    Args:
+        folder: the data set.
+        returned: the columns of inner_query.
+
+    Returns:
+        Notes: columns that nothing uses.
+
+    Raises:
+        WarehouseError: columns that are absent, of a type that does not fit, or of a reserved name; all of them.
+    """
+    types = {column.name: column.type for column in returned}
+    columns = folder.dataset.columns
+    roles = {columns.label: "label", columns.key: "key", columns.date: "date"}
+    wanted: dict[str, Feature | str] = {name: role for name, role in roles.items() if name}
+    wanted.update({feature.name: feature for feature in folder.features.features})
+    problems = [f"it returns '{name}', a name that is reserved" for name in RESERVED_COLUMNS if name in types]
+    twice = {column.name for column in returned if [other.name for other in returned].count(column.name) > 1}
+    problems += [f"it returns '{name}' more than once" for name in sorted(twice)]
+    for name, role in wanted.items():
+        what = role if isinstance(role, str) else "feature"
+        if name not in types:
+            near = difflib.get_close_matches(name, types, n=1)
+            problems.append(
+                f"it does not return the {what} '{name}'" + (f"; did you mean '{near[0]}'?" if near else "")
+            )
+        else:
+            problems += _type_problem(name, types[name], role)
+    if any(name not in types for name in wanted):
+        problems.append(f"it returns: {', '.join(types)}")
+    if problems:
+        raise WarehouseError("\n".join(f"{folder.path / 'query.sql'}: {problem}" for problem in problems))
+    return [f"query.sql returns '{name}', which is no feature" for name in types if name not in wanted]
+
+
+def fingerprint(query: Query, source_tables: Mapping[str, str], plan: SnapshotPlan | None) -> str:
+    """A digest that changes when the data, the query or a parameter does.
+
+    Args:
+        query: query_for's.
+        source_tables: the source's tables with their fingerprints; of events, those that the plan reads count.
+        plan: as in query_for.
+    """
+    read = plan.table_suffixes if plan else ("",)
+    document = {
+        "sql": query.sql,
+        "parameters": dict(query.parameters),
+        "tables": {name: source_tables.get(name) for name in read},
+    }
+    return hashlib.sha256(json.dumps(document, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def table_name(dataset: str, digest: str) -> str:
+    """`features_<data set>_<digest>`: deterministic, an identifier."""
+    safe = "".join(character if character.isascii() and character.isalnum() else "_" for character in dataset)
+    return check_identifier(f"features_{safe[:100]}_{digest[:16]}")
+
+
+def events_without_key(folder: DatasetFolder, plan: SnapshotPlan) -> Query:
+    """Counts the events that the plan reads and that no user can be named for; column `events`."""
+    source, key = folder.dataset.source, folder.dataset.columns.key
+    if not isinstance(source, EventSource) or key is None:
+        raise WarehouseError("only events are counted by their key")
+    return Query(
+        f"SELECT COUNT(*) AS events FROM `{source.table_prefix}*` AS e WHERE e.{check_identifier(key)} IS NULL "
+        "AND e._TABLE_SUFFIX BETWEEN @first_suffix AND @last_suffix AND e._TABLE_SUFFIX IN UNNEST(@table_suffixes)",
+        _event_parameters(folder, plan),
+    )
+
+
+def _split(folder: DatasetFolder, plan: SnapshotPlan | None, whose: str) -> tuple[str, dict[str, Value]]:
+    """The CASE that names the split of a row, and its parameters."""
+    split, date = folder.dataset.split, folder.dataset.columns.date
+    digest = f"TO_HEX(MD5(CONCAT(@split_salt, {whose})))"
+    bucket = f"MOD(CAST(CONCAT('0x', SUBSTR({digest}, 1, 15)) AS INT64), 100)"  # 60 bits: never negative
+    parameters: dict[str, Value] = {"split_salt": split.salt, "eval_below": split.eval_percent}
+    if plan:
+        is_test = f"q.{date} IN UNNEST(@test_dates)"
+        parameters["test_dates"] = list(plan.test_dates)
+    elif split.test_from:
+        is_test = f"q.{date} >= @test_from"
+        parameters["test_from"] = split.test_from
+    else:
+        is_test = f"{bucket} < @test_below"
+        parameters["test_below"] = split.test_percent or 0
+        parameters["eval_below"] = split.eval_percent + (split.test_percent or 0)
+    return f"CASE WHEN {is_test} THEN 'test' WHEN {bucket} < @eval_below THEN 'eval' ELSE 'train' END", parameters
+
+
+def _event_parameters(folder: DatasetFolder, plan: SnapshotPlan) -> dict[str, Value]:
+    source, windows = folder.dataset.source, folder.dataset.windows
+    if not isinstance(source, EventSource):
+        raise WarehouseError("a table of one's own has no snapshots")
+    return {
+        "snapshot_dates": list(plan.snapshot_dates),
+        "lookback_days": windows.lookback_days,
+        "gap_days": windows.gap_days,
+        "horizon_days": windows.horizon_days,
+        "conversion_event": source.conversion_event,
+        "label_is": source.label_is,
+        "eligibility": source.eligibility,
+        "time_zone": source.time_zone,
+        "first_suffix": plan.first_suffix,
+        "last_suffix": plan.last_suffix,
+        "table_suffixes": list(plan.table_suffixes),
+    }
+
+
+def _type_problem(name: str, found: str, role: Feature | str) -> list[str]:
+    """What is wrong with a column's type: none or one line."""
+    if isinstance(role, Feature):
+        fits = _NUMERIC_TYPES if role.kind is Kind.NUMERIC else ("STRING",)
+        what = f"the {role.kind.value} feature"
+        cast = _FITTING_CASTS.get(found, "").format(name) if role.kind is Kind.NUMERIC else f"CAST({name} AS STRING)"
+        if role.kind is Kind.CATEGORICAL and found in ("STRUCT", "ARRAY", "BYTES"):
+            cast = {"STRUCT": f"{name}.<field>", "ARRAY": f"ARRAY_TO_STRING({name}, ',')", "BYTES": f"TO_HEX({name})"}[
+                found
+            ]
+    else:
+        fits = {"label": ("INT64", "BOOL"), "key": ("STRING", "INT64"), "date": ("DATE",)}[role]
+        what, cast = f"the {role}", f"CAST({name} AS {fits[0]})"
+    if found in fits:
+        return []
+    advice = f"; write {cast} AS {name}" if cast else ""
+    return [f"{what} '{name}' is {found}, not {' or '.join(fits)}{advice}"]

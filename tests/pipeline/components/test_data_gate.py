@@ -1,0 +1,111 @@
+import logging
+
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow_data_validation as tfdv
+from tensorflow_metadata.proto.v0 import anomalies_pb2
+from tfx.types import artifact_utils, standard_artifacts
+
+from models.features import FeatureSet
+from pipeline.components import data_gate, training_data
+from pipeline.raw_schema import raw_schema
+
+FEATURES = FeatureSet.from_config(
+    [
+        {"name": "visits", "kind": "numeric"},
+        {"name": "source", "kind": "categorical"},
+        {"name": "needed", "kind": "numeric", "missing": "refuse"},
+    ]
+)
+PROPERTIES = {"severity": "error", "max_drift": 0.2, "max_skew": 0.2, "digest": ""}
+
+
+def statistics(*, shift=0.0, source=("a", "b"), needed=True, seed=0):
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {
+            "visits": (rng.normal(size=2000) + shift).astype(np.float32),
+            "source": rng.choice(source, 2000),
+            "y": rng.integers(0, 2, 2000),
+        }
+    )
+    if needed:
+        frame["needed"] = np.float32(1)
+    return tfdv.generate_statistics_from_dataframe(frame)
+
+
+@pytest.fixture
+def gate(tmp_path):
+    """Runs the executor; `champion` holds the statistics that the champion was trained on."""
+
+    def run(train, test, champion=None, **properties):
+        schema = standard_artifacts.Schema()
+        schema.uri = str(tmp_path / "schema")
+        (tmp_path / "schema").mkdir()
+        tfdv.write_schema_text(raw_schema(FEATURES, "y"), f"{schema.uri}/schema.pbtxt")
+        stats, anomalies, drift = (
+            standard_artifacts.ExampleStatistics(),
+            standard_artifacts.ExampleAnomalies(),
+            standard_artifacts.ExampleAnomalies(),
+        )
+        for artifact, name in ((stats, "statistics"), (anomalies, "anomalies"), (drift, "drift")):
+            artifact.uri = str(tmp_path / name)
+            artifact.split_names = artifact_utils.encode_split_names(["train", "test"])
+        for split, given in (("train", train), ("test", test)):
+            folder = tmp_path / "statistics" / f"Split-{split}"
+            folder.mkdir(parents=True)
+            (folder / "FeatureStats.pb").write_bytes(given.SerializeToString())
+            data_gate._save(anomalies, split, tfdv.validate_statistics(given, raw_schema(FEATURES, "y")))
+        inputs = {"statistics": [stats], "schema": [schema], "anomalies": [anomalies], "champion": []}
+        if champion is not None:
+            model = standard_artifacts.Model()
+            model.uri = str(tmp_path / "model")
+            training_data.write(model.uri, statistics=champion, schema=raw_schema(FEATURES, "y"), report={})
+            inputs["champion"] = [model]
+        data_gate.Executor().Do(inputs, {"drift": [drift]}, {**PROPERTIES, **properties})
+        return drift
+
+    return run
+
+
+def test_good_data_pass_and_leave_no_drift_on_a_first_run(gate):
+    drift = gate(statistics(), statistics(seed=1))
+    assert artifact_utils.decode_split_names(drift.split_names) == []
+
+
+def test_a_missing_column_stops_the_run_and_is_named(gate):
+    with pytest.raises(data_gate.DataGateError, match="split train: feature 'needed': Column is completely missing"):
+        gate(statistics(needed=False), statistics())
+
+
+def test_severity_none_only_warns(gate, caplog):
+    with caplog.at_level(logging.WARNING, "propensity"):
+        gate(statistics(needed=False), statistics(), severity="none")
+    assert "feature 'needed'" in caplog.text
+
+
+def test_data_like_the_champions_pass(gate):
+    drift = gate(statistics(), statistics(seed=1), champion=statistics(seed=2))
+    assert artifact_utils.decode_split_names(drift.split_names) == ["train", "test"]
+    assert not data_gate._load(drift, "train").anomaly_info
+    assert isinstance(data_gate._load(drift, "test"), anomalies_pb2.Anomalies)
+
+
+def test_drift_of_a_number_against_the_champions_training_data_stops_the_run(gate):
+    with pytest.raises(data_gate.DataGateError) as error:
+        gate(statistics(shift=3), statistics(), champion=statistics(seed=2))
+    assert "split train, against the champion: feature 'visits'" in str(error.value)
+    assert "Jensen-Shannon" in str(error.value)
+    assert "split test" not in str(error.value)
+
+
+def test_skew_of_a_category_against_the_champions_training_data_stops_the_run(gate):
+    with pytest.raises(data_gate.DataGateError) as error:
+        gate(statistics(), statistics(source=("c", "d")), champion=statistics(seed=2))
+    assert "split test, against the champion: feature 'source'" in str(error.value)
+    assert "split train" not in str(error.value)
+
+
+def test_bounds_decide(gate):
+    gate(statistics(shift=0.5), statistics(), champion=statistics(seed=2), max_drift=0.9)
