@@ -11,6 +11,9 @@ import tensorflow_transform as tft
 from models.features import FeatureSet, Kind
 
 OUTPUT = "probability"
+EXAMPLES_SIGNATURE = "serving_default"
+TENSORS_SIGNATURE = "predict"
+TRANSFORM_SIGNATURE = "transform_features"
 
 Tensors = dict[str, Any]  # tf.Tensor or tf.SparseTensor by feature name
 
@@ -73,9 +76,9 @@ def export_saved_model(
         module,
         directory,
         signatures={
-            "serving_default": serving_default,
-            "predict": predict,
-            "transform_features": transform_features,
+            EXAMPLES_SIGNATURE: serving_default,
+            TENSORS_SIGNATURE: predict,
+            TRANSFORM_SIGNATURE: transform_features,
         },
     )
 

@@ -27,8 +27,8 @@ def eval_config(dataset: Dataset, features: FeatureSet, *, signature: str) -> tf
         signature: of the SavedModel, taking serialised tf.Examples.
 
     Returns:
-        A config for one model, with or without a baseline. Without any bound in the settings, the one bound is that there
-        is an example, since TFX blesses no model that nothing was asked of.
+        A config for one model, with or without a baseline. Without any bound in the settings, the one bound is that
+        there is an example, since TFX blesses no model that nothing was asked of.
     """
     bounds = dict(dataset.evaluation.bounds)
     metrics = [_metric(kind, config, bounds.get(name)) for name, (kind, config) in METRICS.items()]

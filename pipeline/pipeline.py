@@ -101,8 +101,7 @@ def create_pipeline(
         custom_config={
             "features": features.to_config(),
             "label": label,
-            "seed": dataset.training.seed,
-            "hyperparameters": dataset.training.keras,
+            "hyperparameters": {"seed": dataset.training.seed, **dataset.training.keras},
             "digest": code_digest("models", "pipeline.components"),
         },
     ).with_id("TrainKeras")

@@ -12,7 +12,7 @@ from models.config import SettingsError, load_settings
 from pipeline.dataset_folder import DatasetFolder
 from pipeline.raw_schema import check_schema
 from pipeline.settings import DuckDBSettings, EventSource, RunSettings
-from pipeline.warehouse import features_table
+from pipeline.warehouse.extraction import resolve
 from pipeline.warehouse.interface import WarehouseError
 from pipeline.warehouse.opening import open_warehouse
 from runners.console import Console, console
@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(folder: DatasetFolder, run: RunSettings, home: Path, terminal: Console, log: Path) -> int:
     try:
         with open_warehouse(run, folder.dataset) as warehouse:
-            folder, fingerprint = features_table.resolve(warehouse, folder, datetime.date.today())
+            extraction = resolve(warehouse, folder)
     except (SettingsError, WarehouseError) as error:
         terminal.line(f"Error: {error}")
         return _REFUSED
@@ -67,9 +67,9 @@ def _run(folder: DatasetFolder, run: RunSettings, home: Path, terminal: Console,
         name=f"propensity-{folder.name.replace('_', '-')}",
         root=str(home / "artifacts"),
         serving=str(home / "serving"),
-        folder=folder,
+        folder=extraction.folder,
         run=run,
-        data_fingerprint=fingerprint,
+        data_fingerprint=extraction.fingerprint,
         metadata_connection_config=connection,
     )
     terminal.line()

@@ -19,6 +19,7 @@ from google.protobuf import json_format, struct_pb2
 from tfx import types
 from tfx.components.example_gen import utils as example_gen_utils
 from tfx.dsl.components.base import base_executor
+from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import proto_utils
@@ -29,7 +30,8 @@ from pipeline.components import example_batches
 from pipeline.components.leakage import LeakageProbe
 from pipeline.dataset_folder import DatasetFolder
 from pipeline.settings import SPLITS, RunSettings
-from pipeline.warehouse import checks, features_table
+from pipeline.warehouse import checks
+from pipeline.warehouse.extraction import Extraction, make_features_table, resolve
 from pipeline.warehouse.opening import open_warehouse
 
 _progress = logging.getLogger("propensity.progress")
@@ -93,17 +95,29 @@ class Executor(base_executor.BaseExecutor):
             example_gen_pb2.PayloadFormat.Name(example_gen_pb2.FORMAT_TF_EXAMPLE),
         )
         with open_warehouse(run, folder.dataset) as warehouse:
-            table = features_table.create(warehouse, folder)
-            report = checks.check_features_table(warehouse, table, folder)
+            extraction = resolve(warehouse, folder)
+            report = make_features_table(warehouse, extraction)
             probe = LeakageProbe(folder.features, folder.dataset.columns.label)
-            batches = warehouse.read(table, features_table.example_columns(folder))
+            batches = warehouse.read(extraction.table, extraction.example_columns)
             rows = _write_splits(examples, probe.watch(_with_progress(batches)), folder)
-        report = report.with_warnings(probe.warnings())
-        for warning in report.warnings:
-            logging.getLogger("propensity").warning(warning)
-        with tf.io.gfile.GFile(f"{examples.uri}/{DATA_REPORT}", "w") as file:
-            file.write(json.dumps(report.to_json(), indent=1))
+        _write_report(examples, extraction, report, probe.warnings())
         _progress.info("%s rows: %s", f"{sum(rows.values()):,}", ", ".join(f"{k} {v:,}" for k, v in rows.items()))
+
+
+def _write_report(
+    examples: types.Artifact, extraction: Extraction, report: checks.DataReport, warnings: list[str]
+) -> None:
+    """Writes what the checks found beside the splits."""
+    through = extraction.trained_through
+    document = {
+        **report.to_json(),
+        "warnings": [*report.warnings, *warnings],
+        "trained_through": through.isoformat() if through else None,
+    }
+    for warning in document["warnings"]:
+        logging.getLogger("propensity").warning("%s", warning)
+    with fileio.open(f"{examples.uri}/{DATA_REPORT}", "w") as file:
+        file.write(json.dumps(document, indent=1))
 
 
 def _read_config(text: str) -> dict[str, Any]:
@@ -131,7 +145,7 @@ def _write_splits(examples: types.Artifact, batches: Iterator[pa.RecordBatch], f
         writers = {}
         for split in SPLITS:
             path = artifact_utils.get_split_uri([examples], split)
-            tf.io.gfile.makedirs(path)
+            fileio.makedirs(path)
             writers[split] = stack.enter_context(
                 tf.io.TFRecordWriter(f"{path}/data_tfrecord-00000-of-00001.gz", tf.io.TFRecordOptions("GZIP"))
             )

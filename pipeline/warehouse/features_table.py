@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from sqlglot import exp
 
 from models.features import Feature, Kind
-from pipeline.settings import RESERVED_COLUMNS, DatasetFolder, EventSource
+from pipeline.dataset_folder import DatasetFolder
+from pipeline.settings import RESERVED_COLUMNS, EventSource
 from pipeline.warehouse.dialect import check_identifier, one_statement, parse_select
 from pipeline.warehouse.interface import Column, Query, Value, WarehouseError
 from pipeline.warehouse.snapshots import SnapshotPlan
@@ -50,7 +51,7 @@ def query_for(folder: DatasetFolder, plan: SnapshotPlan | None) -> Query:
     volatile = parse_select(text).find(*_VOLATILE)
     if volatile is not None:
         raise WarehouseError(
-            f"{folder.path / 'query.sql'}: {volatile.sql('bigquery')} gives another result each time, so that "
+            f"{folder.name}/query.sql: {volatile.sql('bigquery')} gives another result each time, so that "
             "unchanged steps could not be told from changed ones; use the query's parameters"
         )
     kept = [f"q.{check_identifier(name)}" for name in (columns.key, columns.date) if name]
@@ -97,7 +98,7 @@ def check_columns(folder: DatasetFolder, returned: Sequence[Column]) -> list[str
     if any(name not in types for name in wanted):
         problems.append(f"it returns: {', '.join(types)}")
     if problems:
-        raise WarehouseError("\n".join(f"{folder.path / 'query.sql'}: {problem}" for problem in problems))
+        raise WarehouseError("\n".join(f"{folder.name}/query.sql: {problem}" for problem in problems))
     return [f"query.sql returns '{name}', which is no feature" for name in types if name not in wanted]
 
 

@@ -15,7 +15,7 @@ EPOCH = datetime.date(1970, 1, 1)
 GRID_OFFSET = 4  # 1970-01-05, a Monday
 DEFAULT_END = datetime.date(2025, 11, 14)  # clocks change on 2 November, the day before the newest test snapshot
 DEFAULT_TIME_ZONE = "America/Los_Angeles"
-DEFAULT_USERS = 47_000
+DEFAULT_USERS = 47_500
 DEFAULT_SEED = 7
 
 

@@ -67,7 +67,7 @@ def log_odds(features: Mapping[str, np.ndarray]) -> np.ndarray:
     cart_left = (carts > 0) & (checkouts == 0)
 
     # What adds up, with saturation.
-    odds = -4.3 + 0.5 * np.log1p(np.minimum(sessions, 10)) + 0.45 * np.log1p(views) + 0.5 * np.minimum(carts, 3)
+    odds = -4.25 + 0.5 * np.log1p(np.minimum(sessions, 10)) + 0.45 * np.log1p(views) + 0.5 * np.minimum(carts, 3)
     odds += 0.5 * np.log1p(np.minimum(sessions_30, 20)) - 0.06 * np.minimum(recency, 30)
     odds += 0.6 * (source == "newsletter") - 0.4 * (source == "facebook.com")
     # What depends on something else.

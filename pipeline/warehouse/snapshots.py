@@ -175,8 +175,8 @@ def _check_days(
         )
     if missing[-1] < min(tables):  # nothing is missing in between: the history is too short
         raise WarehouseError(
-            f"not enough days: {len(dates)} snapshots need {len(needed)} days ({first} to {last}), {len(present)} are there "
-            f"(the first is {min(tables)}); set snapshots.train, snapshots.test or windows.lookback_days lower"
+            f"not enough days: {len(dates)} snapshots need {len(needed)} days ({first} to {last}), {len(present)} are "
+            f"there (the first is {min(tables)}); set snapshots.train, snapshots.test or windows.lookback_days lower"
         )
     listed = ", ".join(str(day) for day in missing[:10]) + (f" and {len(missing) - 10} more" if missing[10:] else "")
     raise WarehouseError(

@@ -229,7 +229,8 @@ def test_purchases_arrive_twice_sometimes_a_day_later(sample):
 
 
 def test_the_items_of_a_purchase_make_its_revenue(sample):
-    sql = """SELECT max(abs(ecommerce.purchase_revenue - list_sum(list_transform(items, lambda i: i.price * i.quantity)))),
+    sql = """SELECT
+        max(abs(ecommerce.purchase_revenue - list_sum(list_transform(items, lambda i: i.price * i.quantity)))),
         bool_and(event_value_in_usd = ecommerce.purchase_revenue), min(len(items))
     FROM events WHERE event_name = 'purchase'"""
     difference, same_value, items = one(connect(sample), sql)

@@ -1,0 +1,96 @@
+"""From a data set to its features table: what will be read, the checks before, the table, the checks after."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import zoneinfo
+
+from pipeline.dataset_folder import DatasetFolder
+from pipeline.settings import EventSource
+from pipeline.warehouse import checks, features_table
+from pipeline.warehouse.interface import Query, Warehouse
+from pipeline.warehouse.snapshots import SnapshotPlan, plan_snapshots
+
+
+@dataclasses.dataclass(frozen=True)
+class Extraction:
+    """What a run reads.
+
+    Attributes:
+        folder: the data set; `snapshots.as_of` is a date.
+        plan: snapshots and tables; None for a table of one's own.
+        query: of the features table.
+        fingerprint: changes when the data, the query or a parameter does.
+    """
+
+    folder: DatasetFolder
+    plan: SnapshotPlan | None
+    query: Query
+    fingerprint: str
+
+    @property
+    def table(self) -> str:
+        """The features table's name."""
+        return features_table.table_name(self.folder.name, self.fingerprint)
+
+    @property
+    def window(self) -> str:
+        """The days whose events are read, for messages; empty for a table of one's own."""
+        if self.plan is None:
+            return ""
+        first = self.plan.snapshot_dates[0] - datetime.timedelta(days=self.folder.dataset.windows.lookback_days)
+        return f"{first} and {self.plan.as_of}"
+
+    @property
+    def trained_through(self) -> datetime.date | None:
+        """The last day that a training label sees; None for a table of one's own."""
+        if self.plan is None:
+            return None
+        return self.plan.train_dates[-1] + datetime.timedelta(days=self.folder.dataset.windows.label_end_days - 1)
+
+    @property
+    def example_columns(self) -> list[str]:
+        """Columns of the features table that become tf.Examples, and `split`; the raw key is not among them."""
+        columns = self.folder.dataset.columns
+        return ["unit", *([columns.date] if columns.date else []), columns.label, *self.folder.features.names, "split"]
+
+
+def resolve(warehouse: Warehouse, folder: DatasetFolder) -> Extraction:
+    """Finds the newest settled day, the snapshots and the tables, and checks the query's columns; reads no rows.
+
+    Raises:
+        SettingsError: snapshots that cannot be.
+        WarehouseError: days missing, or a query whose columns do not fit the data set.
+    """
+    source, plan = folder.dataset.source, None
+    if isinstance(source, EventSource):
+        tables = warehouse.source_tables(source.table_prefix)
+        today = datetime.datetime.now(zoneinfo.ZoneInfo(source.time_zone)).date()
+        plan = plan_snapshots(tables, folder.dataset, today)
+        snapshots = folder.dataset.snapshots.model_copy(update={"as_of": plan.as_of})
+        folder = dataclasses.replace(folder, dataset=folder.dataset.model_copy(update={"snapshots": snapshots}))
+    else:
+        tables = warehouse.source_tables(source.table)
+    query = features_table.query_for(folder, plan)
+    features_table.check_columns(folder, warehouse.columns(features_table.inner_query(folder, plan)))
+    return Extraction(folder, plan, query, features_table.fingerprint(query, tables, plan))
+
+
+def make_features_table(warehouse: Warehouse, extraction: Extraction) -> checks.DataReport:
+    """Creates the features table and checks its rows; a table that is not fit is dropped again.
+
+    Raises:
+        WarehouseError: the query fails, or its rows are not fit to train on.
+    """
+    columns = extraction.folder.dataset.columns
+    order = [name for name in (columns.date, columns.key) if name] or ["unit"]
+    warehouse.drop_table(extraction.table)
+    warehouse.create_table(extraction.table, extraction.query, partition_by=columns.date, order_by=order)
+    try:
+        return checks.check_table(
+            warehouse, extraction.table, columns, extraction.folder.features, window=extraction.window
+        )
+    except BaseException:
+        warehouse.drop_table(extraction.table)
+        raise
