@@ -90,18 +90,13 @@ def build_network(columns: Columns, shape: Shape, prior: float, seed: int) -> ke
     numbers = keras.Input((len(columns.bins),), dtype="float32", name="numbers")
     categories = keras.Input((len(columns.vocabularies),), dtype="int32", name="categories")
 
-    parts, widths = [], []  # embedded inputs, and how many outputs belong to each original column
-    if columns.bins:
-        parts.append(PiecewiseLinear(columns.bins, shape.embedding, next(seeds), name="piecewise_linear")(numbers))
-        widths += [shape.embedding] * len(columns.bins)
-    if columns.indicators:
-        parts.append(MissingIndicators(columns.indicators, name="missing")(numbers))
-        widths += [1] * len(columns.indicators)
-    if columns.vocabularies:
-        encode = CategoryEncoding(columns.vocabularies, shape.one_hot, shape.embedding, next(seeds), name="categories_")
-        parts.append(encode(categories))
-        widths += encode.widths
-    hidden = keras.layers.Concatenate()(parts) if len(parts) > 1 else parts[0]
+    embed = PiecewiseLinear(columns.bins, shape.embedding, next(seeds), name="piecewise_linear")
+    indicate = MissingIndicators(columns.indicators, name="missing")
+    encode = CategoryEncoding(columns.vocabularies, shape.one_hot, shape.embedding, next(seeds), name="category_codes")
+    # How many of the inputs belong to each original column.
+    widths = [shape.embedding] * len(columns.bins) + [1] * len(columns.indicators) + encode.widths
+
+    hidden = keras.layers.Concatenate()([embed(numbers), indicate(numbers), encode(categories)])
     first, *others = shape.hidden
     hidden = MemberDense(first, shape.members, tuple(widths), next(seeds), name="shared_0")(hidden)
     hidden = keras.layers.Dropout(shape.dropout, seed=next(seeds))(hidden)
@@ -128,7 +123,7 @@ class PiecewiseLinear(keras.layers.Layer):
         """`bins` are the edges for each number, `size` the embedding's; `options` are Keras's own."""
         super().__init__(**options)
         self._size, self._seed = size, seed
-        shape = (len(bins), max(1, *(len(edges) - 1 for edges in bins)) if bins else 1)
+        shape = (len(bins), max([1, *(len(edges) - 1 for edges in bins)]))
         self._low = np.zeros(shape, np.float32)
         self._per_width = np.zeros(shape, np.float32)  # 0 where a number has fewer bins than others
         self._floor = np.zeros(shape, np.float32)
@@ -157,7 +152,7 @@ class PiecewiseLinear(keras.layers.Layer):
         known = tf.where(tf.math.is_nan(numbers), 0.0, numbers)[:, :, tf.newaxis]
         place = tf.minimum(tf.maximum((known - self._low) * self._per_width, self._floor), self._ceiling)
         embedded = tf.einsum("nfb,fbe->nfe", place, self._bends) + known * self._slope + self._offset
-        return tf.reshape(embedded, [-1, self._slope.shape[0] * self._size])
+        return tf.reshape(embedded, [tf.shape(numbers)[0], self._slope.shape[0] * self._size])
 
 
 class MissingIndicators(keras.layers.Layer):
@@ -166,7 +161,7 @@ class MissingIndicators(keras.layers.Layer):
     def __init__(self, indices: tuple[int, ...], **options) -> None:
         """`indices` are the numbers to look at; `options` are Keras's own."""
         super().__init__(**options)
-        self._indices = list(indices)
+        self._indices = np.array(indices, np.int32)
 
     def call(self, numbers):
         """Returns the indicators."""
@@ -198,7 +193,7 @@ class CategoryEncoding(keras.layers.Layer):
 
     def call(self, ranks):
         """Returns the codes, one category's after the other's."""
-        codes = []
+        codes = [tf.zeros([tf.shape(ranks)[0], 0])]
         for column, values in enumerate(self._vocabularies):
             rank = ranks[:, column]
             if values > self._one_hot:

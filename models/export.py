@@ -24,7 +24,6 @@ def export_saved_model(
     variables: Sequence[Any],
     transform_output: tft.TFTransformOutput,
     features: FeatureSet,
-    label: str,
 ) -> None:
     """Writes a SavedModel with three signatures; none of them takes the label.
 
@@ -41,15 +40,15 @@ def export_saved_model(
             `.value` the model is written, and can't be loaded by a C++ server.
         transform_output: the transform graph's folder.
         features: the features.
-        label: the label's name.
 
     Raises:
-        ValueError: the transform graph takes a feature that `features` does not have.
+        ValueError: the transform graph does not take one of the features.
     """
-    spec = {name: kind for name, kind in transform_output.raw_feature_spec().items() if name != label}
-    unknown = sorted(set(spec) ^ set(features.names))
-    if unknown:
-        raise ValueError(f"transform graph and features differ in: {', '.join(unknown)}")
+    spec = transform_output.raw_feature_spec()
+    absent = [name for name in features.names if name not in spec]
+    if absent:
+        raise ValueError(f"not among the transform graph's inputs: {', '.join(absent)}")
+    spec = {name: spec[name] for name in features.names}
 
     module = tf.Module()
     module.variables_of_score = list(variables)

@@ -97,7 +97,6 @@ def run_fn(fn_args: FnArgs) -> None:
         variables=[weight.value for weight in network.weights],
         transform_output=transform_output,
         features=features,
-        label=label,
     )
 
 

@@ -47,9 +47,10 @@ def parse_select(sql: str) -> exp.Query:
         WarehouseError: it is not valid, not one statement, no SELECT, or uses positional or system parameters.
     """
     try:
-        statements = [tree for tree in sqlglot.parse(sql, read="bigquery") if tree is not None]
+        parsed = sqlglot.parse(sql, read="bigquery")
     except sqlglot.errors.SqlglotError as error:
         raise WarehouseError(f"the query is not valid SQL of BigQuery's dialect: {_place(error)}") from error
+    statements = [tree for tree in parsed if tree and not isinstance(tree, exp.Semicolon)]
     if len(statements) != 1:
         raise WarehouseError(f"the query must be one SELECT statement, found {len(statements)} statements")
     tree = statements[0]

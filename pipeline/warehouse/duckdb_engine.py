@@ -48,7 +48,8 @@ class DuckDBWarehouse:
         if settings.threads:
             config["threads"] = settings.threads
         self._connection = duckdb.connect(str(Path(self._folder.name) / "features.duckdb"), config=config)
-        self._connection.execute("SET TimeZone = 'UTC'")
+        self._connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
+        self._is_open = True
 
     def source_tables(self, prefix: str) -> Mapping[str, str]:
         """See Warehouse; for a table of one's own the one name is '', what follows the table's name."""
@@ -100,6 +101,7 @@ class DuckDBWarehouse:
 
     def close(self) -> None:
         """See Warehouse."""
+        self._is_open = False
         self._connection.close()
         self._folder.cleanup()
 
@@ -143,7 +145,8 @@ class DuckDBWarehouse:
         try:
             yield
         finally:
-            self._execute(f"SET memory_limit = '{self._memory_limit}'")
+            if self._is_open:  # a reader may outlive the warehouse
+                self._execute(f"SET memory_limit = '{self._memory_limit}'")
 
     def _locate(self, name: str, query: Query) -> str:
         """The name of a table in DuckDB; the source's are made here when they are first asked for."""

@@ -1,7 +1,10 @@
-"""What must change in a BigQuery tree before sqlglot writes it for DuckDB, and what is refused there.
+"""What must change in a BigQuery tree before sqlglot writes it for DuckDB.
 
 sqlglot translates most constructs rightly. Some come out with another meaning and no error: those that can be said
-exactly in DuckDB are rewritten, the others refused with the construct's name and what to write instead.
+exactly in DuckDB are rewritten here, the others are refused (`duckdb_refusals`).
+
+Two differences cannot be seen in a tree, which knows no types: CAST(x AS INT64) of a FLOAT64 rounds halves to even
+(BigQuery: away from zero; write CAST(ROUND(x) AS INT64)), and CAST(x AS STRING) of a whole FLOAT64 writes '5.0'.
 """
 
 from __future__ import annotations
@@ -10,9 +13,9 @@ from collections.abc import Callable, Mapping
 
 from sqlglot import exp
 
-from pipeline.warehouse.interface import WarehouseError
+from pipeline.warehouse.duckdb_lists import unpack_without_join
+from pipeline.warehouse.duckdb_refusals import refuse_different
 
-_ELEMENT = "element"  # the variable of the lambdas made here
 _COARSE_UNITS = ("DAY", "WEEK", "MONTH", "QUARTER", "YEAR")
 
 
@@ -29,82 +32,14 @@ def rewrite_for_duckdb(tree: exp.Query, parameter_types: Mapping[str, str]) -> e
     Raises:
         WarehouseError: a construct that would silently mean something else in DuckDB.
     """
-    for node in tree.walk():
-        _refuse(node, parameter_types)
+    refuse_different(tree, parameter_types)
     for subquery in list(tree.find_all(exp.Subquery)):
-        _unpack_without_join(subquery)
+        unpack_without_join(subquery)
     for node in reversed(list(tree.walk(bfs=True))):  # children before their parents
         changed = _rewrite(node, parameter_types)
         if changed is not node:
             node.replace(changed)
     return tree
-
-
-def _refuse(node: exp.Expression, parameter_types: Mapping[str, str]) -> None:
-    check = _REFUSALS.get(type(node))
-    problem = check(node, parameter_types) if check else None
-    if problem:
-        raise WarehouseError(f"the query uses {problem}: DuckDB would silently give another result")
-
-
-def _refuse_extract(node: exp.Expression, _: Mapping[str, str]) -> str | None:
-    part = node.this.name.upper() or node.this.sql("bigquery").upper()
-    if part == "DAYOFWEEK":
-        return "EXTRACT(DAYOFWEEK ...), instead of which write MOD(UNIX_DATE(d) + 4, 7), Sunday being 0"
-    if part.startswith("WEEK"):
-        return f"EXTRACT({part} ...), instead of which write EXTRACT(ISOWEEK ...)"
-    return None
-
-
-def _refuse_timestamp_diff(node: exp.Expression, _: Mapping[str, str]) -> str | None:
-    if node.text("unit").upper() == "MICROSECOND":
-        return None
-    return "TIMESTAMP_DIFF, instead of which write DIV(UNIX_MICROS(a) - UNIX_MICROS(b), <microseconds of the unit>)"
-
-
-def _refuse_offset(node: exp.Expression, _: Mapping[str, str]) -> str | None:
-    return "UNNEST ... WITH OFFSET" if node.args.get("offset") else None
-
-
-def _refuse_safe_cast(node: exp.Expression, _: Mapping[str, str]) -> str | None:
-    if not node.to.is_type(*exp.DataType.INTEGER_TYPES):
-        return None
-    return "SAFE_CAST(... AS INT64), instead of which write CAST(TRUNC(SAFE_CAST(x AS FLOAT64)) AS INT64)"
-
-
-def _refuse_datetime(node: exp.Expression, parameter_types: Mapping[str, str]) -> str | None:
-    zone = node.args.get("expression")
-    return None if zone is None or _is_string(zone, parameter_types) else "DATETIME(date, time)"
-
-
-def _refuse_format(node: exp.Expression, _: Mapping[str, str]) -> str | None:
-    if not node.args.get("zone"):
-        return None
-    return "FORMAT_TIMESTAMP with a time zone, instead of which write FORMAT_DATETIME(f, DATETIME(ts, zone))"
-
-
-def _refuse_group(node: exp.Expression, _: Mapping[str, str]) -> str | None:
-    """GROUP BY of a name that is both an input and the alias of something else made from it."""
-    select = node.parent
-    grouped = {item.name.lower() for item in node.expressions if isinstance(item, exp.Column) and not item.table}
-    for item in select.expressions if isinstance(select, exp.Select) else ():
-        name = item.alias.lower() if isinstance(item, exp.Alias) else ""
-        if name not in grouped or isinstance(item.this, exp.Column):
-            continue
-        if any(column.name.lower() == name for column in item.this.find_all(exp.Column)):
-            return f"GROUP BY '{item.alias}', an output named like its input; give the output another name"
-    return None
-
-
-_REFUSALS: dict[type[exp.Expression], Callable[[exp.Expression, Mapping[str, str]], str | None]] = {
-    exp.Extract: _refuse_extract,
-    exp.TimestampDiff: _refuse_timestamp_diff,
-    exp.Unnest: _refuse_offset,
-    exp.TryCast: _refuse_safe_cast,
-    exp.Datetime: _refuse_datetime,
-    exp.TimeToStr: _refuse_format,
-    exp.Group: _refuse_group,
-}
 
 
 def _rewrite(node: exp.Expression, parameter_types: Mapping[str, str]) -> exp.Expression:
@@ -147,9 +82,8 @@ def _date_arithmetic(node: exp.Expression) -> exp.Expression:
 
 def _date_trunc(node: exp.Expression) -> exp.Expression:
     """DATE_TRUNC gives a TIMESTAMP in DuckDB."""
-    unit = node.args["unit"]
-    name = (unit.name or unit.sql("bigquery")).upper()
-    coarse = name.startswith(_COARSE_UNITS)
+    unit = node.args["unit"].sql(dialect="bigquery").strip("'").upper()  # such as WEEK(MONDAY)
+    coarse = unit.startswith(_COARSE_UNITS)
     return _cast(node, exp.DType.DATE) if coarse and not isinstance(node.parent, exp.Cast) else node
 
 
@@ -197,75 +131,9 @@ _REWRITES: dict[type[exp.Expression], Callable[[exp.Expression], exp.Expression]
 }
 
 
-def _unpack_without_join(subquery: exp.Subquery) -> None:
-    """Replaces `(SELECT e.v FROM UNNEST(list) AS e WHERE e.k = x)` by a filter of the list: 2 CPU seconds, not 100.
-
-    BigQuery raises an error if two elements fit; this takes the first.
-    """
-    select = subquery.this
-    if not isinstance(select, exp.Select) or not isinstance(subquery.parent, exp.Expression):
-        return
-    clauses = {name for name, value in select.args.items() if value and name not in ("kind", "hint")}
-    limit = select.args.get("limit")
-    source = select.args["from_"].this if select.args.get("from_") else None
-    if (
-        not clauses <= {"expressions", "from_", "where", "limit"}
-        or not {"expressions", "from_", "where"} <= clauses
-        or (limit and limit.expression.name != "1")
-        or not isinstance(source, exp.Unnest)
-        or len(source.expressions) != 1
-        or len(select.expressions) != 1
-        or isinstance(subquery.parent, exp.From | exp.Join)
-    ):
-        return
-    value = select.expressions[0].unalias()
-    condition = select.args["where"].this
-    if any(part.find(exp.AggFunc, exp.Window, exp.Query, exp.Star) for part in (value, condition)):
-        return
-    alias = source.args.get("alias")
-    names = [column.name.lower() for column in alias.columns] if alias else []
-    if names:
-        is_element = names[0].__eq__
-    elif all(
-        column.parts[0].name.lower() in ("key", "value")
-        for column in select.find_all(exp.Column)
-        if column.find_ancestor(exp.Unnest) is not source
-    ):
-        is_element = None
-    else:
-        return
-    found = exp.ArrayFilter(this=source.expressions[0], expression=_lambda(condition, is_element))
-    values = exp.Transform(this=found, expression=_lambda(value, is_element))
-    subquery.replace(exp.Anonymous(this="LIST_EXTRACT", expressions=[values, exp.Literal.number(1)]))
-
-
-def _lambda(body: exp.Expression, is_element: Callable[[str], bool] | None) -> exp.Lambda:
-    """A lambda of the element; without a name for the element, each column is a field of it."""
-    holder = exp.Paren(this=body.copy())
-    for column in list(holder.find_all(exp.Column)):
-        parts = column.parts
-        if is_element is None:
-            path = parts
-        elif is_element(parts[0].name.lower()):
-            path = parts[1:]
-        else:
-            continue
-        element: exp.Expression = exp.to_identifier(_ELEMENT)
-        for part in path:
-            element = exp.Dot(this=element, expression=part.copy())
-        column.replace(element)
-    return exp.Lambda(this=holder.this, expressions=[exp.to_identifier(_ELEMENT)])
-
-
 def _cast(node: exp.Expression, kind: exp.DType) -> exp.Cast:
     return exp.Cast(this=node.copy(), to=exp.DataType(this=kind))
 
 
 def _is_parameter(node: exp.Expression | None) -> bool:
     return isinstance(node.this if isinstance(node, exp.Cast) else node, exp.Parameter)
-
-
-def _is_string(node: exp.Expression, parameter_types: Mapping[str, str]) -> bool:
-    if isinstance(node, exp.Parameter):
-        return parameter_types.get(node.name) == "STRING"
-    return isinstance(node, exp.Literal) and node.is_string

@@ -28,6 +28,7 @@ from pipeline.warehouse.sample_users import (
 )
 
 RECENT_DAYS = 7
+BASE_LOG_ODDS = -4.0
 UNKNOWN = -1  # label of a snapshot whose window is not over
 
 
@@ -63,19 +64,18 @@ def log_odds(features: Mapping[str, np.ndarray]) -> np.ndarray:
     carts, checkouts = features["carts_1_7"], features["checkouts_1_7"]
     sessions_30, carts_30, purchases = features["sessions_1_30"], features["carts_1_30"], features["purchases_1_30"]
     recency, source = features["recency_days"], features["source"]
-    mobile = features["device_category"] == "mobile"
-    cart_left = (carts > 0) & (checkouts == 0)
+    at_desk = features["device_category"] != "mobile"
 
     # What adds up, with saturation.
-    odds = -4.25 + 0.5 * np.log1p(np.minimum(sessions, 10)) + 0.45 * np.log1p(views) + 0.5 * np.minimum(carts, 3)
-    odds += 0.5 * np.log1p(np.minimum(sessions_30, 20)) - 0.06 * np.minimum(recency, 30)
-    odds += 0.6 * (source == "newsletter") - 0.4 * (source == "facebook.com")
-    # What depends on something else.
-    odds += 1.6 * (cart_left & ~mobile) - 1.2 * (cart_left & mobile)
-    odds += np.where(recency <= 7, 1.4, -0.8) * np.log1p(np.minimum(purchases, 4))
-    odds += 1.0 * ((carts_30 >= 2) & (purchases == 0)) * np.where(mobile, -0.3, 1.0)
-    odds += 1.0 * ((sessions >= 2) & (views == 0) & (source == "newsletter"))
-    odds -= 3.0 * ((sessions_30 >= 20) & (views == 0))  # bots
+    odds = BASE_LOG_ODDS + 0.3 * np.log1p(np.minimum(sessions, 10)) + 0.3 * np.log1p(np.minimum(sessions_30, 20))
+    odds += 0.4 * np.log1p(views) + 0.3 * np.minimum(carts, 3) - 0.05 * np.minimum(recency, 30)
+    odds += 0.5 * (source == "newsletter")
+    # What depends on something else: carts mean more at a desk, purchases bring back who is still around and keep away
+    # who is not, bots do not buy. (Purchases put items into carts too: larger weights than these feed on themselves.)
+    odds += np.where(at_desk, 0.7, -0.5) * np.minimum(carts_30, 3)
+    odds += 1.2 * (at_desk & (carts > 0) & (checkouts == 0))
+    odds += np.where(recency <= RECENT_DAYS, 0.8, -1.2) * np.log1p(np.minimum(purchases, 4))
+    odds -= 2.0 * ((sessions_30 >= 20) & (views == 0))
     return odds
 
 

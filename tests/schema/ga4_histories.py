@@ -66,7 +66,7 @@ def _session(draw: random.Random, user: str, number: int, day: datetime.date, zo
             os=draw.choice((None, "iOS", "Android")),
             browser=draw.choice((None, "Chrome", "Safari", "Fennec ü")),
             language=draw.choice((None, "en-us", "de")),
-            country=draw.choice((None, "Côte d’Ivoire", "Germany", "日本")),
+            country=draw.choice((None, "Côte d'Ivoire", "Germany", "日本")),
             region=draw.choice((None, "", "(not set)", "Hessen")),
             user_source=draw.choice((None, "google", "(direct)")),
             user_medium=draw.choice((None, "organic", "(none)")),

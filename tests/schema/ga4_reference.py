@@ -52,9 +52,7 @@ def reference_row(events: Sequence[Row], snapshot: datetime.date, rules: Rules) 
     """The row of one user, given all of their events, or None where they have none."""
     ages = [(age_of(event, snapshot), event) for event in events]
     past = [(age, event) for age, event in ages if 1 <= age <= rules.lookback_days]
-    later = [
-        (age, event) for age, event in ages if rules.gap_days <= -age <= rules.gap_days + rules.horizon_days - 1
-    ]
+    later = [(age, event) for age, event in ages if rules.gap_days <= -age <= rules.gap_days + rules.horizon_days - 1]
     if not past:
         return None
     # Arrivals in order of day, then time: of one transaction only the first since the start of the lookback counts.
@@ -115,7 +113,9 @@ def purchase_features(purchases: list[tuple[int, Row]]) -> Row:
     within = [event for age, event in purchases if age <= 30]
     return {
         "purchases_1_30": len(within),
-        "revenue_1_30": math.fsum(event["ecommerce"]["purchase_revenue"] or 0 for event in within if event["ecommerce"]),
+        "revenue_1_30": math.fsum(
+            event["ecommerce"]["purchase_revenue"] or 0 for event in within if event["ecommerce"]
+        ),
         "days_since_purchase": min((age for age, _ in purchases), default=None),
     }
 
@@ -204,9 +204,10 @@ def is_in(event: Row, events: list[Row]) -> bool:
 
 def is_engaged(event: Row) -> bool:
     """Whether session_engaged is 1, as text or as a number."""
-    return "1" in (parameter(event, "session_engaged", "string_value"), str(
-        parameter(event, "session_engaged", "int_value")
-    ))
+    return "1" in (
+        parameter(event, "session_engaged", "string_value"),
+        str(parameter(event, "session_engaged", "int_value")),
+    )
 
 
 def micros_of_revenue(event: Row) -> int:

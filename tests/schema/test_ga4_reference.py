@@ -13,8 +13,8 @@ from tests.schema.ga4_reference import Rules, reference_rows
 
 USERS = 50
 DAYS = 75
-# Windows that hold a change of the clocks: in Los Angeles on 10 March 2024, in Berlin on 31 March, in Lord Howe (by half
-# an hour) on 7 April; in Kathmandu never, but it is 5:45 ahead.
+# Windows that hold a change of the clocks: in Los Angeles on 10 March 2024, in Berlin on 31 March, on Lord Howe Island
+# (by half an hour) on 7 April; in Kathmandu never, but it is 5:45 ahead.
 CASES = [
     pytest.param(datetime.date(2024, 2, 1), Rules(time_zone="America/Los_Angeles"), id="los-angeles"),
     pytest.param(datetime.date(2024, 2, 15), Rules(time_zone="Europe/Berlin", gap_days=0), id="berlin-no-gap"),
