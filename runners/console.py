@@ -111,19 +111,17 @@ def console(log: Path, *, verbose: bool) -> Iterator[Console]:
 
 @contextlib.contextmanager
 def _redirected(log: Path) -> Iterator[None]:
-    """Points file descriptors 1 and 2 to a file: C++ libraries write there without asking Python."""
+    """Points Python's streams and the file descriptors 1 and 2, where C++ libraries write, to a file."""
     sys.stdout.flush()
     sys.stderr.flush()
-    saved = os.dup(1), os.dup(2)
-    with log.open("a", encoding="utf-8") as file:
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
+    saved = {descriptor: os.dup(descriptor) for descriptor in (1, 2)}
+    with log.open("a", encoding="utf-8", buffering=1) as file:
         try:
-            yield
+            for descriptor in saved:
+                os.dup2(file.fileno(), descriptor)
+            with contextlib.redirect_stdout(file), contextlib.redirect_stderr(file):
+                yield
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os.dup2(saved[0], 1)
-            os.dup2(saved[1], 2)
-            os.close(saved[0])
-            os.close(saved[1])
+            for descriptor, original in saved.items():
+                os.dup2(original, descriptor)
+                os.close(original)

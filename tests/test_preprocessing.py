@@ -75,7 +75,11 @@ def transformed(tmp_path_factory):
             lambda inputs: preprocessing.preprocessing_fn(inputs, config)
         )
         _ = transform_fn | tft_beam.WriteTransformFn(str(folder))
-    return columns, {name: np.array([row[name] for row in rows]) for name in rows[0]}, tft.TFTransformOutput(str(folder))
+    return (
+        columns,
+        {name: np.array([row[name] for row in rows]) for name in rows[0]},
+        tft.TFTransformOutput(str(folder)),
+    )
 
 
 def test_outputs_keep_names_types_and_rows(transformed):

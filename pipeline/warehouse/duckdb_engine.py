@@ -18,7 +18,8 @@ from pipeline.warehouse.duckdb_types import bigquery_type, needed_cast
 from pipeline.warehouse.interface import Column, Query, WarehouseError
 
 BATCH_ROWS = 16_384
-LITTLE_MEMORY_MB = 300  # enough to sort a million rows of 40 columns in seconds, and to read any number
+ROW_GROUP_ROWS = 32_768
+LITTLE_MEMORY_MB, THREAD_MEMORY_MB = 240, 30  # enough to sort a million rows of 40 columns in seconds
 
 
 class DuckDBWarehouse:
@@ -74,10 +75,11 @@ class DuckDBWarehouse:
         replaced = ", ".join(f'CAST("{column}" AS {kind}) AS "{column}"' for column, kind in casts.items() if kind)
         selected = f"* REPLACE ({replaced})" if replaced else "*"
         statement = self._translate(query)
-        unsorted = f"{check_identifier(name)}_unsorted" if order_by else name
-        self._execute(f'CREATE TABLE "{unsorted}" AS SELECT {selected} FROM ({statement.sql})', statement.parameters)
+        rows = f"SELECT {selected} FROM ({statement.sql})"
         if order_by:
-            self._sort(unsorted, name, order_by)
+            self._create_sorted(name, rows, statement.parameters, [check_identifier(column) for column in order_by])
+        else:
+            self._execute(f'CREATE TABLE "{check_identifier(name)}" AS {rows}', statement.parameters)
         self._tables.add(name)
 
     def select(self, query: Query) -> list[dict[str, object]]:
@@ -127,26 +129,44 @@ class DuckDBWarehouse:
             names = [column[0] for column in result.description or ()]
             return result.fetchall(), names
 
-    def _sort(self, unsorted: str, name: str, order_by: Sequence[str]) -> None:
-        """Makes `name` the sorted copy of a table; apart from the query, so that sorting needs little memory."""
-        order = ", ".join(f'"{check_identifier(column)}"' for column in order_by)
+    def _create_sorted(self, name: str, rows: str, parameters: Mapping[str, object], order_by: Sequence[str]) -> None:
+        """Makes a sorted table by way of a Parquet file, for which neither query nor sorting holds all rows in memory."""
+        unsorted = Path(self._folder.name) / f"{check_identifier(name)}.parquet"
+        create = (
+            f'CREATE TABLE "{name}" AS SELECT * FROM read_parquet([{duckdb_files.quote(unsorted)}]) ORDER BY '
+            + ", ".join(f'"{column}"' for column in order_by)
+        )
         try:
-            with self._little_memory():
-                self._execute(f'CREATE TABLE "{name}" AS SELECT * FROM "{unsorted}" ORDER BY {order}')
+            with self._setting("preserve_insertion_order", "false"):  # with it, it would buffer far more
+                options = f"FORMAT parquet, ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
+                self._execute(f"COPY ({rows}) TO {duckdb_files.quote(unsorted)} ({options})", parameters)
+            try:
+                with self._little_memory():
+                    self._connection.execute(create)
+            except duckdb.OutOfMemoryException:
+                self._execute(create)  # very wide rows need what the settings allow
+            except duckdb.Error as error:
+                raise WarehouseError(f"DuckDB: {describe(error)}") from None
         finally:
-            self._execute(f'DROP TABLE "{unsorted}"')
+            unsorted.unlink(missing_ok=True)
 
-    @contextlib.contextmanager
-    def _little_memory(self) -> Iterator[None]:
+    def _little_memory(self) -> contextlib.AbstractContextManager[None]:
         """Keeps DuckDB from filling its memory limit with what it has just read or written."""
         size, unit = self._memory_limit[:-2], self._memory_limit[-2:]
-        little = min(float(size) * {"MB": 1, "GB": 1000}[unit], LITTLE_MEMORY_MB)
-        self._execute(f"SET memory_limit = '{little:.0f}MB'")
+        (threads,) = self._connection.execute("SELECT current_setting('threads')").fetchall()[0]
+        allowed = float(size) * {"MB": 1, "GB": 1000}[unit]
+        return self._setting("memory_limit", f"{min(allowed, LITTLE_MEMORY_MB + threads * THREAD_MEMORY_MB):.0f}MB")
+
+    @contextlib.contextmanager
+    def _setting(self, name: str, value: str) -> Iterator[None]:
+        """Changes one of DuckDB's settings for a while."""
+        before = self._connection.execute(f"SELECT current_setting('{name}')").fetchall()[0][0]
+        self._execute(f"SET {name} = '{value}'")
         try:
             yield
         finally:
             if self._is_open:  # a reader may outlive the warehouse
-                self._execute(f"SET memory_limit = '{self._memory_limit}'")
+                self._execute(f"SET {name} = '{before}'")
 
     def _locate(self, name: str, query: Query) -> str:
         """The name of a table in DuckDB; the source's are made here when they are first asked for."""

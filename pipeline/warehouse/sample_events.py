@@ -75,6 +75,7 @@ def write_sample(folder: Path, parameters: SampleParameters, *, force: bool = Fa
         SettingsError: the folder holds something else than a finished sample.
         OSError: it cannot be written.
     """
+    folder = folder.resolve()
     made_from = {"parameters": parameters.to_json(), "generator": generator_digest()}
     if folder.exists() and not folder.is_dir():
         raise SettingsError(f"{folder} is not a folder; choose another place for the sample")

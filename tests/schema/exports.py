@@ -2,7 +2,7 @@
 
 import datetime
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,17 +38,22 @@ class Export:
         self._schema = schema
         self._folder = folder
 
-    def features(self, rows: Iterable[Row], snapshots: Sequence[datetime.date], **parameters: Any) -> Rows:
+    def features(
+        self, rows: Iterable[Row], snapshots: Sequence[datetime.date], *, reads_more: bool = True, **parameters: Any
+    ) -> Rows:
         """The features table over `rows`, each in the daily table of its own day.
 
         Args:
             rows: rows of daily tables, in any order.
             snapshots: the snapshot dates.
+            reads_more: whether it reads all tables there are, as if there were other snapshots, so that the windows are
+                the query's own doing; or those of the windows only, as a run with these snapshots does.
             **parameters: query parameters that differ from the defaults (lookback 30, gap 3, horizon 7, UTC).
         """
         suffixes = self._write(rows)
+        values = self._parameters(suffixes, snapshots, parameters, reads_more)
         with self._open() as warehouse:
-            table = warehouse.select(Query(self.sql, self.parameters(suffixes, snapshots, **parameters)))
+            table = warehouse.select(Query(self.sql, values))
         key = KEYS[self.kind]
         found = {(row.pop(key), row.pop("snapshot_date")): row for row in table}
         assert len(found) == len(table), "a key and date has two rows"
@@ -58,12 +63,11 @@ class Export:
         """The columns of the features table."""
         suffixes = self._write(rows)
         with self._open() as warehouse:
-            return warehouse.columns(Query(self.sql, self.parameters(suffixes, snapshots)))
+            return warehouse.columns(Query(self.sql, self._parameters(suffixes, snapshots, {}, reads_more=True)))
 
-    def parameters(
-        self, suffixes: Sequence[str], snapshots: Sequence[datetime.date], **changed: Any
-    ) -> Mapping[str, Any]:
-        """All query parameters, reading those of the tables that the windows need and that are there."""
+    def _parameters(
+        self, suffixes: Sequence[str], snapshots: Sequence[datetime.date], changed: Row, reads_more: bool
+    ) -> Row:
         values = {
             "snapshot_dates": list(snapshots),
             "lookback_days": 30,
@@ -77,9 +81,8 @@ class Export:
         }
         first = min(snapshots) - datetime.timedelta(days=values["lookback_days"])
         last = max(snapshots) + datetime.timedelta(days=values["gap_days"] + values["horizon_days"] - 1)
-        values["first_suffix"], values["last_suffix"] = f"{first:%Y%m%d}", f"{last:%Y%m%d}"
-        read = [suffix for suffix in suffixes if values["first_suffix"] <= suffix <= values["last_suffix"]]
-        return {**values, "table_suffixes": read}
+        read = [suffix for suffix in suffixes if reads_more or f"{first:%Y%m%d}" <= suffix <= f"{last:%Y%m%d}"]
+        return {**values, "first_suffix": read[0], "last_suffix": read[-1], "table_suffixes": read}
 
     def _open(self) -> DuckDBWarehouse:
         settings = DuckDBSettings(engine="duckdb", memory_limit="500MB", threads=2)

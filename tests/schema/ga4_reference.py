@@ -170,16 +170,19 @@ def time_features(past: list[tuple[int, Row]], zone: str) -> Row:
 
 
 def categories(past: list[tuple[int, Row]]) -> Row:
-    """The last value that is set; of several at one instant, the greatest."""
-    row = {name: last_value((event, at_path(event, path)) for _, event in past) for name, path in CATEGORIES.items()}
+    """The last value that is set."""
+    stamped = [(event["event_timestamp"], event) for _, event in past]
+    row = {
+        name: last_of((stamp, at_path(event, path)) for stamp, event in stamped) for name, path in CATEGORIES.items()
+    }
     for name, key in (("session_source", "source"), ("session_medium", "medium")):
-        row[name] = last_value((event, parameter(event, key, "string_value")) for _, event in past)
+        row[name] = last_of((stamp, parameter(event, key, "string_value")) for stamp, event in stamped)
     return row
 
 
-def last_value(values: Iterable[tuple[Row, str | None]]) -> str | None:
-    """The last value that is neither None nor empty."""
-    found = [(event["event_timestamp"], value) for event, value in values if value]
+def last_of(values: Iterable[tuple[int, str | None]]) -> str | None:
+    """The last value that is neither None nor empty, given with its time; of several at one time, the greatest."""
+    found = [(stamp, value) for stamp, value in values if value]
     return max(found)[1] if found else None
 
 

@@ -1,0 +1,19 @@
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quiet_tensorflow():
+    """TensorFlow's start-up lines say nothing about a test; its processes inherit this."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+@pytest.fixture(scope="session")
+def online_shoppers_csv() -> Path:
+    """The UCI Online Shoppers file, which is not in the repository."""
+    named = os.environ.get("ONLINE_SHOPPERS_CSV")
+    if not named:
+        pytest.skip("set ONLINE_SHOPPERS_CSV to online_shoppers_intention.csv (UCI, 10.24432/C5F88Q) to run this test")
+    return Path(named)

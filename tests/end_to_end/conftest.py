@@ -1,0 +1,66 @@
+import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.warehouse import sample_events
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run of the command line.
+
+    Attributes:
+        code: exit code.
+        shown: what the terminal showed.
+        home: the folder of the data set below the output.
+    """
+
+    code: int
+    shown: str
+    home: Path
+
+    def line(self, component: str) -> str:
+        """The line that ends a component."""
+        [found] = [line for line in self.shown.splitlines() if line.split()[:1] == [component]]
+        return found
+
+
+@pytest.fixture(scope="session")
+def command():
+    """Runs the command line in a process of its own; returns a Run."""
+
+    def run(output: Path, *arguments: str, dataset: str = "ga4") -> Run:
+        done = subprocess.run(
+            [sys.executable, "-m", "runners.local_runner", "--dataset", dataset, "--output", str(output), *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "0"},
+        )
+        return Run(done.returncode, done.stdout, output / dataset)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory) -> Path:
+    """The default sample, as `make run` makes it."""
+    folder = tmp_path_factory.mktemp("data") / "sample"
+    sample_events.main(["--out", str(folder)])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def first_run(command, sample, tmp_path_factory) -> Run:
+    """The whole pipeline on the default sample, into an empty output folder."""
+    return command(tmp_path_factory.mktemp("output"), "--data", str(sample))
+
+
+@pytest.fixture(scope="session")
+def later_runs(command, sample, first_run) -> list[Run]:
+    """The same again, twice: the first time there is a champion, the second time nothing has changed at all."""
+    return [command(first_run.home.parent, "--data", str(sample)) for _ in range(2)]

@@ -1,0 +1,140 @@
+"""The whole pipeline on the default sample, as `make run` runs it."""
+
+import glob
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+COMPONENTS = [
+    "BigQueryExampleGen",
+    "StatisticsGen",
+    "CuratedSchema",
+    "ExampleValidator",
+    "Champion",
+    "DataGate",
+    "Transform",
+    "TrainKeras",
+    "Evaluator",
+    "Pusher",
+]
+
+
+def artifact(home, pattern):
+    [found] = glob.glob(str(home / "artifacts" / pattern))
+    return found
+
+
+def examples_of(home, split):
+    import tensorflow as tf
+
+    files = glob.glob(f"{artifact(home, 'BigQueryExampleGen/examples/*')}/Split-{split}/*.gz")
+    return [tf.train.Example.FromString(raw) for raw in tf.data.TFRecordDataset(files, "GZIP").as_numpy_iterator()]
+
+
+def texts(examples, name):
+    return {example.features.feature[name].bytes_list.value[0].decode() for example in examples}
+
+
+def test_it_ends_with_a_push(first_run):
+    assert first_run.code == 0, first_run.shown
+    for component in COMPONENTS:
+        assert re.search(rf"^  {component} +\d+\.\d s", first_run.shown, re.MULTILINE), first_run.shown
+    assert "PUSHED" in first_run.shown
+    assert re.search(r"roc_auc +0\.\d{4}", first_run.shown)
+    assert "cached" not in first_run.shown
+
+
+def test_the_noise_is_in_the_log_that_the_summary_names(first_run):
+    log = re.search(r"Log: (\S+)", first_run.shown).group(1)
+    assert "tensorflow" in Path(log).read_text()
+    assert len(first_run.shown.splitlines()) < 80, first_run.shown
+
+
+def test_splits_are_honest(first_run):
+    train, evaluation, test = (examples_of(first_run.home, split) for split in ("train", "eval", "test"))
+    assert 75_000 < len(train) + len(evaluation) + len(test) < 90_000
+    assert texts(train, "unit").isdisjoint(texts(evaluation, "unit"))
+    assert texts(train, "snapshot_date") == texts(evaluation, "snapshot_date")
+    last_train, first_test = max(texts(train, "snapshot_date")), min(texts(test, "snapshot_date"))
+    assert (np.datetime64(first_test) - np.datetime64(last_train)).astype(int) >= 3 + 7 + 3
+    assert sum(example.features.feature["converted"].int64_list.value[0] for example in test) >= 1000
+
+
+def test_no_user_is_named_in_any_artifact_or_log(first_run, sample):
+    users = pq.read_table(sample / "drawn_probabilities.parquet", columns=["user_pseudo_id"])[0].unique().to_pylist()
+    for example in examples_of(first_run.home, "eval")[:200]:
+        assert not set(users) & {
+            value.decode() for f in example.features.feature.values() for value in f.bytes_list.value
+        }
+    some = [user.encode() for user in users[:: len(users) // 50]]
+    for path in first_run.home.rglob("*"):
+        if path.is_file() and path.suffix != ".gz":
+            content = path.read_bytes()
+            assert not any(user in content for user in some), path
+
+
+def test_the_model_carries_its_training_data(first_run):
+    model = artifact(first_run.home, "TrainKeras/model/*")
+    report = json.loads(Path(model, "training_data", "report.json").read_text())
+    assert report["trained_through"] < "2025-11-01"
+    assert {count["split"]: count["rows"] for count in report["splits"]}["train"] > 50_000
+    assert glob.glob(f"{model}/training_data/statistics.pb")
+    assert glob.glob(f"{model}/training_data/schema.pbtxt")
+    assert glob.glob(artifact(first_run.home, "TrainKeras/model_run/*") + "/**/events.out.tfevents.*", recursive=True)
+
+
+def test_the_pushed_model_answers_both_requests(first_run):
+    import base64
+
+    import tensorflow as tf
+
+    from models.request_example import example_requests
+
+    [version] = glob.glob(str(first_run.home / "serving" / "*"))
+    model = tf.saved_model.load(version)
+    bodies = example_requests(version)
+    [row] = bodies["predict"]["instances"]
+    named = model.signatures["predict"](**{name: tf.constant([value]) for name, value in row.items()})
+    [instance] = bodies["serving_default"]["instances"]
+    serialised = model.signatures["serving_default"](tf.constant([base64.b64decode(instance["examples"]["b64"])]))
+    assert named["probability"].shape == (1, 1)
+    assert named["probability"].numpy() == pytest.approx(serialised["probability"].numpy(), abs=1e-6)
+
+
+def test_the_model_comes_near_to_what_can_be_known(first_run, sample):
+    from benchmarks.known_optimum import compare
+
+    result = compare(first_run.home, sample)
+    assert result.positives >= 1000
+    assert result.model.roc_auc > result.drawn.roc_auc - 0.01
+    assert result.model.kl < 0.05 * result.base_rate_kl
+    assert 0.9 < result.model.calibration_slope < 1.1
+
+
+def test_predictions_are_calibrated_on_eval(first_run):
+    import tensorflow as tf
+
+    model = tf.saved_model.load(artifact(first_run.home, "TrainKeras/model/*/Format-Serving"))
+    examples = examples_of(first_run.home, "eval")
+    label = np.array([example.features.feature["converted"].int64_list.value[0] for example in examples])
+    serialised = tf.constant([example.SerializeToString() for example in examples])
+    p = model.signatures["serving_default"](serialised)["probability"].numpy().ravel().astype(float)
+    standard_error = np.sqrt((p * (1 - p)).sum()) / p.sum()
+    assert abs(p.mean() / label.mean() - 1) < 3 * standard_error
+
+
+def test_what_has_not_changed_comes_from_the_cache(first_run, later_runs):
+    second, third = later_runs
+    assert second.code == third.code == 0, second.shown + third.shown
+    for component in ("BigQueryExampleGen", "StatisticsGen", "CuratedSchema", "ExampleValidator", "Transform"):
+        assert second.line(component).endswith("cached")
+    assert second.line("TrainKeras").endswith("cached")
+    assert not second.line("DataGate").endswith("cached"), "there is a champion now, whose data are compared"
+    assert not second.line("Evaluator").endswith("cached")
+    for component in set(COMPONENTS) - {"Champion"}:
+        assert third.line(component).endswith("cached")
+    assert "champion" in second.shown
