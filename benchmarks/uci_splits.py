@@ -3,7 +3,7 @@
     python -m benchmarks.uci_splits path/to/online_shoppers_intention.csv --splits 10
 
 Each split is stratified: 70 % to train, 10 % for early stopping, 20 % to measure on. All models see the same rows and
-the same quantile-normal numbers; the network and its training are those of `models.keras_model`.
+the same quantile-normal numbers; the network and its training are those of `models.keras_model.run_fn`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import OneHotEncoder
 
 from models.features import FeatureSet, load_features
-from models.keras_model import Hyperparameters, compile_predict, log_loss, train
+from models.keras_training import Hyperparameters, compile_predict, log_loss, train
 from models.training_data import TrainingData
 from preprocessing import DEFAULT_QUANTILES, to_normal
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 from pipeline.settings import DuckDBSettings, EventSource, TableSource
 from pipeline.warehouse import csv_files, duckdb_files
 from pipeline.warehouse.dialect import Statement, check_identifier, to_duckdb
-from pipeline.warehouse.duckdb_errors import describe
+from pipeline.warehouse.duckdb_errors import explained
 from pipeline.warehouse.duckdb_types import bigquery_type, needed_cast
 from pipeline.warehouse.interface import Column, Query, WarehouseError
 
@@ -91,7 +91,7 @@ class DuckDBWarehouse:
     def read(self, name: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """See Warehouse: batches of at most 16,384 rows, in the order in which the table was made."""
         selected = ", ".join(f'"{check_identifier(column)}"' for column in columns)
-        with contextlib.closing(self._connection.cursor()) as cursor, self._little_memory(), _explained():
+        with contextlib.closing(self._connection.cursor()) as cursor, self._little_memory(), explained():
             # A cursor: an open result would block every other query of the connection.
             reader = cursor.sql(f'SELECT {selected} FROM "{check_identifier(name)}"').to_arrow_reader(BATCH_ROWS)
             yield from reader
@@ -124,29 +124,28 @@ class DuckDBWarehouse:
         return to_duckdb(query, lambda name: (self._locate(name, query),))
 
     def _execute(self, sql: str, parameters: Mapping[str, object] | None = None) -> tuple[list[tuple], list[str]]:
-        with _explained():
+        with explained():
             result = self._connection.execute(sql, dict(parameters) if parameters else None)
             names = [column[0] for column in result.description or ()]
             return result.fetchall(), names
 
     def _create_sorted(self, name: str, rows: str, parameters: Mapping[str, object], order_by: Sequence[str]) -> None:
-        """Makes a sorted table by way of a Parquet file, for which neither query nor sorting holds all rows in memory."""
+        """Makes a sorted table by way of a Parquet file: neither the query nor the sorting holds all rows in memory."""
         unsorted = Path(self._folder.name) / f"{check_identifier(name)}.parquet"
         create = (
             f'CREATE TABLE "{name}" AS SELECT * FROM read_parquet([{duckdb_files.quote(unsorted)}]) ORDER BY '
             + ", ".join(f'"{column}"' for column in order_by)
         )
+        options = f"FORMAT parquet, ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
         try:
-            with self._setting("preserve_insertion_order", "false"):  # with it, it would buffer far more
-                options = f"FORMAT parquet, ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
+            with self._setting("preserve_insertion_order", "false", "true"):  # true would buffer far more
                 self._execute(f"COPY ({rows}) TO {duckdb_files.quote(unsorted)} ({options})", parameters)
-            try:
-                with self._little_memory():
-                    self._connection.execute(create)
-            except duckdb.OutOfMemoryException:
-                self._execute(create)  # very wide rows need what the settings allow
-            except duckdb.Error as error:
-                raise WarehouseError(f"DuckDB: {describe(error)}") from None
+            with explained():
+                try:
+                    with self._little_memory():
+                        self._connection.execute(create)
+                except duckdb.OutOfMemoryException:
+                    self._connection.execute(create)  # very wide rows need what the settings allow
         finally:
             unsorted.unlink(missing_ok=True)
 
@@ -155,18 +154,18 @@ class DuckDBWarehouse:
         size, unit = self._memory_limit[:-2], self._memory_limit[-2:]
         (threads,) = self._connection.execute("SELECT current_setting('threads')").fetchall()[0]
         allowed = float(size) * {"MB": 1, "GB": 1000}[unit]
-        return self._setting("memory_limit", f"{min(allowed, LITTLE_MEMORY_MB + threads * THREAD_MEMORY_MB):.0f}MB")
+        little = min(allowed, LITTLE_MEMORY_MB + threads * THREAD_MEMORY_MB)
+        return self._setting("memory_limit", f"{little:.0f}MB", self._memory_limit)
 
     @contextlib.contextmanager
-    def _setting(self, name: str, value: str) -> Iterator[None]:
+    def _setting(self, name: str, value: str, afterwards: str) -> Iterator[None]:
         """Changes one of DuckDB's settings for a while."""
-        before = self._connection.execute(f"SELECT current_setting('{name}')").fetchall()[0][0]
         self._execute(f"SET {name} = '{value}'")
         try:
             yield
         finally:
             if self._is_open:  # a reader may outlive the warehouse
-                self._execute(f"SET {name} = '{before}'")
+                self._execute(f"SET {name} = '{afterwards}'")
 
     def _locate(self, name: str, query: Query) -> str:
         """The name of a table in DuckDB; the source's are made here when they are first asked for."""
@@ -186,13 +185,8 @@ class DuckDBWarehouse:
         if not name.startswith(prefix):
             raise WarehouseError(f"the query reads the table '{name}'; the source's are named {prefix}*")
         files = duckdb_files.daily_files(self._data, prefix)
-        if name.endswith("*"):
-            within = name.removeprefix(prefix).removesuffix("*")
-            suffixes = query.parameters.get("table_suffixes", [suffix for suffix in files if suffix.startswith(within)])
-            if within:
-                raise WarehouseError(f"the query reads the wildcard table '{name}'; write {prefix}*")
-        else:
-            suffixes = [name.removeprefix(prefix)]
+        wanted = query.parameters.get("table_suffixes") if name == f"{prefix}*" else [name.removeprefix(prefix)]
+        suffixes = list(files) if wanted is None else list(wanted)
         absent = [suffix for suffix in suffixes if suffix not in files]
         if absent or not suffixes:
             names = ", ".join(f"{prefix}{suffix}.parquet" for suffix in absent[:10]) or f"{prefix}YYYYMMDD.parquet"
@@ -210,11 +204,3 @@ class DuckDBWarehouse:
             problem = None if is_parquet else csv_files.find_bad_row(self._data, csv_files.find_delimiter(self._data))
             raise WarehouseError(f"{self._data}: {problem or error}") from error
         self._tables.add(name)
-
-
-@contextlib.contextmanager
-def _explained() -> Iterator[None]:
-    try:
-        yield
-    except duckdb.Error as error:
-        raise WarehouseError(f"DuckDB: {describe(error)}") from None

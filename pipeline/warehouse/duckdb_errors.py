@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Iterator
 
 import duckdb
+
+from pipeline.warehouse.interface import WarehouseError
 
 # Errors about the query; their first line names columns, tables and functions. Others may quote values.
 _ABOUT_THE_QUERY = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException, duckdb.SyntaxException)
@@ -24,3 +28,12 @@ def describe(error: duckdb.Error) -> str:
     if isinstance(error, duckdb.OutOfMemoryException):
         return "out of memory; raise warehouse.memory_limit"
     return _NUMBER.sub("(value)", _QUOTED.sub("(value)", first))
+
+
+@contextlib.contextmanager
+def explained() -> Iterator[None]:
+    """Raises DuckDB's errors as WarehouseError."""
+    try:
+        yield
+    except duckdb.Error as error:
+        raise WarehouseError(f"DuckDB: {describe(error)}") from None

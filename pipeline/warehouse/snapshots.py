@@ -98,7 +98,7 @@ def usable_tables(source_tables: Iterable[str], source: EventSource) -> Mapping[
 
 
 def _as_of(newest: datetime.date, today: datetime.date, windows: Windows, snapshots: Snapshots) -> datetime.date:
-    settled = min(today, newest + _DAY) - windows.settle_days * _DAY
+    settled = min(newest, min(today, newest + _DAY) - windows.settle_days * _DAY)
     if snapshots.as_of == "latest":
         return settled
     if snapshots.as_of > settled:

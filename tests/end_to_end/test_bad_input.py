@@ -158,7 +158,9 @@ def test_a_category_for_a_number(refused, small, tmp_path):
 
 
 def test_an_empty_table(refused, small, tmp_path):
-    assert "the features table is empty" in run_table(refused, small, table().head(0), tmp_path, code=1)
+    with (small / "query.sql").open("a") as query:
+        query.write("\nWHERE visits > 1000")
+    assert "the features table is empty" in run_table(refused, small, table(), tmp_path, code=1)
 
 
 def test_a_csv_with_ragged_rows(refused, small, tmp_path):

@@ -286,3 +286,10 @@ def test_days_are_those_of_date(export):
     rows = one_row_each(export.features(sessions, [SNAPSHOT]))
     assert list(rows) == ["u"]
     assert (rows["u"]["country"], rows["u"]["recency_days"], rows["u"]["active_days_1_30"]) == ("Later", 1, 1)
+
+
+def test_an_unknown_conversion_event_never_converts(export):
+    """So that all labels are equal, which stops a run."""
+    sessions = [session("u", day(1)), session("u", day(-GAP), transactions=1)]
+    rows = export.features(sessions, [SNAPSHOT], conversion_event="purchase")
+    assert labels_of(rows) == {("u", SNAPSHOT): 0}

@@ -1,0 +1,107 @@
+"""An edit of the query, the features, the preprocessing or a model is never a cache hit; what lies before it is."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.support import states
+
+# One process, since TFX takes long to import: digests are taken from the files, which are edited between the runs.
+RUNS = """
+import json, sys
+from pathlib import Path
+from runners import local_runner
+
+arguments = ["--dataset", "small", "--data", "customers.csv", "--output", "output"]
+for edit in json.loads(sys.argv[1]):
+    for file, old, new in edit:
+        path = Path(file)
+        text = path.read_text()
+        assert old in text, (file, old)
+        path.write_text(text.replace(old, new, 1))
+    assert local_runner.main(arguments) == 0
+"""
+EDITS = {
+    "nothing": [],
+    "nothing, now that there is a champion": [],
+    "model": [["models/batch_ensemble.py", '"""', '"""Edited. ']],
+    "preprocessing": [["preprocessing.py", '"""', '"""Edited. ']],
+    "query": [["schema/small/query.sql", "visits,", "visits + 1 AS visits,"]],
+    "features": [["schema/small/features.yaml", "vocabulary: 10", "vocabulary: 11"]],
+    "data": [["customers.csv", "customer-1,", "customer-one,"]],
+    "nothing again": [],
+}
+DATA_STEPS = ("BigQueryExampleGen", "StatisticsGen", "ExampleValidator")
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """States of all nodes by edit, from runs of a copy of the project."""
+    project = tmp_path_factory.mktemp("project")
+    for name in ("models", "pipeline", "runners", "schema"):
+        shutil.copytree(name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy("preprocessing.py", project)
+    rng = np.random.default_rng(0)
+    pd.DataFrame(
+        {
+            "customer": [f"customer-{i}" for i in range(1500)],
+            "visits": rng.poisson(3, 1500),
+            "country": rng.choice(["DE", "FR"], 1500),
+            "bought": rng.integers(0, 2, 1500),
+        }
+    ).to_csv(project / "customers.csv", index=False)
+    small = project / "schema" / "small"
+    small.mkdir()
+    (small / "dataset.yaml").write_text(
+        "source: {kind: table, table: customers}\n"
+        "columns: {label: bought, key: customer}\n"
+        "split: {test_percent: 20}\n"
+        "training: {max_steps: 20}\n"
+    )
+    (small / "features.yaml").write_text(
+        "features:\n- {name: visits, kind: numeric}\n- {name: country, kind: categorical, vocabulary: 10}\n"
+    )
+    (small / "query.sql").write_text("SELECT customer, visits, country, bought FROM `customers` AS c")
+    done = subprocess.run(
+        [sys.executable, "-c", RUNS, json.dumps(list(EDITS.values()))],
+        cwd=project,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = states(Path(project) / "output" / "small")
+    return dict(zip(EDITS, found, strict=True))
+
+
+def cached(nodes):
+    return {node for node, state in nodes.items() if state == "CACHED"}
+
+
+def test_the_first_run_computes_everything(runs):
+    assert cached(runs["nothing"]) == set()
+
+
+def test_an_edited_model_is_trained_again_on_the_same_examples(runs):
+    assert cached(runs["model"]) >= {*DATA_STEPS, "Transform"}
+    assert "TrainKeras" not in cached(runs["model"])
+
+
+def test_edited_preprocessing_is_run_again_on_the_same_examples(runs):
+    assert cached(runs["preprocessing"]) >= set(DATA_STEPS)
+    assert cached(runs["preprocessing"]).isdisjoint({"Transform", "TrainKeras"})
+
+
+@pytest.mark.parametrize("edit", ["query", "features", "data"])
+def test_an_edited_query_feature_set_or_table_is_read_again(runs, edit):
+    assert cached(runs[edit]).isdisjoint({*DATA_STEPS, "Transform", "TrainKeras"})
+
+
+@pytest.mark.parametrize("run", ["nothing, now that there is a champion", "nothing again"])
+def test_unchanged_steps_come_from_the_cache(runs, run):
+    assert cached(runs[run]) >= {*DATA_STEPS, "Transform", "TrainKeras"}
