@@ -10,7 +10,7 @@ from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import La
 from tfx.orchestration import pipeline as tfx_pipeline
 
 from models.export import EXAMPLES_SIGNATURE
-from pipeline.components import example_gen
+from pipeline.components import example_gen, stock_example_gen
 from pipeline.components.curated_schema import CuratedSchema
 from pipeline.components.data_gate import DataGate
 from pipeline.components.trainer import Trainer
@@ -28,6 +28,7 @@ def create_pipeline(
     folder: DatasetFolder,
     run: RunSettings,
     data_fingerprint: str,
+    stock: stock_example_gen.StockInput | None = None,
     metadata_connection_config: Any = None,
 ) -> tfx_pipeline.Pipeline:
     """Builds the pipeline.
@@ -39,6 +40,7 @@ def create_pipeline(
         folder: the data set; `snapshots.as_of` is a date by now.
         run: the engine, its data, and how to run.
         data_fingerprint: of the tables that will be read.
+        stock: for TFX's own ExampleGen executor, which reads a features table that is there already.
         metadata_connection_config: of ML Metadata; None where the runner brings its own.
 
     Returns:
@@ -47,7 +49,7 @@ def create_pipeline(
     dataset, features = folder.dataset, folder.features
     label = dataset.columns.label
 
-    examples = _example_gen(folder, run, data_fingerprint)
+    examples = _example_gen(folder, run, data_fingerprint, stock)
 
     statistics = tfx.components.StatisticsGen(
         examples=examples.outputs["examples"],
@@ -141,10 +143,16 @@ def create_pipeline(
     )
 
 
-def _example_gen(folder: DatasetFolder, run: RunSettings, fingerprint: str) -> Any:
+def _example_gen(
+    folder: DatasetFolder, run: RunSettings, fingerprint: str, stock: stock_example_gen.StockInput | None
+) -> Any:
     """BigQueryExampleGen, with our executor or the stock one."""
-    if run.example_gen == "stock":
-        raise NotImplementedError
+    if stock is not None:
+        return tfx.extensions.google_cloud_big_query.BigQueryExampleGen(
+            input_config=stock.input_config(),
+            custom_config=stock.custom_config(),
+            custom_executor_spec=executor_spec.BeamExecutorSpec(stock_example_gen.Executor),
+        )
     return tfx.extensions.google_cloud_big_query.BigQueryExampleGen(
         query=folder.query,
         custom_config=example_gen.custom_config(

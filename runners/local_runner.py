@@ -5,17 +5,23 @@ from __future__ import annotations
 import argparse
 import datetime
 import sys
+import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import schema
 from models.config import SettingsError, load_settings
 from pipeline.dataset_folder import DatasetFolder
 from pipeline.raw_schema import check_schema
 from pipeline.settings import DuckDBSettings, EventSource, RunSettings
-from pipeline.warehouse.extraction import resolve
+from pipeline.warehouse.extraction import Extraction, make_features_table, report_document, resolve
 from pipeline.warehouse.interface import WarehouseError
 from pipeline.warehouse.opening import open_warehouse
 from runners.console import Console, console
+
+if TYPE_CHECKING:
+    from pipeline.components.stock_example_gen import StockInput
+    from pipeline.warehouse.bigquery_engine import BigQueryWarehouse
 
 SAMPLE = Path("data/sample")
 _REFUSED, _FAILED = 2, 1  # exit codes: before anything ran; in a component
@@ -51,6 +57,7 @@ def _run(folder: DatasetFolder, run: RunSettings, home: Path, terminal: Console,
     try:
         with open_warehouse(run, folder.dataset) as warehouse:
             extraction = resolve(warehouse, folder)
+            stock = _stock_input(warehouse, extraction) if run.example_gen == "stock" else None
     except (SettingsError, WarehouseError) as error:
         terminal.line(f"Error: {error}")
         return _REFUSED
@@ -70,6 +77,7 @@ def _run(folder: DatasetFolder, run: RunSettings, home: Path, terminal: Console,
         folder=extraction.folder,
         run=run,
         data_fingerprint=extraction.fingerprint,
+        stock=stock,
         metadata_connection_config=connection,
     )
     terminal.line()
@@ -77,16 +85,25 @@ def _run(folder: DatasetFolder, run: RunSettings, home: Path, terminal: Console,
         with reporting_to(terminal) as runner:
             runner.run(pipeline)
     except Exception as error:  # noqa: BLE001  (whatever a component raises ends the run, and is told)
+        traceback.print_exception(error)
         node, cause = terminal.failure or ("the runner", error)
         terminal.line(f"\nFAILED in {node}: {cause}\nNothing was pushed. The log has the details: {log}")
-        import traceback
-
-        traceback.print_exception(error)
         return _FAILED
     for line in summary.summary(summary.read_result(connection)):
         terminal.line(line)
     terminal.line(f"Everything is in {home}: artifacts/, serving/, metadata.sqlite; log: {log}")
     return 0
+
+
+def _stock_input(warehouse: BigQueryWarehouse, extraction: Extraction) -> StockInput:
+    """Makes and checks the features table, which TFX's own executor only reads."""
+    from pipeline.components.stock_example_gen import StockInput, split_queries
+
+    report = make_features_table(warehouse, extraction)
+    return StockInput(
+        queries={split: warehouse.text(query) for split, query in split_queries(extraction).items()},
+        report=report_document(extraction, report),
+    )
 
 
 def _parser() -> argparse.ArgumentParser:

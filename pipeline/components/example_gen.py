@@ -30,8 +30,7 @@ from pipeline.components import example_batches
 from pipeline.components.leakage import LeakageProbe
 from pipeline.dataset_folder import DatasetFolder
 from pipeline.settings import SPLITS, RunSettings
-from pipeline.warehouse import checks
-from pipeline.warehouse.extraction import Extraction, make_features_table, resolve
+from pipeline.warehouse.extraction import make_features_table, report_document, resolve
 from pipeline.warehouse.opening import open_warehouse
 
 _progress = logging.getLogger("propensity.progress")
@@ -56,11 +55,25 @@ def custom_config(
         "fingerprint": fingerprint,
         "digest": digest,
     }
-    config = example_gen_pb2.CustomConfig()
+    return write_config(document)
+
+
+def write_config(document: dict[str, Any]) -> example_gen_pb2.CustomConfig:
+    """JSON-ready data as a component's `custom_config`; text, since a Struct would turn integers into floats."""
     struct = struct_pb2.Struct()
-    struct.update({"json": json.dumps(document, sort_keys=True)})  # a Struct would turn integers into floats
+    struct.update({"json": json.dumps(document, sort_keys=True)})
+    config = example_gen_pb2.CustomConfig()
     config.custom_config.Pack(struct)
     return config
+
+
+def read_config(text: str) -> dict[str, Any]:
+    """The inverse of write_config, from the execution property."""
+    config = example_gen_pb2.CustomConfig()
+    proto_utils.json_to_proto(text, config)
+    struct = struct_pb2.Struct()
+    config.custom_config.Unpack(struct)
+    return json.loads(json_format.MessageToDict(struct)["json"])
 
 
 class Executor(base_executor.BaseExecutor):
@@ -84,7 +97,7 @@ class Executor(base_executor.BaseExecutor):
             WarehouseError: the query, its columns or its rows are not fit; nothing has been written then.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
-        document = _read_config(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY])
+        document = read_config(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY])
         folder = DatasetFolder.from_config(document["folder"])
         run = validate_settings(document["run"], RunSettings, origin="custom_config")
         examples = artifact_utils.get_single_instance(output_dict[standard_component_specs.EXAMPLES_KEY])
@@ -100,32 +113,16 @@ class Executor(base_executor.BaseExecutor):
             probe = LeakageProbe(folder.features, folder.dataset.columns.label)
             batches = warehouse.read(extraction.table, extraction.example_columns)
             rows = _write_splits(examples, probe.watch(_with_progress(batches)), folder)
-        _write_report(examples, extraction, report, probe.warnings())
+        write_report(examples, report_document(extraction, report, probe.warnings()))
         _progress.info("%s rows: %s", f"{sum(rows.values()):,}", ", ".join(f"{k} {v:,}" for k, v in rows.items()))
 
 
-def _write_report(
-    examples: types.Artifact, extraction: Extraction, report: checks.DataReport, warnings: list[str]
-) -> None:
-    """Writes what the checks found beside the splits."""
-    through = extraction.trained_through
-    document = {
-        **report.to_json(),
-        "warnings": [*report.warnings, *warnings],
-        "trained_through": through.isoformat() if through else None,
-    }
+def write_report(examples: types.Artifact, document: dict[str, Any]) -> None:
+    """Writes what is known of the rows beside the splits, and shows its warnings."""
     for warning in document["warnings"]:
         logging.getLogger("propensity").warning("%s", warning)
     with fileio.open(f"{examples.uri}/{DATA_REPORT}", "w") as file:
         file.write(json.dumps(document, indent=1))
-
-
-def _read_config(text: str) -> dict[str, Any]:
-    config = example_gen_pb2.CustomConfig()
-    proto_utils.json_to_proto(text, config)
-    struct = struct_pb2.Struct()
-    config.custom_config.Unpack(struct)
-    return json.loads(json_format.MessageToDict(struct)["json"])
 
 
 def _with_progress(batches: Iterator[pa.RecordBatch], every_rows: int = 250_000) -> Iterator[pa.RecordBatch]:

@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from pipeline.settings import BigQuerySettings, EventSource, TableSource
 from pipeline.warehouse.bigquery_errors import describe
-from pipeline.warehouse.dialect import Statement, check_identifier, parameter_type, to_bigquery
+from pipeline.warehouse.dialect import Statement, check_identifier, parameter_type, quoted, to_bigquery
 from pipeline.warehouse.interface import Column, Query, Value, WarehouseError
 
 _progress = logging.getLogger("propensity.progress")
@@ -63,14 +63,13 @@ class BigQueryWarehouse:
             "SELECT table_id, last_modified_time, row_count, size_bytes "
             f"FROM `{self._settings.source}.__TABLES__` WHERE STARTS_WITH(table_id, @prefix)"
         )
-        rows = self._run(Statement(sql, {"prefix": prefix})).result()
+        job = self._run(Statement(sql, {"prefix": prefix}))
         with _explained():
-            return {
-                row["table_id"].removeprefix(prefix): (
-                    f"{row['last_modified_time']}-{row['row_count']}-{row['size_bytes']}"
-                )
-                for row in sorted(rows, key=lambda row: row["table_id"])
-            }
+            rows = sorted(job.result(), key=lambda row: row["table_id"])
+        return {
+            row["table_id"].removeprefix(prefix): f"{row['last_modified_time']}-{row['row_count']}-{row['size_bytes']}"
+            for row in rows
+        }
 
     def estimate(self, query: Query) -> int | None:
         """See Warehouse."""
@@ -100,7 +99,7 @@ class BigQueryWarehouse:
         sql = "\n".join(
             [
                 f"CREATE TABLE `{self._full_name(name)}`",
-                *([f"PARTITION BY {check_identifier(partition_by)}"] if partition_by else []),
+                *([f"PARTITION BY {quoted(partition_by)}"] if partition_by else []),
                 f"OPTIONS ({', '.join(f'{key} = {value}' for key, value in options.items())})",
                 f"AS\n{statement.sql}",
             ]
@@ -115,6 +114,10 @@ class BigQueryWarehouse:
         job = self._run(self._translate(query))
         with _explained():
             return [dict(row.items()) for row in job.result()]
+
+    def text(self, query: Query) -> str:
+        """A query without parameters as the service takes it, its tables named in full: for other clients."""
+        return self._translate(query).sql
 
     def read(self, name: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """See Warehouse; in no particular order of rows, the columns as asked for."""

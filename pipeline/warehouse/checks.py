@@ -9,7 +9,7 @@ from typing import Any
 
 from models.features import Feature, FeatureSet, Kind, Missing
 from pipeline.settings import SPLITS, Columns
-from pipeline.warehouse.dialect import check_identifier
+from pipeline.warehouse.dialect import quoted
 from pipeline.warehouse.interface import Query, Warehouse, WarehouseError
 
 MAX_RELATIVE_MOVE = 0.25  # of a snapshot's base rate against all rows'
@@ -104,17 +104,17 @@ def check_table(
 
 
 def _all(name: str) -> Query:
-    return Query(f"SELECT * FROM `{check_identifier(name)}` AS t")
+    return Query(f"SELECT * FROM {quoted(name)} AS t")
 
 
 def _groups_query(name: str, columns: Columns) -> Query:
     """One row per split and date: rows, positives, labels that are NULL or out of range."""
-    label = f"t.{check_identifier(columns.label)}"
-    date = f"t.{check_identifier(columns.date)}" if columns.date else "CAST(NULL AS DATE)"
+    label = f"t.{quoted(columns.label)}"
+    date = f"t.{quoted(columns.date)}" if columns.date else "CAST(NULL AS DATE)"
     return Query(
         f"SELECT t.split AS split, {date} AS date, COUNT(*) AS n_rows, COUNTIF({label} = 1) AS positives, "
         f"COUNTIF({label} IS NULL) AS null_labels, COUNTIF({label} NOT IN (0, 1)) AS bad_labels "
-        f"FROM `{check_identifier(name)}` AS t GROUP BY 1, 2 ORDER BY 2, 1"
+        f"FROM {quoted(name)} AS t GROUP BY 1, 2 ORDER BY 2, 1"
     )
 
 
@@ -122,16 +122,16 @@ def _values_query(name: str, features: FeatureSet, floats: Iterable[str]) -> Que
     """One row: what each feature's values are."""
     selected = []
     for feature in features.features:
-        column = f"t.{check_identifier(feature.name)}"
+        column = f"t.{quoted(feature.name)}"
         is_missing = f"{column} IS NULL"
         if feature.name in floats:
             is_missing = f"({is_missing} OR IS_NAN({column}))"
-            selected.append(f"COUNTIF(IS_NAN({column})) AS nan_{feature.name}")
-            selected.append(f"COUNTIF(IS_INF({column})) AS infinite_{feature.name}")
-        selected.append(f"COUNTIF({is_missing}) AS missing_{feature.name}")
+            selected.append(f"COUNTIF(IS_NAN({column})) AS `nan_{feature.name}`")
+            selected.append(f"COUNTIF(IS_INF({column})) AS `infinite_{feature.name}`")
+        selected.append(f"COUNTIF({is_missing}) AS `missing_{feature.name}`")
         if feature.kind is Kind.CATEGORICAL:
-            selected.append(f"COUNT(DISTINCT IF(t.split = 'train', {column}, NULL)) AS distinct_{feature.name}")
-    return Query(f"SELECT {', '.join(selected)} FROM `{check_identifier(name)}` AS t")
+            selected.append(f"COUNT(DISTINCT IF(t.split = 'train', {column}, NULL)) AS `distinct_{feature.name}`")
+    return Query(f"SELECT {', '.join(selected)} FROM {quoted(name)} AS t")
 
 
 def _per_split(counts: Sequence[Count]) -> tuple[Count, ...]:
@@ -188,15 +188,15 @@ def _value_problems(values: dict[str, Any], features: FeatureSet, floats: Iterab
 def _key_problems(warehouse: Warehouse, name: str, columns: Columns) -> list[str]:
     if not columns.key:
         return []
-    key = f"t.{check_identifier(columns.key)}"
-    (row,) = warehouse.select(Query(f"SELECT COUNTIF({key} IS NULL) AS n FROM `{check_identifier(name)}` AS t"))
+    key = f"t.{quoted(columns.key)}"
+    (row,) = warehouse.select(Query(f"SELECT COUNTIF({key} IS NULL) AS n FROM {quoted(name)} AS t"))
     if row["n"]:
         return [f"key '{columns.key}' is NULL in {row['n']} rows; leave them out in query.sql"]
-    per = [key, f"t.{check_identifier(columns.date)}"] if columns.date else [key]
+    per = [key, f"t.{quoted(columns.date)}"] if columns.date else [key]
     (row,) = warehouse.select(
         Query(
             "SELECT COUNT(*) AS n FROM (SELECT COUNT(*) AS n_rows "
-            f"FROM `{check_identifier(name)}` AS t GROUP BY {', '.join(per)} HAVING COUNT(*) > 1) AS d"
+            f"FROM {quoted(name)} AS t GROUP BY {', '.join(per)} HAVING COUNT(*) > 1) AS d"
         )
     )
     if not row["n"]:

@@ -40,6 +40,11 @@ def check_identifier(name: str) -> str:
     return name
 
 
+def quoted(name: str) -> str:
+    """A column's or table's name in backticks, so that it may be a reserved word. Raises WarehouseError."""
+    return f"`{check_identifier(name)}`"
+
+
 def parse_select(sql: str) -> exp.Query:
     """Parses one SELECT statement of BigQuery's dialect.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import zoneinfo
+from collections.abc import Sequence
+from typing import Any
 
 from pipeline.dataset_folder import DatasetFolder
 from pipeline.settings import EventSource
@@ -88,9 +90,35 @@ def make_features_table(warehouse: Warehouse, extraction: Extraction) -> checks.
     warehouse.drop_table(extraction.table)
     warehouse.create_table(extraction.table, extraction.query, partition_by=columns.date, order_by=order)
     try:
-        return checks.check_table(
+        report = checks.check_table(
             warehouse, extraction.table, columns, extraction.folder.features, window=extraction.window
         )
     except BaseException:
         warehouse.drop_table(extraction.table)
         raise
+    return _with_dropped_events(warehouse, extraction, report)
+
+
+def report_document(
+    extraction: Extraction, report: checks.DataReport, more_warnings: Sequence[str] = ()
+) -> dict[str, Any]:
+    """What is known of the rows, JSON-ready: the checks' report, all warnings, and `trained_through`."""
+    through = extraction.trained_through
+    return {
+        **report.to_json(),
+        "warnings": [*report.warnings, *more_warnings],
+        "trained_through": through.isoformat() if through else None,
+    }
+
+
+def _with_dropped_events(warehouse: Warehouse, extraction: Extraction, report: checks.DataReport) -> checks.DataReport:
+    """The report, with a warning that counts the events of nobody."""
+    if extraction.plan is None:
+        return report
+    [row] = warehouse.select(features_table.events_without_key(extraction.folder, extraction.plan))
+    if not row["events"]:
+        return report
+    key = extraction.folder.dataset.columns.key
+    return dataclasses.replace(
+        report, warnings=(*report.warnings, f"{row['events']:,} events have no {key}, and were left out")
+    )

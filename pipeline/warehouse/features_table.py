@@ -12,7 +12,7 @@ from sqlglot import exp
 from models.features import Feature, Kind
 from pipeline.dataset_folder import DatasetFolder
 from pipeline.settings import RESERVED_COLUMNS, EventSource
-from pipeline.warehouse.dialect import check_identifier, one_statement, parse_select
+from pipeline.warehouse.dialect import check_identifier, one_statement, parse_select, quoted
 from pipeline.warehouse.interface import Column, Query, Value, WarehouseError
 from pipeline.warehouse.snapshots import SnapshotPlan
 
@@ -54,10 +54,10 @@ def query_for(folder: DatasetFolder, plan: SnapshotPlan | None) -> Query:
             f"{folder.name}/query.sql: {volatile.sql('bigquery')} gives another result each time, so that "
             "unchanged steps could not be told from changed ones; use the query's parameters"
         )
-    kept = [f"q.{check_identifier(name)}" for name in (columns.key, columns.date) if name]
-    label = f"CAST(q.{check_identifier(columns.label)} AS INT64) AS {columns.label}"
-    features = [f"q.{check_identifier(name)}" for name in folder.features.names]
-    whose = f"CAST(q.{columns.key} AS STRING)" if columns.key else "TO_JSON_STRING(q)"
+    kept = [f"q.{quoted(name)}" for name in (columns.key, columns.date) if name]
+    label = f"CAST(q.{quoted(columns.label)} AS INT64) AS {quoted(columns.label)}"
+    features = [f"q.{quoted(name)}" for name in folder.features.names]
+    whose = f"CAST(q.{quoted(columns.key)} AS STRING)" if columns.key else "TO_JSON_STRING(q)"
     split, parameters = _split(folder, plan, whose)
     selected = ",\n  ".join([*kept, label, *features, f"TO_HEX(MD5({whose})) AS unit", f"{split} AS split"])
     # The text goes in whole, for the engine to run as it was written; its own lines, since it may end with a comment.
@@ -131,7 +131,7 @@ def events_without_key(folder: DatasetFolder, plan: SnapshotPlan) -> Query:
     if not isinstance(source, EventSource) or key is None:
         raise WarehouseError("only events are counted by their key")
     return Query(
-        f"SELECT COUNT(*) AS events FROM `{source.table_prefix}*` AS e WHERE e.{check_identifier(key)} IS NULL "
+        f"SELECT COUNT(*) AS events FROM `{source.table_prefix}*` AS e WHERE e.{quoted(key)} IS NULL "
         "AND e._TABLE_SUFFIX BETWEEN @first_suffix AND @last_suffix AND e._TABLE_SUFFIX IN UNNEST(@table_suffixes)",
         _event_parameters(folder, plan),
     )
@@ -139,15 +139,15 @@ def events_without_key(folder: DatasetFolder, plan: SnapshotPlan) -> Query:
 
 def _split(folder: DatasetFolder, plan: SnapshotPlan | None, whose: str) -> tuple[str, dict[str, Value]]:
     """The CASE that names the split of a row, and its parameters."""
-    split, date = folder.dataset.split, folder.dataset.columns.date
+    split, date = folder.dataset.split, folder.dataset.columns.date or ""
     digest = f"TO_HEX(MD5(CONCAT(@split_salt, {whose})))"
     bucket = f"MOD(CAST(CONCAT('0x', SUBSTR({digest}, 1, 15)) AS INT64), 100)"  # 60 bits: never negative
     parameters: dict[str, Value] = {"split_salt": split.salt, "eval_below": split.eval_percent}
     if plan:
-        is_test = f"q.{date} IN UNNEST(@test_dates)"
+        is_test = f"q.{quoted(date)} IN UNNEST(@test_dates)"
         parameters["test_dates"] = list(plan.test_dates)
     elif split.test_from:
-        is_test = f"q.{date} >= @test_from"
+        is_test = f"q.{quoted(date)} >= @test_from"
         parameters["test_from"] = split.test_from
     else:
         is_test = f"{bucket} < @test_below"

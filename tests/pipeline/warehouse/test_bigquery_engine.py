@@ -92,7 +92,7 @@ def test_dry_run_first_then_the_table(caplog):
     assert dry_sql == TRANSLATED and dry.dry_run and not dry.use_query_cache
     assert sql.splitlines() == [
         "CREATE TABLE `my-project.features.features_x`",
-        "PARTITION BY day",
+        "PARTITION BY `day`",
         "OPTIONS (expiration_timestamp = TIMESTAMP_ADD(CURRENT_TIMESTAMP(), INTERVAL 48 HOUR), "
         "description = 'One row per example of a training run; made by the propensity pipeline.', "
         "labels = [('team', 'growth')])",
@@ -235,7 +235,6 @@ def test_against_an_emulator():
         read_client=bigquery_storage.BigQueryReadClient(transport=transport),
     )
     with warehouse:
-        assert list(warehouse.source_tables("sessions")) == [""]
         query = Query(
             "SELECT s.*, TO_HEX(MD5(s.who)) AS unit, day FROM sessions AS s CROSS JOIN UNNEST(@days) AS day "
             "WHERE s.visits > @least",

@@ -1,3 +1,4 @@
+import dataclasses
 import datetime
 import hashlib
 
@@ -109,6 +110,13 @@ def test_split_of_events_by_snapshot_and_key(tmp_path):
         assert row["split"] == ("test" if is_test else "eval" if place < 12 else "train")
     with DuckDBWarehouse(DuckDBSettings(engine="duckdb"), tmp_path, folder.dataset.source) as warehouse:
         assert warehouse.select(events_without_key(folder, PLAN)) == [{"events": 2}]
+
+
+def test_names_may_be_reserved_words(sessions):
+    features = FeatureSet(features=[{"name": "order", "kind": "numeric"}, {"name": "browser", "kind": "categorical"}])
+    query = "SELECT s.who AS `group`, s.visits AS `order`, s.browser, s.visits > 5 AS bought FROM `sessions` AS s"
+    folder = dataclasses.replace(table_folder({"key": "group"}, query=query), features=features)
+    assert list(rows_of(folder, None, sessions)[0]) == ["group", "bought", "order", "browser", "unit", "split"]
 
 
 def test_a_volatile_query_is_refused():
