@@ -1,4 +1,4 @@
--- One row per user and snapshot date from a Google Analytics 4 export, all snapshots from one pass over the events.
+-- One row per user and snapshot date from a Google Analytics 4 export, all snapshots in one query.
 --
 -- With S the snapshot date, features see the days [S - @lookback_days, S) and nothing else; the label sees
 -- [S + @gap_days, S + @gap_days + @horizon_days). A user has a row if there is an event of theirs in the lookback.
