@@ -21,7 +21,8 @@ from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import OneHotEncoder
 
 from models.features import FeatureSet, load_features
-from models.keras_training import Hyperparameters, compile_predict, log_loss, train
+from models.keras_hyperparameters import Hyperparameters
+from models.keras_training import compile_predict, log_loss, train
 from models.training_data import TrainingData
 from preprocessing import DEFAULT_QUANTILES, to_normal
 

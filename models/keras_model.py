@@ -11,7 +11,8 @@ from models.batch_ensemble import mean_probability
 from models.config import validate_settings
 from models.export import export_saved_model
 from models.features import FeatureSet
-from models.keras_training import Hyperparameters, train
+from models.keras_hyperparameters import Hyperparameters
+from models.keras_training import train
 from models.training_data import read_training_data
 
 if TYPE_CHECKING:

@@ -2,62 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Iterator
 
 import keras
 import numpy as np
-import pydantic
 import tensorflow as tf
 
 from models.batch_ensemble import Shape, build_network, learn_columns, mean_probability
-from models.config import Settings
 from models.features import FeatureSet, Missing
+from models.keras_hyperparameters import Hyperparameters
 from models.training_data import TrainingData
 
 _PROGRESS = logging.getLogger("propensity.progress")
 _EVAL_ROWS = 8_192  # rows in one call when evaluating
 _PROBABILITY_FLOOR = 1e-7
-
-
-class Hyperparameters(Settings):
-    """How the network is built and trained; `custom_config["hyperparameters"]` overrides any of them.
-
-    Attributes:
-        members, bins, embedding, one_hot, hidden, dropout: see batch_ensemble.Shape.
-        batch_size: rows in a step; by default by the number of training rows.
-        learning_rate: of Adam; by default by the number of training rows.
-        max_steps: most training steps, unless the Trainer's train_args say otherwise.
-        evaluate_every: most steps between two evaluations; small data are evaluated once a pass.
-        patience: evaluations without a lower eval log loss after which training stops.
-        seed: of everything random.
-    """
-
-    members: int = pydantic.Field(default=8, ge=1)
-    bins: int = pydantic.Field(default=16, ge=1)
-    embedding: int = pydantic.Field(default=8, ge=1)
-    one_hot: int = pydantic.Field(default=32, ge=2)
-    hidden: tuple[int, ...] = (64, 64)
-    dropout: float = pydantic.Field(default=0.1, ge=0, lt=1)
-    batch_size: int | None = pydantic.Field(default=None, ge=1)
-    learning_rate: float | None = pydantic.Field(default=None, gt=0)
-    max_steps: int = pydantic.Field(default=20_000, ge=1)
-    evaluate_every: int = pydantic.Field(default=100, ge=1)
-    patience: int = pydantic.Field(default=10, ge=1)
-    seed: int = pydantic.Field(default=1, ge=0)
-
-    def for_rows(self, rows: int) -> Hyperparameters:
-        """The same with batch size, learning rate and evaluations chosen for a number of training rows."""
-        batch_size, learning_rate = (256, 2e-3) if rows < 30_000 else (512, 5e-3) if rows < 200_000 else (2048, 5e-3)
-        batch_size = self.batch_size or batch_size
-        return self.model_copy(
-            update={
-                "batch_size": batch_size,
-                "learning_rate": self.learning_rate or learning_rate,
-                # A lower bound too: on tiny data, ten passes are too few steps to judge by.
-                "evaluate_every": min(self.evaluate_every, max(rows // batch_size, 20)),
-            }
-        )
 
 
 def train(
@@ -89,7 +49,9 @@ def train(
     prior = float(np.clip(training.label.mean(), margin, 1 - margin))
     network = build_network(columns, shape, prior, settings.seed)
 
-    run_steps, predict = _compile_steps(network, training, settings), compile_predict(network)
+    # The mean of the last weights predicts better than any of them, and depends less on when training stops.
+    optimizer = keras.optimizers.Adam(settings.learning_rate, use_ema=True, ema_momentum=settings.averaging)
+    run_steps, predict = _compile_steps(network, training, settings, optimizer), compile_predict(network)
     orders = _batches(len(training), settings.batch_size, settings.seed)
     curves = tf.summary.create_file_writer(log_dir) if log_dir else tf.summary.create_noop_writer()
     best_loss, best_weights, since_best, step = np.inf, network.get_weights(), 0, 0
@@ -97,17 +59,29 @@ def train(
         steps = min(settings.evaluate_every, settings.max_steps - step)
         train_loss = run_steps(tf.constant([next(orders) for _ in range(steps)]))
         step += steps
-        loss = log_loss(evaluation.label, predict(evaluation))
+        since_best += 1
+        with _averaged_weights(network, optimizer):
+            loss = log_loss(evaluation.label, predict(evaluation))
+            if loss < best_loss:
+                best_loss, best_weights, since_best = loss, network.get_weights(), 0
         with curves.as_default(step):
             tf.summary.scalar("train/members_log_loss", train_loss)
             tf.summary.scalar("eval/log_loss", loss)
         _PROGRESS.info("step %d of at most %d, eval log loss %.4f", step, settings.max_steps, loss)
-        since_best += 1
-        if loss < best_loss:
-            best_loss, best_weights, since_best = loss, network.get_weights(), 0
     curves.close()
     network.set_weights(best_weights)
     return network
+
+
+@contextlib.contextmanager
+def _averaged_weights(network: keras.Model, optimizer: keras.optimizers.Optimizer) -> Iterator[None]:
+    """The network with its averaged weights; afterwards it has the last step's again, to go on from."""
+    last = network.get_weights()
+    optimizer.finalize_variable_values(network.trainable_variables)
+    try:
+        yield
+    finally:
+        network.set_weights(last)
 
 
 def compile_predict(network: keras.Model) -> Callable[[TrainingData], np.ndarray]:
@@ -144,10 +118,9 @@ def _batches(rows: int, batch_size: int, seed: int) -> Iterator[np.ndarray]:
 
 
 def _compile_steps(
-    network: keras.Model, training: TrainingData, settings: Hyperparameters
+    network: keras.Model, training: TrainingData, settings: Hyperparameters, optimizer: keras.optimizers.Optimizer
 ) -> Callable[[tf.Tensor], tf.Tensor]:
     """Compiles a function that takes row numbers, int32 `[steps, batch]`, trains on them, and returns the mean loss."""
-    optimizer = keras.optimizers.Adam(settings.learning_rate)
     optimizer.build(network.trainable_variables)
     numbers, categories = tf.constant(training.numbers), tf.constant(training.categories)
     label = tf.constant(training.label)

@@ -98,12 +98,12 @@ def create_pipeline(
         schema=schema.outputs["schema"],
         raw_examples=examples.outputs["examples"],
         raw_statistics=statistics.outputs["statistics"],
-        train_args=tfx.proto.TrainArgs(splits=["train"], num_steps=dataset.training.max_steps),
+        train_args=tfx.proto.TrainArgs(splits=["train"], num_steps=dataset.training.keras.max_steps),
         eval_args=tfx.proto.EvalArgs(splits=["eval"]),
         custom_config={
             "features": features.to_config(),
             "label": label,
-            "hyperparameters": {"seed": dataset.training.seed, **dataset.training.keras},
+            "hyperparameters": dataset.training.keras.model_dump(mode="json"),
             "digest": code_digest("models", "pipeline.components"),
         },
     ).with_id("TrainKeras")

@@ -5,17 +5,19 @@ from __future__ import annotations
 import datetime
 import zoneinfo
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import pydantic
 from pydantic import Field
 
 from models.config import Settings
+from models.keras_hyperparameters import Hyperparameters
 
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,299}$")]
 Days = Annotated[int, Field(ge=0, le=3650)]
 
 RESERVED_COLUMNS = ("unit", "split")  # added to each features table; see pipeline/warehouse/features_table.py
+_GA360_CONVERSIONS = ("transaction", "session")  # what query.sql of ga360 knows; a session's absence is churn
 SPLITS = ("train", "eval", "test")
 
 
@@ -47,6 +49,12 @@ class EventSource(Settings):
         if value not in zoneinfo.available_timezones():
             raise ValueError("not a time zone of the IANA database, such as 'UTC' or 'America/New_York'")
         return value
+
+    @pydantic.model_validator(mode="after")
+    def _known_conversion(self) -> EventSource:
+        if self.kind == "ga360" and self.conversion_event not in _GA360_CONVERSIONS:
+            raise ValueError(f"conversion_event of ga360 must be one of: {', '.join(_GA360_CONVERSIONS)}")
+        return self
 
     @property
     def table_prefix(self) -> str:
@@ -131,8 +139,9 @@ class Split(Settings):
     """How rows are divided. The split is a column that the SQL computes.
 
     Attributes:
-        eval_percent: share of the keys (rows, without a key) outside test that go to eval.
-        test_percent: share that goes to test, where no date decides it.
+        eval_percent: share of all keys (rows, without a key) that goes to eval; of the rows before test, where dates
+            decide which are the test split.
+        test_percent: share of all keys that goes to test, where no date decides it.
         test_from: for a table with a date: rows of this day and later are the test split.
         salt: changes which keys go where.
     """
@@ -144,19 +153,15 @@ class Split(Settings):
 
 
 class Training(Settings):
-    """The training budget and what differs from the model's own defaults.
+    """How the models are trained.
 
     Attributes:
-        max_steps: most optimiser steps; early stopping on eval usually ends sooner.
         quantiles: how many training quantiles map a number to a standard normal.
-        seed: of initial weights, batches and dropout.
-        keras: hyperparameters of models/keras_model.py that differ from its defaults.
+        keras: hyperparameters of the Keras family.
     """
 
-    max_steps: Annotated[int, Field(ge=1)] = 20_000
     quantiles: Annotated[int, Field(ge=10, le=10_000)] = 1000
-    seed: int = 1
-    keras: dict[str, Any] = Field(default_factory=dict)
+    keras: Hyperparameters = Hyperparameters()
 
 
 class Bound(Settings):

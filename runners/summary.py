@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import os
 from typing import Any
 
@@ -69,13 +68,16 @@ def data_report(result: RunResult) -> dict[str, Any]:
         return json.load(file)
 
 
-def overall_metrics(evaluation: str, model: str = "") -> dict[str, float]:
-    """Scalar metrics of the whole test split, by name; `model` is tfma.BASELINE_KEY for the champion's."""
-    for result in tfma.load_eval_results(evaluation, model_name=model or None).get_results():
-        metrics = result.get_metrics_for_slice(())
-        if metrics:
-            return {name: value["doubleValue"] for name, value in metrics.items() if "doubleValue" in value}
-    return {}
+def overall_metrics(evaluation: str) -> dict[str, dict[str, float]]:
+    """Scalar metrics of the whole test split by model ("candidate", and "baseline" if there is a champion) and name."""
+    has_champion = len(tfma.load_eval_results(evaluation).get_results()) > 1
+    models = (tfma.CANDIDATE_KEY, tfma.BASELINE_KEY) if has_champion else (tfma.CANDIDATE_KEY,)
+    found = {}
+    for model in models:
+        name = model if has_champion else None  # a model that is alone has no name
+        metrics = tfma.load_eval_result(evaluation, model_name=name).get_metrics_for_slice(()) or {}
+        found[model] = {key: value["doubleValue"] for key, value in metrics.items() if "doubleValue" in value}
+    return found
 
 
 def _verdict(result: RunResult, evaluation: str) -> str:
@@ -93,14 +95,13 @@ def _verdict(result: RunResult, evaluation: str) -> str:
 
 
 def _metrics(evaluation: str) -> list[str]:
-    challenger, champion = overall_metrics(evaluation), overall_metrics(evaluation, tfma.BASELINE_KEY)
-    heads = f"  {'':<16}{'challenger':>12}" + (f"{'champion':>12}" if champion else "")
-    rows = [heads]
+    metrics = overall_metrics(evaluation)
+    titles = {tfma.CANDIDATE_KEY: "challenger", tfma.BASELINE_KEY: "champion"}
+    lines = [f"  {'':<16}" + "".join(f"{titles[model]:>12}" for model in metrics)]
     for name in [*METRICS, "mean_label", "mean_prediction", "example_count"]:
-        if name in challenger and not math.isnan(challenger[name]):
-            row = f"  {name:<16}{_number(name, challenger[name]):>12}"
-            rows.append(row + (f"{_number(name, champion[name]):>12}" if name in champion else ""))
-    return rows
+        values = [_number(name, of_model[name]) for of_model in metrics.values()]
+        lines.append(f"  {name:<16}" + "".join(f"{value:>12}" for value in values))
+    return lines
 
 
 def _number(name: str, value: float) -> str:

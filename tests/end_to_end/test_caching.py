@@ -62,7 +62,7 @@ def runs(tmp_path_factory):
         "source: {kind: table, table: customers}\n"
         "columns: {label: bought, key: customer}\n"
         "split: {test_percent: 20}\n"
-        "training: {max_steps: 20}\n"
+        "training: {keras: {max_steps: 20}}\n"
     )
     (small / "features.yaml").write_text(
         "features:\n- {name: visits, kind: numeric}\n- {name: country, kind: categorical, vocabulary: 10}\n"

@@ -12,8 +12,9 @@ import preprocessing
 from models.batch_ensemble import Shape, build_network, learn_columns, mean_probability
 from models.config import SettingsError
 from models.features import FeatureSet
+from models.keras_hyperparameters import Hyperparameters
 from models.keras_model import run_fn
-from models.keras_training import Hyperparameters, compile_predict, log_loss, train
+from models.keras_training import compile_predict, log_loss, train
 from models.training_data import TrainingData, read_training_data
 
 FEATURES = FeatureSet.from_config(

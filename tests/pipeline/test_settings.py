@@ -19,6 +19,7 @@ def test_the_data_sets_load(name):
         ({"windows.lokback_days": 3}, "unknown key 'windows.lokback_days'; allowed here: gap_days, horizon_days"),
         ({"source.tabels": "daily"}, "unknown key 'source.tabels'; allowed here: conversion_event"),
         ({"source.kind": "ga5"}, "'ga4', 'ga360', 'table'"),
+        ({"source.kind": "ga360"}, "conversion_event of ga360 must be one of: transaction, session"),
         ({"source.tables": "hourly"}, "'daily', 'intraday' or 'fresh'"),
         ({"source.time_zone": "Mars/Olympus"}, "not a time zone"),
         ({"split.eval_percent": 99}, "less than or equal to 50"),

@@ -1,0 +1,312 @@
+"""README and docs hold what they say: links, commands, settings, the SQL subset, and the example data set."""
+
+import collections
+import datetime
+import importlib.util
+import json
+import re
+import typing
+from pathlib import Path
+
+import duckdb
+import pydantic
+import pytest
+import yaml
+
+import schema
+from models.config import Settings, validate_settings
+from models.features import FeatureSet
+from pipeline.dataset_folder import DatasetFolder
+from pipeline.settings import RESERVED_COLUMNS, Dataset, RunSettings
+from pipeline.warehouse import features_table
+from pipeline.warehouse.dialect import to_duckdb
+from pipeline.warehouse.extraction import make_features_table, resolve
+from pipeline.warehouse.interface import Column, Query, WarehouseError
+from pipeline.warehouse.opening import open_warehouse
+from pipeline.warehouse.snapshots import plan_snapshots
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SPAN = re.compile(r"`` ?(.+?) ?``|`([^`]+)`")
+
+
+def spans(text):
+    return [double or single for double, single in SPAN.findall(text)]
+
+
+def code(page):
+    """All code of a page: fenced and indented lines, and spans."""
+    text = page.read_text()
+    fenced = [line for _, body in FENCE.findall(text) for line in body.splitlines()]
+    rest = FENCE.sub("", text)
+    return fenced + [line.strip() for line in rest.splitlines() if line.startswith("    ")] + spans(rest)
+
+
+def rows_below(text, heading):
+    """Cells of each row of the table that follows a heading, without the table's own heading."""
+    part = text.split(f"\n{heading}\n", 1)[1].split("\n## ")[0].split("\n### ")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in part.splitlines() if line.startswith("|")]
+    return rows[2:]
+
+
+# Links and commands
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_relative_links_lead_somewhere(page):
+    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text()) if "://" not in link]
+    assert [link for link in links if not (page.parent / link).is_file()] == []
+
+
+def test_readme_leads_to_every_page():
+    readme = (ROOT / "README.md").read_text()
+    assert [page.name for page in PAGES[1:] if f"(docs/{page.name})" not in readme] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_exist(page):
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    commands = code(page)
+    made = {target for line in commands for target in re.findall(r"^make ([a-z]+)", line)}
+    modules = {module for line in commands for module in re.findall(r"^\S*python -m ([\w.]+)", line)}
+    assert made <= targets
+    assert [module for module in modules if importlib.util.find_spec(module) is None] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_yaml_blocks_load(page):
+    kinds = {"source": Dataset, "features": FeatureSet, "warehouse": RunSettings}
+    for language, body in FENCE.findall(page.read_text()):
+        if language == "yaml":
+            document = yaml.safe_load(body)
+            [kind] = [kind for key, kind in kinds.items() if key in document]
+            validate_settings(document, kind, origin=page.name)
+
+
+# docs/settings.md
+
+
+def settings_classes(annotation):
+    """The settings classes in an annotation, each with what stands between the key and their own keys."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if isinstance(annotation, type) and issubclass(annotation, Settings):
+        return [("", annotation)]
+    between = ".<name>" if origin is dict else "[]" if origin is tuple else ""
+    return [(between + more, kind) for item in arguments for more, kind in settings_classes(item)]
+
+
+def default_text(field):
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    if value is None:
+        return "none"
+    value = pydantic.TypeAdapter(field.annotation).dump_python(value, mode="json")
+    if isinstance(value, float):
+        return f"{value:g}"
+    return value if isinstance(value, str) and value else json.dumps(value)
+
+
+def allowed(kind, name):
+    """The bounds and options of a field, as texts."""
+    found = set()
+
+    def collect(node):
+        if isinstance(node, list):
+            for item in node:
+                collect(item)
+        if not isinstance(node, dict):
+            return
+        for key, value in node.items():
+            if key in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"):
+                found.add(f"{value:g}" if value < 10_000 else str(int(value)))
+            elif key in ("enum", "const"):
+                found.update(value if isinstance(value, list) else [value])
+            elif key == "type" and value == "boolean":
+                found.update({"true", "false"})
+            elif key in ("anyOf", "oneOf", "items", "propertyNames"):
+                collect(value)
+            elif key == "$ref" and "enum" in document["$defs"][value.rpartition("/")[2]]:
+                collect(document["$defs"][value.rpartition("/")[2]])
+
+    document = kind.model_json_schema()
+    collect(document["properties"][name])
+    return found
+
+
+def walk(kind, prefix=""):
+    """Every setting below a class: (key, default, bounds and options)."""
+    for name, field in kind.model_fields.items():
+        below = settings_classes(field.annotation)
+        if not below or below[0][0]:
+            yield prefix + name, default_text(field), allowed(kind, name)
+        for between, inner in below:
+            yield from walk(inner, f"{prefix}{name}{between}.")
+
+
+def check_settings(headings, expected):
+    text = (ROOT / "docs" / "settings.md").read_text()
+    rows = [row for heading in headings for row in rows_below(text, heading) if row[0].startswith("`")]
+    documented = collections.Counter((spans(key)[0], default.strip("`")) for key, _, default, _ in rows)
+    assert documented == collections.Counter((key, default) for key, default, _ in expected)
+    for key, default, values in expected:
+        cells = [row[1] for row in rows if spans(row[0])[0] == key and row[2].strip("`") == default]
+        tokens = [set(spans(cell)) | set(re.findall(r"\d[\d.]*", cell)) for cell in cells]
+        assert any(values <= found for found in tokens), f"{key}: {cells} lacks one of {values}"
+
+
+def test_settings_of_a_data_set():
+    text = (ROOT / "docs" / "settings.md").read_text()
+    headings = [line for line in text.split("\n## ")[1].splitlines() if line.startswith("### ")]
+    check_settings(headings, list(walk(Dataset)))
+
+
+def test_settings_of_features():
+    check_settings(["## features.yaml"], list(walk(FeatureSet)))
+
+
+def test_settings_of_a_run():
+    headings = ["### warehouse: DuckDB", "### warehouse: BigQuery", "### The run"]
+    check_settings(headings, list(walk(RunSettings)))
+
+
+# docs/sql.md
+
+
+SQL = (ROOT / "docs" / "sql.md").read_text()
+COLUMNS = {
+    "n": "5",
+    "x": "2.25",
+    "s": "'abc'",
+    "d": "DATE '2024-01-31'",
+    "ts": "TIMESTAMP_MICROS(1706700000000000)",
+    "l": "['a', 'b']",
+}
+
+
+def on_duckdb(text, **columns):
+    """The value of an expression over one row, or the first value of a SELECT from `t`, on DuckDB."""
+    row = ", ".join(f"{value} AS {name}" for name, value in (COLUMNS | columns).items())
+    select = text if text.startswith("SELECT") else f"SELECT {text} AS result FROM t"
+    statement = to_duckdb(Query(f"WITH t AS (SELECT {row}) {select}"), lambda name: (name,))
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        return connection.execute(statement.sql).fetchall()[0][0]
+
+
+def test_parameters_are_those_of_a_query_over_events():
+    folder = DatasetFolder.load(schema.ROOT / "ga4")
+    days = [datetime.date(2025, 1, 1) + datetime.timedelta(days=day) for day in range(200)]
+    plan = plan_snapshots([f"{day:%Y%m%d}" for day in days], folder.dataset, days[-1])
+    given = features_table.inner_query(folder, plan).parameters
+    assert {row[0] for row in rows_below(SQL, "## Parameters")} == {f"`@{name}`" for name in given}
+
+
+def test_column_types_and_casts_are_those_of_the_check():
+    rows = rows_below(SQL, "## Columns")
+    for kind, place in (("numeric", 1), ("categorical", 2)):
+        folder = DatasetFolder(
+            name="d",
+            dataset=validate_settings(
+                {
+                    "source": {"kind": "table", "table": "t"},
+                    "columns": {"label": "y"},
+                    "split": {"test_percent": 20},
+                },
+                Dataset,
+                origin="test",
+            ),
+            features=FeatureSet.from_config([{"name": "x", "kind": kind}]),
+            query="",
+        )
+        for row in rows:
+            returned = [Column("y", "INT64"), Column("x", row[0])]
+            if row[place] == "fits":
+                assert features_table.check_columns(folder, returned) == []
+            else:
+                with pytest.raises(WarehouseError) as error:
+                    features_table.check_columns(folder, returned)
+                assert str(error.value).endswith(f"; write {row[place].strip('`')} AS x")
+
+
+def test_reserved_columns_are_named():
+    assert all(f"`{name}`" in SQL for name in RESERVED_COLUMNS)
+
+
+@pytest.mark.parametrize(
+    "text", [span for row in rows_below(SQL, "## What means the same on DuckDB") for span in spans(row[1])]
+)
+def test_what_means_the_same_runs_on_duckdb(text):
+    on_duckdb(text)
+
+
+@pytest.mark.parametrize("row", rows_below(SQL, "## What is refused on DuckDB"), ids=lambda row: row[0])
+def test_what_is_refused_and_what_to_write_instead(row):
+    refused, instead = spans(row[0]), spans(row[1])
+    for text in refused:
+        with pytest.raises((WarehouseError, duckdb.CatalogException, duckdb.BinderException)):
+            on_duckdb(text)
+    for text in instead:
+        on_duckdb(text)
+
+
+@pytest.mark.parametrize("row", rows_below(SQL, "## What differs and is not refused"), ids=lambda row: row[0])
+def test_what_differs_and_is_not_refused_still_does(row):
+    text, where, _, found, instead = row
+    columns = dict(re.findall(r"`(\w)` is ([^`,]+(?:, 'b'\])?)", where))
+    columns = {name: value.replace("NaN", "CAST('NaN' AS FLOAT64)") for name, value in columns.items()}
+    assert str(on_duckdb(spans(text)[0], **columns)) == found.strip("`")
+    on_duckdb(spans(instead)[-1], **columns)
+
+
+# docs/data.md
+
+
+DATA = (ROOT / "docs" / "data.md").read_text()
+
+
+def test_the_dates_of_the_example_are_those_of_the_plan():
+    folder = DatasetFolder.load(schema.ROOT / "ga4")
+    first, newest = datetime.date(2025, 1, 1), datetime.date(2025, 11, 20)
+    tables = [f"{first + datetime.timedelta(days=day):%Y%m%d}" for day in range((newest - first).days + 1)]
+    plan = plan_snapshots(tables, folder.dataset, datetime.date(2025, 11, 21))
+    dates = [re.findall(r"\d{4}-\d{2}-\d{2}", row[1]) for row in rows_below(DATA, "### Which snapshots")]
+    dates = [[datetime.date.fromisoformat(text) for text in found] for found in dates]
+    assert dates[0] == [plan.as_of]
+    assert dates[1] == [*plan.test_dates, plan.test_dates[-1] + datetime.timedelta(days=9)]
+    assert dates[2] == [plan.train_dates[0], plan.train_dates[-1]]
+    assert [f"{date:%Y%m%d}" for date in dates[3]] == [plan.first_suffix, plan.last_suffix]
+
+
+@pytest.fixture
+def example(tmp_path):
+    """The example's folder and its data: the rows shown, many times over."""
+    files = re.findall(r"^`schema/trials/([\w.]+)`:\n\n```\w+\n(.*?)^```$", DATA, re.MULTILINE | re.DOTALL)
+    assert [name for name, _ in files] == ["dataset.yaml", "features.yaml", "query.sql"]
+    folder = tmp_path / "trials"
+    folder.mkdir()
+    for name, body in files:
+        (folder / name).write_text(body)
+    [csv] = [body for language, body in FENCE.findall(DATA) if language == "csv"]
+    header, *rows = csv.splitlines()
+    accounts = (f"{account},{row.split(',', 1)[1]}" for account, row in enumerate(rows * 50))
+    data = tmp_path / "trials.csv"
+    data.write_text("\n".join([header, *accounts]) + "\n")
+    return DatasetFolder.load(folder), data
+
+
+def test_the_example_makes_a_features_table(example):
+    folder, data = example
+    run = RunSettings.model_validate({"warehouse": {"engine": "duckdb"}, "data": data})
+    with open_warehouse(run, folder.dataset) as warehouse:
+        extraction = resolve(warehouse, folder)
+        report = make_features_table(warehouse, extraction)
+        rows = [
+            row for batch in warehouse.read(extraction.table, extraction.example_columns) for row in batch.to_pylist()
+        ]
+    assert report.rows == len(rows) == 200
+    assert {row["split"] for row in rows if row["trial_ended"] >= datetime.date(2025, 9, 1)} == {"test"}
+    assert {row["split"] for row in rows if row["trial_ended"] < datetime.date(2025, 9, 1)} == {"train", "eval"}
+    assert report.missing == {"logins": 0, "minutes_active": 50, "plan": 0, "country": 50}
+    assert report.warnings == ()
