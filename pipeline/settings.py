@@ -204,8 +204,8 @@ class DataGateSettings(Settings):
     Attributes:
         severity: the least severity of an anomaly that stops the run; `none` never does.
         max_drift: most Jensen-Shannon divergence (L-infinity distance for a category) of a feature between the
-            champion's training data and this run's.
-        max_skew: the same between this run's train and test splits.
+            champion's training rows and this run's.
+        max_skew: the same between the champion's training rows and this run's test rows.
     """
 
     severity: Literal["error", "warning", "none"] = "error"

@@ -45,6 +45,7 @@ class DuckDBWarehouse:
             "memory_limit": settings.memory_limit,
             "temp_directory": str(Path(self._folder.name) / "spill"),
             "preserve_insertion_order": "true",
+            "autoinstall_known_extensions": "false",  # a query must not make DuckDB fetch something
         }
         if settings.threads:
             config["threads"] = settings.threads

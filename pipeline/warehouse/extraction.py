@@ -24,12 +24,14 @@ class Extraction:
         plan: snapshots and tables; None for a table of one's own.
         query: of the features table.
         fingerprint: changes when the data, the query or a parameter does.
+        notes: columns of the query that nothing uses.
     """
 
     folder: DatasetFolder
     plan: SnapshotPlan | None
     query: Query
     fingerprint: str
+    notes: tuple[str, ...] = ()
 
     @property
     def table(self) -> str:
@@ -75,8 +77,8 @@ def resolve(warehouse: Warehouse, folder: DatasetFolder) -> Extraction:
     else:
         tables = warehouse.source_tables(source.table)
     query = features_table.query_for(folder, plan)
-    features_table.check_columns(folder, warehouse.columns(features_table.inner_query(folder, plan)))
-    return Extraction(folder, plan, query, features_table.fingerprint(query, tables, plan))
+    notes = features_table.check_columns(folder, warehouse.columns(features_table.inner_query(folder, plan)))
+    return Extraction(folder, plan, query, features_table.fingerprint(query, tables, plan), tuple(notes))
 
 
 def make_features_table(warehouse: Warehouse, extraction: Extraction) -> checks.DataReport:
@@ -106,7 +108,7 @@ def report_document(
     through = extraction.trained_through
     return {
         **report.to_json(),
-        "warnings": [*report.warnings, *more_warnings],
+        "warnings": [*extraction.notes, *report.warnings, *more_warnings],
         "trained_through": through.isoformat() if through else None,
     }
 
