@@ -3,6 +3,11 @@
 import hashlib
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+
+ROWS = 3000  # of table()
+
 
 def states(home: Path) -> list[dict[str, str]]:
     """For each pipeline run in ML Metadata, oldest first: the last known state of each node."""
@@ -31,3 +36,18 @@ def folder_digest(folder: Path) -> str:
         digest.update(str(path.relative_to(folder)).encode())
         digest.update(path.read_bytes() if path.is_file() else b"")
     return digest.hexdigest()
+
+
+def table(**columns):
+    """A table that the data set `small` can be trained on, but for the given columns."""
+    rng = np.random.default_rng(0)
+    return pd.DataFrame(
+        {
+            "customer": [f"customer-{i}" for i in range(ROWS)],
+            "visits": rng.poisson(3, ROWS),
+            "spent": rng.exponential(10, ROWS),
+            "country": rng.choice(["DE", "FR"], ROWS),
+            "bought": rng.integers(0, 2, ROWS),
+            **columns,
+        }
+    )

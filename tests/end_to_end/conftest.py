@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from pipeline.warehouse import sample_events
 
@@ -64,3 +65,33 @@ def first_run(command, sample, tmp_path_factory) -> Run:
 def later_runs(command, sample, first_run) -> list[Run]:
     """The same again, twice: the first time there is a champion, the second time nothing has changed at all."""
     return [command(first_run.home.parent, "--data", str(sample)) for _ in range(2)]
+
+
+@pytest.fixture
+def small(tmp_path):
+    """The data set `small`, in a schema folder of its own."""
+    folder = tmp_path / "schema" / "small"
+    folder.mkdir(parents=True)
+    (folder / "dataset.yaml").write_text(
+        yaml.safe_dump(
+            {
+                "source": {"kind": "table", "table": "customers"},
+                "columns": {"label": "bought", "key": "customer"},
+                "split": {"test_percent": 20},
+                "training": {"keras": {"max_steps": 20}},
+            }
+        )
+    )
+    (folder / "features.yaml").write_text(
+        yaml.safe_dump(
+            {
+                "features": [
+                    {"name": "visits", "kind": "numeric"},
+                    {"name": "spent", "kind": "numeric"},
+                    {"name": "country", "kind": "categorical", "vocabulary": 10, "slice": True},
+                ]
+            }
+        )
+    )
+    (folder / "query.sql").write_text("SELECT customer, visits, spent, country, bought FROM `customers` AS c")
+    return folder

@@ -4,60 +4,12 @@ import datetime
 import shutil
 
 import numpy as np
-import pandas as pd
 import pytest
 import yaml
 
 import schema
 from runners import local_runner
-from tests.support import folder_digest, states
-
-ROWS = 3000
-
-
-def table(**columns):
-    """A table that the data set `small` can be trained on, but for the given columns."""
-    rng = np.random.default_rng(0)
-    return pd.DataFrame(
-        {
-            "customer": [f"customer-{i}" for i in range(ROWS)],
-            "visits": rng.poisson(3, ROWS),
-            "spent": rng.exponential(10, ROWS),
-            "country": rng.choice(["DE", "FR"], ROWS),
-            "bought": rng.integers(0, 2, ROWS),
-            **columns,
-        }
-    )
-
-
-@pytest.fixture
-def small(tmp_path):
-    """The data set `small`, in a schema folder of its own."""
-    folder = tmp_path / "schema" / "small"
-    folder.mkdir(parents=True)
-    (folder / "dataset.yaml").write_text(
-        yaml.safe_dump(
-            {
-                "source": {"kind": "table", "table": "customers"},
-                "columns": {"label": "bought", "key": "customer"},
-                "split": {"test_percent": 20},
-                "training": {"keras": {"max_steps": 20}},
-            }
-        )
-    )
-    (folder / "features.yaml").write_text(
-        yaml.safe_dump(
-            {
-                "features": [
-                    {"name": "visits", "kind": "numeric"},
-                    {"name": "spent", "kind": "numeric"},
-                    {"name": "country", "kind": "categorical", "vocabulary": 10, "slice": True},
-                ]
-            }
-        )
-    )
-    (folder / "query.sql").write_text("SELECT customer, visits, spent, country, bought FROM `customers` AS c")
-    return folder
+from tests.support import ROWS, folder_digest, states, table
 
 
 @pytest.fixture
@@ -98,14 +50,6 @@ def run_table(refused, small, frame, tmp_path, **kwargs):
     data = tmp_path / "customers.parquet"
     frame.to_parquet(data, index=False)
     return refused("small", data, schema_root=small.parent, **kwargs)
-
-
-def test_the_table_is_good_but_for_what_the_tests_change(small, tmp_path, capfd):
-    data = tmp_path / "customers.parquet"
-    table().to_parquet(data, index=False)
-    arguments = ["--dataset", "small", "--schema-root", str(small.parent), "--output", str(tmp_path / "output")]
-    assert local_runner.main([*arguments, "--data", str(data)]) == 0
-    assert "Metrics on the test split" in capfd.readouterr().out
 
 
 def test_a_misspelt_setting(refused, small, tmp_path):
