@@ -17,7 +17,7 @@ def test_the_curated_schemas_fit_their_features(name):
     ("old", "new", "message"),
     [
         ('name: "recency_days"', 'name: "recency_weeks"', "'recency_days' of features.yaml is missing here"),
-        ('name: "converted"\n  type: INT', 'name: "converted"\n  type: FLOAT', "has type FLOAT, must be INT"),
+        ("type: INT", "type: FLOAT", "feature 'converted' has type FLOAT, must be INT"),
         ("feature {", "feature }", "not a schema in text format"),
     ],
 )

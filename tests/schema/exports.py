@@ -34,7 +34,7 @@ class Export:
         """Takes an empty folder and the schema of a daily table."""
         self.kind = kind
         self.sql = (SCHEMA_ROOT / kind / "query.sql").read_text(encoding="utf-8")
-        self._source = EventSource(kind=kind)
+        self._source = EventSource(kind=kind, conversion_event={"ga4": "purchase", "ga360": "transaction"}[kind])
         self._schema = schema
         self._folder = folder
 

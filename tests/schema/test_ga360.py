@@ -289,7 +289,7 @@ def test_days_are_those_of_date(export):
 
 
 def test_an_unknown_conversion_event_never_converts(export):
-    """So that all labels are equal, which stops a run."""
+    """The settings refuse it; the query alone would give equal labels."""
     sessions = [session("u", day(1)), session("u", day(-GAP), transactions=1)]
     rows = export.features(sessions, [SNAPSHOT], conversion_event="purchase")
     assert labels_of(rows) == {("u", SNAPSHOT): 0}
