@@ -33,7 +33,7 @@ REQUIRES = [
     "xgboost-cpu>=3.2,<3.5",  # xgboost without 300 MB of CUDA libraries
 ]
 
-DEV_REQUIRES = ["psutil", "pytest", "ruff", "scikit-learn", "uv"]
+DEV_REQUIRES = ["pandas", "psutil", "pytest", "ruff", "scikit-learn", "uv"]
 
 setup(
     name="propensity-pipeline",
@@ -44,6 +44,5 @@ setup(
     extras_require={"dev": DEV_REQUIRES},
     py_modules=["preprocessing"],
     packages=find_packages(include=["pipeline*", "models*", "runners*", "schema*"]),
-    package_data={"": ["*.sql", "*.yaml", "*.json", "*.pbtxt", "requirements.txt"]},
-    include_package_data=True,
+    package_data={"schema": ["*/*"], "pipeline.warehouse": ["*.json"], "runners": ["*.yaml"]},
 )
