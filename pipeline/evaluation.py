@@ -32,10 +32,7 @@ def eval_config(dataset: Dataset, features: FeatureSet, *, signature: str) -> tf
     """
     bounds = dict(dataset.evaluation.bounds)
     metrics = [_metric(kind, config, bounds.get(name)) for name, (kind, config) in METRICS.items()]
-    count = tfma.MetricConfig(class_name="ExampleCount")
-    if not bounds:
-        count.threshold.value_threshold.lower_bound.value = 1
-    metrics.append(count)
+    metrics.append(_metric("ExampleCount", {"name": "example_count"}, None if bounds else Bound(lower=1)))
     metrics.append(_metric("MeanLabel", {"name": "mean_label"}))
     metrics.append(_metric("MeanPrediction", {"name": "mean_prediction"}))
     metrics.append(
@@ -60,7 +57,8 @@ def _metric(class_name: str, config: dict[str, object], bound: Bound | None = No
     metric = tfma.MetricConfig(class_name=class_name, config=json.dumps(config))
     if bound is None:
         return metric
-    value, change = metric.threshold.value_threshold, metric.threshold.change_threshold
+    threshold = tfma.MetricThreshold()
+    value, change = threshold.value_threshold, threshold.change_threshold
     if bound.lower is not None:
         value.lower_bound.value = bound.lower
     if bound.upper is not None:
@@ -71,4 +69,8 @@ def _metric(class_name: str, config: dict[str, object], bound: Bound | None = No
     if bound.max_change is not None:
         change.direction = tfma.MetricDirection.LOWER_IS_BETTER
         change.absolute.value = bound.max_change
+    # Of the whole split only: on a slice with few positives, a point estimate breaks any bound by chance.
+    metric.per_slice_thresholds.append(
+        tfma.PerSliceMetricThreshold(slicing_specs=[tfma.SlicingSpec()], threshold=threshold)
+    )
     return metric

@@ -85,13 +85,22 @@ def _verdict(result: RunResult, evaluation: str) -> str:
         return f"PUSHED: the model keeps every bound. It is in {result.pushed_to}"
     if result.blessed:
         return "NOT PUSHED: the model is blessed, and was pushed by an earlier run."
-    failures = tfma.load_validation_result(evaluation)
-    reasons = []
-    for metrics in failures.metric_validations_per_slice:
-        for failure in metrics.failures:
-            where = ", ".join(f"{k.column} {k.bytes_value.decode()}" for k in metrics.slice_key.single_slice_keys)
-            reasons.append(f"{failure.metric_key.name} on {where or 'all test rows'}: {failure.message}")
-    return "NOT PUSHED: " + ("; ".join(reasons) or "the model was not blessed; the log has the reason")
+    slices = tfma.load_validation_result(evaluation).metric_validations_per_slice
+    reasons = [_reason(failure) for metrics in slices for failure in metrics.failures]
+    return "NOT PUSHED: on the test split " + ("; ".join(sorted(reasons)) or "nothing could be measured; see the log")
+
+
+def _reason(failure: Any) -> str:
+    """One bound that was broken, in words; `failure` is TFMA's ValidationFailure."""
+    name, value = failure.metric_key.name, failure.metric_value.double_value.value
+    bound, change = failure.metric_threshold.value_threshold, failure.metric_threshold.change_threshold
+    if failure.metric_threshold.HasField("change_threshold"):
+        least = change.direction == tfma.MetricDirection.HIGHER_IS_BETTER
+        limit = f"the {'least' if least else 'most'} allowed is {change.absolute.value:+g}"
+        return f"{name.removesuffix('_diff')} changed by {value:+.4f} against the champion's, {limit}"
+    if bound.HasField("lower_bound") and value < bound.lower_bound.value:
+        return f"{name} is {value:.4f}, the least allowed is {bound.lower_bound.value:g}"
+    return f"{name} is {value:.4f}, the most allowed is {bound.upper_bound.value:g}"
 
 
 def _metrics(evaluation: str) -> list[str]:

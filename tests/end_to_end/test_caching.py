@@ -4,7 +4,6 @@ import json
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -41,8 +40,8 @@ DATA_STEPS = ("BigQueryExampleGen", "StatisticsGen", "ExampleValidator")
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    """States of all nodes by edit, from runs of a copy of the project."""
+def project(tmp_path_factory):
+    """A copy of the project, in which the pipeline ran after each edit."""
     project = tmp_path_factory.mktemp("project")
     for name in ("models", "pipeline", "runners", "schema"):
         shutil.copytree(name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -75,8 +74,13 @@ def runs(tmp_path_factory):
         text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    found = states(Path(project) / "output" / "small")
-    return dict(zip(EDITS, found, strict=True))
+    return project
+
+
+@pytest.fixture(scope="module")
+def runs(project):
+    """States of all nodes by edit."""
+    return dict(zip(EDITS, states(project / "output" / "small"), strict=True))
 
 
 def cached(nodes):
@@ -105,3 +109,27 @@ def test_an_edited_query_feature_set_or_table_is_read_again(runs, edit):
 @pytest.mark.parametrize("run", ["nothing, now that there is a champion", "nothing again"])
 def test_unchanged_steps_come_from_the_cache(runs, run):
     assert cached(runs[run]) >= {*DATA_STEPS, "Transform", "TrainKeras"}
+
+
+def test_trained_again_on_the_same_examples_a_model_has_the_same_metrics(project, runs):
+    import tensorflow_model_analysis as tfma
+
+    from runners.summary import overall_metrics
+
+    found = sorted((project / "output/small/artifacts/Evaluator/evaluation").iterdir(), key=lambda path: int(path.name))
+    first, after_edit = overall_metrics(str(found[0])), overall_metrics(str(found[2]))
+    assert cached(runs["model"]).isdisjoint({"TrainKeras", "Evaluator"})
+    assert set(first) == {tfma.CANDIDATE_KEY}
+    assert set(after_edit) == {tfma.CANDIDATE_KEY, tfma.BASELINE_KEY}
+    again = {name: after_edit[tfma.CANDIDATE_KEY][name] for name in first[tfma.CANDIDATE_KEY]}
+    assert again == pytest.approx(first[tfma.CANDIDATE_KEY], rel=1e-6)
+
+
+def test_challenger_and_champion_are_told_apart(project):
+    import tensorflow_model_analysis as tfma
+
+    from runners.summary import overall_metrics
+
+    found = sorted((project / "output/small/artifacts/Evaluator/evaluation").iterdir(), key=lambda path: int(path.name))
+    of_query_edit = overall_metrics(str(found[4]))  # the champion was trained on other values of a feature
+    assert of_query_edit[tfma.CANDIDATE_KEY] != of_query_edit[tfma.BASELINE_KEY]

@@ -14,9 +14,14 @@ def config(**bounds):
 
 
 def thresholds(given):
-    return {
-        metric.class_name: metric.threshold for metric in given.metrics_specs[0].metrics if metric.HasField("threshold")
-    }
+    """The bounds of the whole split, by metric class; there must be none of a slice."""
+    found = {}
+    for metric in given.metrics_specs[0].metrics:
+        assert not metric.HasField("threshold"), "TFMA holds it against every slice"
+        for threshold in metric.per_slice_thresholds:
+            assert list(threshold.slicing_specs) == [tfma.SlicingSpec()]
+            found[metric.class_name] = threshold.threshold
+    return found
 
 
 def test_slices_are_those_declared_with_the_features():
