@@ -17,7 +17,7 @@ from pipeline.components.trainer import Trainer
 from pipeline.dataset_folder import DatasetFolder
 from pipeline.digest import code_digest
 from pipeline.evaluation import eval_config
-from pipeline.settings import RunSettings
+from pipeline.run_settings import RunSettings
 
 
 def create_pipeline(

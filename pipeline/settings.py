@@ -1,10 +1,9 @@
-"""All settings: what a data set is (`schema/<data set>/dataset.yaml`) and how it is run (`runners/*.yaml`)."""
+"""What a data set is: `schema/<data set>/dataset.yaml`."""
 
 from __future__ import annotations
 
 import datetime
 import zoneinfo
-from pathlib import Path
 from typing import Annotated, Literal
 
 import pydantic
@@ -250,67 +249,3 @@ class Dataset(Settings):
                 raise ValueError("split.test_percent is required for a table without columns.date")
         elif (self.split.test_from is None) == (self.split.test_percent is None):
             raise ValueError("a table with columns.date needs either split.test_from or split.test_percent")
-
-
-class DuckDBSettings(Settings):
-    """The embedded engine.
-
-    Attributes:
-        engine: duckdb.
-        memory_limit: most memory for its buffers; beyond it, it spills to disk.
-        threads: threads of a query; 0 is one per core.
-    """
-
-    engine: Literal["duckdb"]
-    memory_limit: Annotated[str, Field(pattern=r"^\d+(\.\d+)?(MB|GB)$")] = "2GB"
-    threads: Annotated[int, Field(ge=0, le=256)] = 0
-
-
-class BigQuerySettings(Settings):
-    """BigQuery.
-
-    Attributes:
-        engine: bigquery.
-        project: pays for the queries and holds the features tables.
-        location: of the data sets, such as EU or us-central1.
-        source: `project.dataset` of the events or the table.
-        features_dataset: data set of `project` in which features tables are made.
-        expiry_hours: when a features table is deleted.
-        max_gib: most GiB that the query may read; a dry run is held against it first.
-        labels: labels of jobs and tables.
-    """
-
-    engine: Literal["bigquery"]
-    project: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{4,61}[a-z0-9]$")]
-    location: str
-    source: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{4,61}[a-z0-9]\.[A-Za-z0-9_]{1,1024}$")]
-    features_dataset: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,1024}$")]
-    expiry_hours: Annotated[int, Field(ge=1, le=24 * 60)] = 72
-    max_gib: Annotated[float, Field(gt=0)] = 100
-    labels: dict[str, str] = Field(default_factory=dict)
-
-
-class RunSettings(Settings):
-    """Where and with what a pipeline runs (`runners/local.yaml`).
-
-    Attributes:
-        warehouse: the engine.
-        data: for DuckDB: the folder of daily tables, or the CSV or Parquet file.
-        output: where artifacts, metadata and pushed models go.
-        example_gen: `arrow` (batch by batch, any engine) or `stock` (TFX's own executor, BigQuery only).
-        schema_source: `curated` (schema.pbtxt of the data set, if it has one) or `inferred`.
-        beam_args: Beam options of the steps that run on Beam.
-    """
-
-    warehouse: DuckDBSettings | BigQuerySettings = Field(discriminator="engine")
-    data: Path | None = None
-    output: Path = Path("output")
-    example_gen: Literal["arrow", "stock"] = "arrow"
-    schema_source: Literal["curated", "inferred"] = "curated"
-    beam_args: tuple[str, ...] = ()
-
-    @pydantic.model_validator(mode="after")
-    def _fits_engine(self) -> RunSettings:
-        if self.example_gen == "stock" and self.warehouse.engine != "bigquery":
-            raise ValueError("example_gen 'stock' reads BigQuery only; with engine duckdb it must be 'arrow'")
-        return self

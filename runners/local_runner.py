@@ -13,7 +13,8 @@ import schema
 from models.config import SettingsError, load_settings
 from pipeline.dataset_folder import DatasetFolder
 from pipeline.raw_schema import check_schema
-from pipeline.settings import DuckDBSettings, EventSource, RunSettings
+from pipeline.run_settings import DuckDBSettings, RunSettings
+from pipeline.settings import EventSource
 from pipeline.warehouse.extraction import Extraction, make_features_table, report_document, resolve
 from pipeline.warehouse.interface import WarehouseError
 from pipeline.warehouse.opening import open_warehouse

@@ -17,7 +17,8 @@ import schema
 from models.config import Settings, validate_settings
 from models.features import FeatureSet
 from pipeline.dataset_folder import DatasetFolder
-from pipeline.settings import RESERVED_COLUMNS, Dataset, RunSettings
+from pipeline.run_settings import RunSettings
+from pipeline.settings import RESERVED_COLUMNS, Dataset
 from pipeline.warehouse import features_table
 from pipeline.warehouse.dialect import to_duckdb
 from pipeline.warehouse.extraction import make_features_table, resolve

@@ -12,7 +12,7 @@ import schema
 from models.config import load_settings
 from pipeline.dataset_folder import DatasetFolder
 from pipeline.digest import code_digest
-from pipeline.settings import RunSettings
+from pipeline.run_settings import RunSettings
 from pipeline.warehouse.sample_schema import export_schema
 from pathlib import Path
 import runners

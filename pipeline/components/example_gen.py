@@ -29,7 +29,8 @@ from models.config import validate_settings
 from pipeline.components import example_batches
 from pipeline.components.leakage import LeakageProbe
 from pipeline.dataset_folder import DatasetFolder
-from pipeline.settings import SPLITS, RunSettings
+from pipeline.run_settings import RunSettings
+from pipeline.settings import SPLITS
 from pipeline.warehouse.extraction import make_features_table, report_document, resolve
 from pipeline.warehouse.opening import open_warehouse
 

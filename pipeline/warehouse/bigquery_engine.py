@@ -12,7 +12,8 @@ from google.auth.exceptions import GoogleAuthError
 from google.cloud import bigquery, bigquery_storage
 from sqlglot import exp
 
-from pipeline.settings import BigQuerySettings, EventSource, TableSource
+from pipeline.run_settings import BigQuerySettings
+from pipeline.settings import EventSource, TableSource
 from pipeline.warehouse.bigquery_errors import describe
 from pipeline.warehouse.dialect import Statement, check_identifier, parameter_type, quoted, to_bigquery
 from pipeline.warehouse.interface import Column, Query, Value, WarehouseError

@@ -10,7 +10,8 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from pipeline.settings import DuckDBSettings, EventSource, TableSource
+from pipeline.run_settings import DuckDBSettings
+from pipeline.settings import EventSource, TableSource
 from pipeline.warehouse import csv_files, duckdb_files
 from pipeline.warehouse.dialect import Statement, check_identifier, to_duckdb
 from pipeline.warehouse.duckdb_errors import explained

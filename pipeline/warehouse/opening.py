@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from models.config import SettingsError
-from pipeline.settings import Dataset, DuckDBSettings, RunSettings
+from pipeline.run_settings import DuckDBSettings, RunSettings
+from pipeline.settings import Dataset
 from pipeline.warehouse.interface import Warehouse
 
 

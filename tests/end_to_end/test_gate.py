@@ -27,11 +27,23 @@ def run(small, tmp_path, capfd):
     return run_table
 
 
-def test_a_good_model_is_pushed_and_drifted_data_then_stop_the_run(run, tmp_path):
+def set_bounds(folder, bounds):
+    document = yaml.safe_load((folder / "dataset.yaml").read_text())
+    document["evaluation"] = {"bounds": bounds}
+    (folder / "dataset.yaml").write_text(yaml.safe_dump(document))
+
+
+def test_a_good_model_is_pushed_and_drifted_data_then_stop_the_run(run, small, tmp_path):
     code, shown = run(table())
     assert code == 0
     assert "PUSHED: the model keeps every bound" in shown
     serving = folder_digest(tmp_path / "output" / "small" / "serving")
+
+    set_bounds(small, {"roc_auc": {"min_change": 0.5}})
+    code, shown = run(table())
+    assert code == 0
+    assert "NOT PUSHED: on the test split roc_auc changed by +0.0000 against the champion's" in shown
+    assert folder_digest(tmp_path / "output" / "small" / "serving") == serving
 
     code, shown = run(table(spent=np.random.default_rng(1).normal(1000, 1, 3000)))
     assert code == 1
@@ -45,9 +57,7 @@ def test_a_good_model_is_pushed_and_drifted_data_then_stop_the_run(run, tmp_path
 
 
 def test_a_model_below_a_bound_is_not_pushed_and_the_reason_is_shown(run, small, tmp_path):
-    document = yaml.safe_load((small / "dataset.yaml").read_text())
-    document["evaluation"] = {"bounds": {"roc_auc": {"lower": 0.9}}}  # the labels of the table are random
-    (small / "dataset.yaml").write_text(yaml.safe_dump(document))
+    set_bounds(small, {"roc_auc": {"lower": 0.9}})  # the labels of the table are random
     code, shown = run(table())
     assert code == 0, "a verdict is a result, not a failure"
     assert re.search(r"NOT PUSHED: on the test split roc_auc is 0\.\d{4}, the least allowed is 0\.9\n", shown), shown

@@ -7,7 +7,7 @@ from models.config import validate_settings
 from pipeline.components.curated_schema import CuratedSchema
 from pipeline.dataset_folder import DatasetFolder
 from pipeline.pipeline import create_pipeline
-from pipeline.settings import RunSettings
+from pipeline.run_settings import RunSettings
 
 
 def components(**run):

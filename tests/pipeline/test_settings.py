@@ -2,7 +2,8 @@ import pytest
 
 import schema
 from models.config import SettingsError, load_settings, validate_settings
-from pipeline.settings import Dataset, RunSettings
+from pipeline.run_settings import RunSettings
+from pipeline.settings import Dataset
 
 GA4 = schema.ROOT / "ga4" / "dataset.yaml"
 TABLE = {"source": {"kind": "table", "table": "t"}, "columns": {"label": "y"}, "split": {"test_percent": 20}}

@@ -9,7 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.settings import DuckDBSettings, EventSource
+from pipeline.run_settings import DuckDBSettings
+from pipeline.settings import EventSource
 from pipeline.warehouse.duckdb_engine import DuckDBWarehouse
 from pipeline.warehouse.interface import Column, Query
 

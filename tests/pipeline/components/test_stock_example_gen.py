@@ -15,7 +15,7 @@ from pipeline.components import stock_example_gen
 from pipeline.components.stock_example_gen import StockInput, split_queries
 from pipeline.dataset_folder import DatasetFolder
 from pipeline.pipeline import create_pipeline
-from pipeline.settings import BigQuerySettings, RunSettings
+from pipeline.run_settings import BigQuerySettings, RunSettings
 from pipeline.warehouse.bigquery_engine import BigQueryWarehouse
 from pipeline.warehouse.dialect import to_duckdb
 from pipeline.warehouse.extraction import Extraction

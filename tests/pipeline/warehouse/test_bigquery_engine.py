@@ -12,7 +12,8 @@ from google.api_core import exceptions
 from google.auth.exceptions import DefaultCredentialsError
 from google.cloud import bigquery
 
-from pipeline.settings import BigQuerySettings, EventSource, TableSource
+from pipeline.run_settings import BigQuerySettings
+from pipeline.settings import EventSource, TableSource
 from pipeline.warehouse.bigquery_engine import BigQueryWarehouse
 from pipeline.warehouse.interface import Column, Query, WarehouseError
 

@@ -4,7 +4,8 @@ import duckdb
 import pytest
 
 from models.features import FeatureSet
-from pipeline.settings import Columns, DuckDBSettings, TableSource
+from pipeline.run_settings import DuckDBSettings
+from pipeline.settings import Columns, TableSource
 from pipeline.warehouse.checks import check_table
 from pipeline.warehouse.duckdb_engine import DuckDBWarehouse
 from pipeline.warehouse.interface import Query, WarehouseError

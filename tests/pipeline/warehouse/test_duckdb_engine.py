@@ -8,7 +8,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipeline.settings import DuckDBSettings, EventSource, TableSource
+from pipeline.run_settings import DuckDBSettings
+from pipeline.settings import EventSource, TableSource
 from pipeline.warehouse.duckdb_engine import DuckDBWarehouse
 from pipeline.warehouse.interface import Column, Query, WarehouseError
 
@@ -188,7 +189,8 @@ def test_errors_name_the_culprit_and_no_value(tmp_path, sql, named):
 MEMORY_SCRIPT = """
     import json, resource, sys
     from pathlib import Path
-    from pipeline.settings import DuckDBSettings, TableSource
+    from pipeline.run_settings import DuckDBSettings
+    from pipeline.settings import TableSource
     from pipeline.warehouse.duckdb_engine import DuckDBWarehouse
     from pipeline.warehouse.interface import Query
     settings, source = DuckDBSettings(engine="duckdb", threads=2), TableSource(kind="table", table="rows")

@@ -7,7 +7,8 @@ import pytest
 
 from models.features import FeatureSet
 from pipeline.dataset_folder import DatasetFolder
-from pipeline.settings import Dataset, DuckDBSettings
+from pipeline.run_settings import DuckDBSettings
+from pipeline.settings import Dataset
 from pipeline.warehouse.duckdb_engine import DuckDBWarehouse
 from pipeline.warehouse.features_table import (
     check_columns,

@@ -3,7 +3,8 @@ import sys
 import pytest
 
 from models.config import SettingsError
-from pipeline.settings import Dataset, RunSettings
+from pipeline.run_settings import RunSettings
+from pipeline.settings import Dataset
 from pipeline.warehouse.duckdb_engine import DuckDBWarehouse
 from pipeline.warehouse.opening import open_warehouse
 
