@@ -15,6 +15,7 @@ from pipeline.dataset_folder import DatasetFolder
 from pipeline.raw_schema import check_schema
 from pipeline.run_settings import DuckDBSettings, RunSettings
 from pipeline.settings import EventSource
+from pipeline.warehouse import sample_events
 from pipeline.warehouse.extraction import Extraction, make_features_table, report_document, resolve
 from pipeline.warehouse.interface import WarehouseError
 from pipeline.warehouse.opening import open_warehouse
@@ -48,6 +49,11 @@ def main(arguments: list[str] | None = None) -> int:
         return _REFUSED
     log = home / "logs" / f"{datetime.datetime.now():%Y%m%d-%H%M%S}.log"
     with console(log, verbose=args.verbose) as terminal:
+        try:
+            run = _with_sample(run, folder, terminal)
+        except (SettingsError, OSError) as error:
+            terminal.line(f"Error: {error}")
+            return _REFUSED
         source = run.data or run.warehouse.source
         terminal.line(f"Propensity pipeline: data set {folder.name}, {run.warehouse.engine}, data {source}")
         terminal.line(f"Log: {'this terminal' if args.verbose else log}")
@@ -110,7 +116,9 @@ def _stock_input(warehouse: BigQueryWarehouse, extraction: Extraction) -> StockI
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dataset", default="ga4", help="a folder below schema/")
-    parser.add_argument("--settings", type=Path, default=Path("runners/local.yaml"), help="how and where to run")
+    parser.add_argument(
+        "--settings", type=Path, default=Path(__file__).with_name("local.yaml"), help="how and where to run"
+    )
     parser.add_argument("--data", type=Path, help="for DuckDB: the folder of daily tables, or the CSV or Parquet file")
     parser.add_argument("--output", type=Path, help="where everything goes, instead of the settings' output")
     parser.add_argument("--schema-root", type=Path, default=schema.ROOT, help=argparse.SUPPRESS)
@@ -121,11 +129,25 @@ def _parser() -> argparse.ArgumentParser:
 def _run_settings(args: argparse.Namespace, folder: DatasetFolder) -> RunSettings:
     overrides = {key: value for key, value in (("data", args.data), ("output", args.output)) if value}
     run = load_settings(args.settings, RunSettings, overrides)
-    if isinstance(run.warehouse, DuckDBSettings) and run.data is None:
-        if not (isinstance(folder.dataset.source, EventSource) and folder.dataset.source.kind == "ga4"):
-            raise SettingsError(f"data set '{folder.name}' has no sample; name your data with DATA=<path> (--data)")
-        run = run.model_copy(update={"data": SAMPLE})
+    if _needs_sample(run) and not (
+        isinstance(folder.dataset.source, EventSource) and folder.dataset.source.kind == "ga4"
+    ):
+        raise SettingsError(f"data set '{folder.name}' has no sample; name your data with DATA=<path> (--data)")
     return run
+
+
+def _needs_sample(run: RunSettings) -> bool:
+    return isinstance(run.warehouse, DuckDBSettings) and run.data is None
+
+
+def _with_sample(run: RunSettings, folder: DatasetFolder, terminal: Console) -> RunSettings:
+    """The settings with data: where none are named, sample events, which are made if they are not there."""
+    if not _needs_sample(run):
+        return run
+    parameters = sample_events.parameters_for(folder.dataset)
+    sample = sample_events.write_sample(SAMPLE, parameters)
+    terminal.line(f"Sample: {sample.events:,} events in {SAMPLE}{', made now' if sample.made else ''}")
+    return run.model_copy(update={"data": SAMPLE})
 
 
 def _check_writable(home: Path) -> None:

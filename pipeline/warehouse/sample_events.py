@@ -166,7 +166,9 @@ def _megabytes(folder: Path) -> float:
     return sum(entry.stat().st_size for entry in folder.iterdir()) / 1e6
 
 
-def parameters_for(dataset: Dataset, *, users: int, seed: int, end: datetime.date) -> SampleParameters:
+def parameters_for(
+    dataset: Dataset, *, users: int = DEFAULT_USERS, seed: int = DEFAULT_SEED, end: datetime.date = DEFAULT_END
+) -> SampleParameters:
     """Parameters with the windows, snapshots and time zone of a GA4 data set. Raises SettingsError."""
     if not isinstance(dataset.source, EventSource) or dataset.source.kind != "ga4":
         raise SettingsError("sample events are those of a GA4 export; source.kind must be ga4")

@@ -32,39 +32,46 @@ class Run:
 
 @pytest.fixture(scope="session")
 def command():
-    """Runs the command line in a process of its own; returns a Run."""
+    """Runs the command line in a process of its own, in a folder of its own; returns a Run."""
 
-    def run(output: Path, *arguments: str, dataset: str = "ga4") -> Run:
+    def run(workspace: Path, *arguments: str, dataset: str = "ga4") -> Run:
         done = subprocess.run(
-            [sys.executable, "-m", "runners.local_runner", "--dataset", dataset, "--output", str(output), *arguments],
+            [sys.executable, "-m", "runners.local_runner", "--dataset", dataset, *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "0"},
+            cwd=workspace,
+            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "0", "PYTHONPATH": os.getcwd()},
         )
-        return Run(done.returncode, done.stdout, output / dataset)
+        return Run(done.returncode, done.stdout, workspace / "output" / dataset)
 
     return run
 
 
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory) -> Path:
-    """The default sample, as `make run` makes it."""
+    """The default sample."""
     folder = tmp_path_factory.mktemp("data") / "sample"
     sample_events.main(["--out", str(folder)])
     return folder
 
 
 @pytest.fixture(scope="session")
-def first_run(command, sample, tmp_path_factory) -> Run:
-    """The whole pipeline on the default sample, into an empty output folder."""
-    return command(tmp_path_factory.mktemp("output"), "--data", str(sample))
+def workspace(tmp_path_factory) -> Path:
+    """The folder of the runs on the sample; `data/sample` and `output` are made below it."""
+    return tmp_path_factory.mktemp("workspace")
 
 
 @pytest.fixture(scope="session")
-def later_runs(command, sample, first_run) -> list[Run]:
+def first_run(command, workspace) -> Run:
+    """`make run` where nothing is there yet."""
+    return command(workspace)
+
+
+@pytest.fixture(scope="session")
+def later_runs(command, workspace, first_run) -> list[Run]:
     """The same again, twice: the first time there is a champion, the second time nothing has changed at all."""
-    return [command(first_run.home.parent, "--data", str(sample)) for _ in range(2)]
+    return [command(workspace) for _ in range(2)]
 
 
 @pytest.fixture

@@ -46,11 +46,12 @@ def test_it_ends_with_a_push(first_run):
     assert "PUSHED" in first_run.shown
     assert re.search(r"roc_auc +0\.\d{4}", first_run.shown)
     assert "cached" not in first_run.shown
+    assert re.search(r"Sample: [\d,]+ events in data/sample, made now", first_run.shown)
 
 
-def test_the_noise_is_in_the_log_that_the_summary_names(first_run):
-    log = re.search(r"Log: (\S+)", first_run.shown).group(1)
-    assert "tensorflow" in Path(log).read_text()
+def test_the_noise_is_in_the_log_that_the_summary_names(first_run, workspace):
+    log = workspace / re.search(r"Log: (\S+)", first_run.shown).group(1)
+    assert "tensorflow" in log.read_text()
     assert len(first_run.shown.splitlines()) < 80, first_run.shown
 
 
@@ -64,8 +65,12 @@ def test_splits_are_honest(first_run):
     assert sum(example.features.feature["converted"].int64_list.value[0] for example in test) >= 1000
 
 
-def test_no_user_is_named_in_any_artifact_or_log(first_run, sample):
-    users = pq.read_table(sample / "drawn_probabilities.parquet", columns=["user_pseudo_id"])[0].unique().to_pylist()
+def test_no_user_is_named_in_any_artifact_or_log(first_run, workspace):
+    users = (
+        pq.read_table(workspace / "data" / "sample" / "drawn_probabilities.parquet", columns=["user_pseudo_id"])[0]
+        .unique()
+        .to_pylist()
+    )
     for example in examples_of(first_run.home, "eval")[:200]:
         assert not set(users) & {
             value.decode() for f in example.features.feature.values() for value in f.bytes_list.value
@@ -94,7 +99,7 @@ def test_the_pushed_model_answers_both_requests(first_run):
 
     from models.request_example import example_requests
 
-    [version] = glob.glob(str(first_run.home / "serving" / "*"))
+    version = sorted(glob.glob(str(first_run.home / "serving" / "*")))[0]
     model = tf.saved_model.load(version)
     bodies = example_requests(version)
     [row] = bodies["predict"]["instances"]
@@ -105,10 +110,10 @@ def test_the_pushed_model_answers_both_requests(first_run):
     assert named["probability"].numpy() == pytest.approx(serialised["probability"].numpy(), abs=1e-6)
 
 
-def test_the_model_comes_near_to_what_can_be_known(first_run, sample):
+def test_the_model_comes_near_to_what_can_be_known(first_run, workspace):
     from benchmarks.known_optimum import compare
 
-    result = compare(first_run.home, sample)
+    result = compare(first_run.home, workspace / "data" / "sample")
     assert result.positives >= 1000
     assert result.model.roc_auc > result.drawn.roc_auc - 0.01
     assert result.model.kl < 0.05 * result.base_rate_kl
@@ -138,3 +143,4 @@ def test_what_has_not_changed_comes_from_the_cache(first_run, later_runs):
     for component in set(COMPONENTS) - {"Champion"}:
         assert third.line(component).endswith("cached")
     assert "champion" in second.shown
+    assert "made now" not in second.shown
