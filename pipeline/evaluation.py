@@ -57,8 +57,10 @@ def _metric(class_name: str, config: dict[str, object], bound: Bound | None = No
     metric = tfma.MetricConfig(class_name=class_name, config=json.dumps(config))
     if bound is None:
         return metric
-    threshold = tfma.MetricThreshold()
-    value, change = threshold.value_threshold, threshold.change_threshold
+    # Of the whole split only: on a slice with few positives, a point estimate breaks any bound by chance.
+    overall = metric.per_slice_thresholds.add()
+    overall.slicing_specs.add()
+    value, change = overall.threshold.value_threshold, overall.threshold.change_threshold
     if bound.lower is not None:
         value.lower_bound.value = bound.lower
     if bound.upper is not None:
@@ -69,8 +71,4 @@ def _metric(class_name: str, config: dict[str, object], bound: Bound | None = No
     if bound.max_change is not None:
         change.direction = tfma.MetricDirection.LOWER_IS_BETTER
         change.absolute.value = bound.max_change
-    # Of the whole split only: on a slice with few positives, a point estimate breaks any bound by chance.
-    metric.per_slice_thresholds.append(
-        tfma.PerSliceMetricThreshold(slicing_specs=[tfma.SlicingSpec()], threshold=threshold)
-    )
     return metric

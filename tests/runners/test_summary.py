@@ -1,17 +1,16 @@
 import pytest
-import tensorflow_model_analysis as tfma
-from tensorflow_model_analysis.proto import validation_result_pb2
+from tensorflow_model_analysis.proto import config_pb2, validation_result_pb2
 
 from runners.summary import _reason
 
-HIGHER, LOWER = tfma.MetricDirection.HIGHER_IS_BETTER, tfma.MetricDirection.LOWER_IS_BETTER
+HIGHER, LOWER = config_pb2.MetricDirection.HIGHER_IS_BETTER, config_pb2.MetricDirection.LOWER_IS_BETTER
 
 
 def failure(name, value, **threshold):
     found = validation_result_pb2.ValidationFailure()
     found.metric_key.name = name
     found.metric_value.double_value.value = value
-    found.metric_threshold.CopyFrom(tfma.MetricThreshold(**threshold))
+    found.metric_threshold.CopyFrom(config_pb2.MetricThreshold(**threshold))
     return found
 
 
@@ -19,18 +18,18 @@ def failure(name, value, **threshold):
     ("broken", "words"),
     [
         (
-            failure("roc_auc", 0.51184, value_threshold=tfma.GenericValueThreshold(lower_bound={"value": 0.9})),
+            failure("roc_auc", 0.51184, value_threshold=config_pb2.GenericValueThreshold(lower_bound={"value": 0.9})),
             "roc_auc is 0.5118, the least allowed is 0.9",
         ),
         (
-            failure("log_loss", 0.7, value_threshold=tfma.GenericValueThreshold(upper_bound={"value": 0.25})),
+            failure("log_loss", 0.7, value_threshold=config_pb2.GenericValueThreshold(upper_bound={"value": 0.25})),
             "log_loss is 0.7000, the most allowed is 0.25",
         ),
         (
             failure(
                 "roc_auc_diff",
                 -0.02,
-                change_threshold=tfma.GenericChangeThreshold(absolute={"value": -0.01}, direction=HIGHER),
+                change_threshold=config_pb2.GenericChangeThreshold(absolute={"value": -0.01}, direction=HIGHER),
             ),
             "roc_auc changed by -0.0200 against the champion's, the least allowed is -0.01",
         ),
@@ -38,7 +37,7 @@ def failure(name, value, **threshold):
             failure(
                 "log_loss_diff",
                 0.02,
-                change_threshold=tfma.GenericChangeThreshold(absolute={"value": 0.01}, direction=LOWER),
+                change_threshold=config_pb2.GenericChangeThreshold(absolute={"value": 0.01}, direction=LOWER),
             ),
             "log_loss changed by +0.0200 against the champion's, the most allowed is +0.01",
         ),
