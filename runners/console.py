@@ -27,6 +27,7 @@ class Console:
         self._last = 0.0
         self._detail = ""
         self.durations: dict[str, float] = {}
+        self.warnings: list[str] = []
         self.failure: tuple[str, BaseException] | None = None
 
     def line(self, text: str = "") -> None:
@@ -69,6 +70,11 @@ class Console:
             self.line(f"  {text}")
         self._detail = text
 
+    def warn(self, text: str) -> None:
+        """Shows a warning at once."""
+        self.warnings.append(text)
+        self.line(f"    warning: {text}")
+
 
 class _ConsoleHandler(logging.Handler):
     """Shows the package's own records: progress as state, warnings as lines."""
@@ -81,7 +87,7 @@ class _ConsoleHandler(logging.Handler):
         if record.name == PROGRESS_LOGGER:
             self._console.progress(record.getMessage())
         elif record.levelno >= logging.WARNING:
-            self._console.line(f"    warning: {record.getMessage()}")
+            self._console.warn(record.getMessage())
 
 
 @contextlib.contextmanager

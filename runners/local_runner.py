@@ -96,7 +96,7 @@ def _run(folder: DatasetFolder, run: RunSettings, home: Path, terminal: Console,
         node, cause = terminal.failure or ("the runner", error)
         terminal.line(f"\nFAILED in {node}: {cause}\nNothing was pushed. The log has the details: {log}")
         return _FAILED
-    for line in summary.summary(summary.read_result(connection)):
+    for line in summary.summary(summary.read_result(connection), terminal.warnings):
         terminal.line(line)
     terminal.line(f"Everything is in {home}: artifacts/, serving/, metadata.sqlite; log: {log}")
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow_model_analysis as tfma
@@ -53,12 +54,12 @@ def read_result(connection: metadata_store_pb2.ConnectionConfig) -> RunResult:
     )
 
 
-def summary(result: RunResult) -> list[str]:
-    """The lines to show."""
+def summary(result: RunResult, told: Sequence[str] = ()) -> list[str]:
+    """The lines to show; warnings that were told before are left out."""
     evaluation = result.artifacts["Evaluator", "evaluation"]
     lines = ["", _verdict(result, evaluation)]
     lines += ["", "Metrics on the test split:", *_metrics(evaluation)]
-    lines += [f"warning: {text}" for text in data_report(result).get("warnings", [])]
+    lines += [f"warning: {text}" for text in data_report(result)["warnings"] if text not in told]
     return lines
 
 
