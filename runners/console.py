@@ -17,16 +17,19 @@ _PROGRESS_SECONDS = 10.0
 
 
 class Console:
-    """Writes one line per component as it ends, and progress lines while a long one runs."""
+    """Writes one line per component as it ends, and progress lines while a long one runs.
+
+    Attributes:
+        warnings: what was warned of.
+        failure: the first component that raised, and what.
+    """
 
     def __init__(self, stream: TextIO):
         """Writes to `stream`."""
         self._stream = stream
         self._lock = threading.Lock()
         self._node: str | None = None
-        self._last = 0.0
         self._detail = ""
-        self.durations: dict[str, float] = {}
         self.warnings: list[str] = []
         self.failure: tuple[str, BaseException] | None = None
 
@@ -41,7 +44,6 @@ class Console:
         """Times a component; what the body puts into the yielded list is shown behind the duration."""
         remarks: list[str] = []
         self._node, self._detail, started = node, "", time.monotonic()
-        self._last = started
         ended = threading.Event()
         heart = threading.Thread(target=self._beat, args=(node, started, ended), daemon=True)
         heart.start()
@@ -52,9 +54,8 @@ class Console:
             self.line(f"  {node:<20} {time.monotonic() - started:7.1f} s  failed")
             raise
         else:
-            self.durations[node] = time.monotonic() - started
             remark = "; ".join(remarks or ([self._detail] if self._detail else []))
-            self.line(f"  {node:<20} {self.durations[node]:7.1f} s  {remark}".rstrip())
+            self.line(f"  {node:<20} {time.monotonic() - started:7.1f} s  {remark}".rstrip())
         finally:
             ended.set()
             heart.join()
