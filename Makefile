@@ -12,10 +12,12 @@ DATASET ?= ga4
 DATA ?=
 OUTPUT ?=
 SETTINGS ?= runners/local.yaml
+REASON ?=
 ARGS ?=
 TESTS ?= tests
+export REASON
 
-.PHONY: help run sample test lint lock clean
+.PHONY: help run rollback sample test lint lock clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -29,6 +31,10 @@ $(READY): requirements.txt runners/environment.sh
 run: $(READY) ## Run the pipeline (DATASET=ga4 on sample data unless DATA= names yours).
 	@$(PYTHON) -m runners.local_runner --dataset $(DATASET) --settings $(SETTINGS) \
 	    $(if $(DATA),--data '$(DATA)') $(if $(OUTPUT),--output '$(OUTPUT)') $(if $(VERBOSE),--verbose) $(ARGS)
+
+rollback: $(READY) ## Make the previous champion the current one again (DATASET=ga4 REASON='why').
+	@$(PYTHON) -m runners.rollback --dataset $(DATASET) --settings $(SETTINGS) --reason "$$REASON" \
+	    $(if $(OUTPUT),--output '$(OUTPUT)') $(if $(VERBOSE),--verbose) $(ARGS)
 
 sample: $(READY) ## Make the sample events (make run does it when they are not there).
 	@$(PYTHON) -m pipeline.warehouse.sample_events --out data/sample $(ARGS)

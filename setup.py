@@ -17,11 +17,15 @@ REQUIRES = [
     "google-cloud-aiplatform",
     "google-cloud-bigquery",
     "google-cloud-bigquery-storage",
+    "jinja2",
+    "keras-tuner",
     "kfp-pipeline-spec<2.17",
+    "matplotlib",
     "numpy",
     "pyarrow",
     "pydantic>=2",
     "pyyaml",
+    "scikit-learn",
     "setuptools<81",  # TFX and Beam still import pkg_resources
     "sqlglot>=30,<31",  # tests/pipeline/warehouse holds its translation of each construct in use
     "tensorboard",  # no longer a dependency of TensorFlow 2.21
@@ -33,7 +37,7 @@ REQUIRES = [
     "xgboost-cpu>=3.2,<3.5",  # xgboost without 300 MB of CUDA libraries
 ]
 
-DEV_REQUIRES = ["pandas", "psutil", "pytest", "ruff", "scikit-learn", "uv"]
+DEV_REQUIRES = ["pandas", "psutil", "pytest", "ruff", "uv"]
 
 setup(
     name="propensity-pipeline",

@@ -3,7 +3,7 @@
     python -m benchmarks.uci_splits path/to/online_shoppers_intention.csv --splits 10
 
 Each split is stratified: 70 % to train, 10 % for early stopping, 20 % to measure on. All models see the same rows and
-the same quantile-normal numbers; the network and its training are those of `models.keras_model.run_fn`.
+the same quantile-normal numbers; the network, the booster and their training are those of the families' `run_fn`s.
 """
 
 from __future__ import annotations
@@ -14,15 +14,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import xgboost
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import OneHotEncoder
 
+from models import keras_hyperparameters, keras_training, xgboost_hyperparameters, xgboost_training
 from models.features import FeatureSet, load_features
-from models.keras_hyperparameters import Hyperparameters
-from models.keras_training import compile_predict, log_loss, train
+from models.keras_training import log_loss
 from models.training_data import TrainingData
 from preprocessing import DEFAULT_QUANTILES, to_normal
 
@@ -83,24 +82,17 @@ def fit_ensemble(splits: list[TrainingData], features: FeatureSet, seed: int) ->
     """The project's Keras family with its defaults."""
     training, evaluation, test = splits
     vocabularies = tuple(int(size) for size in training.categories.max(axis=0) + 1)
-    network = train(training, evaluation, features, vocabularies, Hyperparameters(seed=seed))
-    return compile_predict(network)(test)
+    settings = keras_hyperparameters.Hyperparameters(seed=seed)
+    network = keras_training.train(training, evaluation, features, vocabularies, settings)
+    return keras_training.compile_predict(network)(test)
 
 
 def fit_trees(splits: list[TrainingData], features: FeatureSet, seed: int) -> np.ndarray:
-    """XGBoost with a learning rate of 0.05, depth 6, and early stopping."""
-    types = ["q"] * len(features.numeric) + ["c"] * len(features.categorical)
-    training, evaluation, test = (
-        xgboost.DMatrix(
-            np.hstack([data.numbers, data.categories]), data.label, feature_types=types, enable_categorical=True
-        )
-        for data in splits
-    )
-    parameters = {"objective": "binary:logistic", "eta": 0.05, "max_depth": 6, "eval_metric": "logloss", "seed": seed}
-    booster = xgboost.train(
-        parameters, training, 2000, [(evaluation, "eval")], early_stopping_rounds=50, verbose_eval=False
-    )
-    return booster.predict(test, iteration_range=(0, booster.best_iteration + 1))
+    """The project's XGBoost family with its defaults."""
+    training, evaluation, test = splits
+    settings = xgboost_hyperparameters.Hyperparameters(seed=seed)
+    booster = xgboost_training.train([training], [evaluation], features, settings)
+    return xgboost_training.predict(booster, test, features)
 
 
 def fit_linear(splits: list[TrainingData], features: FeatureSet, seed: int) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
@@ -16,6 +17,14 @@ TENSORS_SIGNATURE = "predict"
 TRANSFORM_SIGNATURE = "transform_features"
 
 Tensors = dict[str, Any]  # tf.Tensor or tf.SparseTensor by feature name
+
+SAMPLE_ROWS = 10_000  # of eval, on which a saved model is compared with the trained one
+_TOLERANCE = 1e-5  # of a probability
+_ROWS_PER_CALL = 2_048
+
+
+class ExportMismatchError(RuntimeError):
+    """The saved model gives other probabilities than the trained one."""
 
 
 def export_saved_model(
@@ -32,6 +41,8 @@ def export_saved_model(
     string `[batch]` with '' for missing.
     Both return `probability`, float32 `[batch, 1]`.
     `transform_features`: `examples`, and returns the transformed features, each `[batch]`.
+
+    Beside these signatures, the loaded model's attribute `score` is `score` itself, for `verify_export`.
 
     Args:
         directory: where to write; created.
@@ -67,9 +78,11 @@ def export_saved_model(
     def transform_features(examples):
         return module.transform(tf.io.parse_example(examples, spec))
 
-    @tf.function(input_signature=[_named_tensors(features)], autograph=False)
+    @tf.function(input_signature=[_named_tensors(features, tf.string)], autograph=False)
     def predict(named):
         return probability({name: _raw(named[name], spec[name]) for name in features.names})
+
+    module.score = tf.function(score, input_signature=[_named_tensors(features, tf.int64)], autograph=False)
 
     tf.saved_model.save(
         module,
@@ -82,9 +95,37 @@ def export_saved_model(
     )
 
 
-def _named_tensors(features: FeatureSet) -> dict[str, tf.TensorSpec]:
-    """The inputs of `predict`, by name."""
-    dtypes = {Kind.NUMERIC: tf.float32, Kind.CATEGORICAL: tf.string}
+def verify_export(directory: str, transformed: dict[str, np.ndarray], expected: np.ndarray) -> None:
+    """Loads a model that export_saved_model wrote, and compares it with the trained one; deletes it if they differ.
+
+    Args:
+        directory: where it was written.
+        transformed: transformed features, by name, each `[rows]`.
+        expected: what the trained model gives for these rows, float32 `[rows]`.
+
+    Raises:
+        ExportMismatchError: a probability differs by more than 1e-5, or is not a number.
+    """
+    model = tf.saved_model.load(directory)
+    starts = range(0, len(expected), _ROWS_PER_CALL)
+    saved = np.concatenate(
+        [
+            model.score({name: values[start : start + _ROWS_PER_CALL] for name, values in transformed.items()}).numpy()
+            for start in starts
+        ]
+    )
+    difference = np.abs(saved - expected).max()
+    if not difference <= _TOLERANCE:  # true for NaN too
+        tf.io.gfile.rmtree(directory)
+        raise ExportMismatchError(
+            f"the saved model's probabilities differ from the trained model's by up to {difference:.2g} on "
+            f"{len(expected):,} eval rows; at most {_TOLERANCE:.0e} is allowed. The saved model was deleted"
+        )
+
+
+def _named_tensors(features: FeatureSet, category: tf.DType) -> dict[str, tf.TensorSpec]:
+    """A tensor for each feature, by name: a number as float32, a category as `category`."""
+    dtypes = {Kind.NUMERIC: tf.float32, Kind.CATEGORICAL: category}
     return {feature.name: tf.TensorSpec([None], dtypes[feature.kind], feature.name) for feature in features.features}
 
 

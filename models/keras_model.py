@@ -8,11 +8,11 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from models.batch_ensemble import mean_probability
-from models.config import validate_settings
-from models.export import export_saved_model
+from models.export import SAMPLE_ROWS, export_saved_model, verify_export
 from models.features import FeatureSet
 from models.keras_hyperparameters import Hyperparameters
-from models.keras_training import train
+from models.keras_training import compile_predict, train
+from models.trainer_arguments import hyperparameters_of
 from models.training_data import read_training_data
 
 if TYPE_CHECKING:
@@ -24,15 +24,17 @@ def run_fn(fn_args: FnArgs) -> None:
 
     Args:
         fn_args: the Trainer's; `custom_config` holds `features` (FeatureSet.to_config()), `label` and, optionally,
-            `hyperparameters`. `train_steps` bounds the steps; early stopping usually ends training before.
+            `hyperparameters`, which the Tuner's override. `train_steps` bounds the steps; early stopping usually ends
+            training before.
 
     Raises:
         SettingsError: the features or hyperparameters are not valid.
         ValueError: a split has no rows.
+        ExportMismatchError: the saved network predicts otherwise than the trained one.
     """
     config = fn_args.custom_config
     features, label = FeatureSet.from_config(config["features"]), config["label"]
-    settings = validate_settings(config.get("hyperparameters") or {}, Hyperparameters, origin="hyperparameters")
+    settings = hyperparameters_of(fn_args, Hyperparameters)
     if fn_args.train_steps:
         settings = settings.model_copy(update={"max_steps": fn_args.train_steps})
 
@@ -51,6 +53,8 @@ def run_fn(fn_args: FnArgs) -> None:
         transform_output=transform_output,
         features=features,
     )
+    sample = evaluation.sample(SAMPLE_ROWS)
+    verify_export(fn_args.serving_model_dir, sample.by_feature(features), compile_predict(network)(sample))
 
 
 def network_inputs(transformed: dict[str, tf.Tensor], features: FeatureSet) -> list[tf.Tensor]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +21,7 @@ _ROWS_PER_BATCH = 16_384
 
 @dataclasses.dataclass(frozen=True)
 class TrainingData:
-    """One split's rows, columns in the order of the features.
+    """Rows of one split, columns in the order of the features.
 
     Attributes:
         numbers: float32 `[rows, numeric features]`, quantile-normal; NaN is missing.
@@ -36,43 +37,73 @@ class TrainingData:
         """Number of rows."""
         return len(self.label)
 
+    def sample(self, rows: int) -> TrainingData:
+        """At most so many rows, evenly spaced."""
+        chosen = np.unique(np.linspace(0, len(self) - 1, min(rows, len(self))).astype(np.int64))
+        return TrainingData(self.numbers[chosen], self.categories[chosen], self.label[chosen])
 
-def read_training_data(
-    patterns: list[str],
-    data_accessor: DataAccessor,
-    transform_output: tft.TFTransformOutput,
-    features: FeatureSet,
-    label: str,
-) -> TrainingData:
-    """Reads the transformed examples of a split into memory.
+    def by_feature(self, features: FeatureSet) -> dict[str, np.ndarray]:
+        """The columns as the transform graph gives them: float32 or int64 `[rows]` by the feature's name."""
+        return {
+            **{feature.name: self.numbers[:, column] for column, feature in enumerate(features.numeric)},
+            **{
+                feature.name: self.categories[:, column].astype(np.int64)
+                for column, feature in enumerate(features.categorical)
+            },
+        }
 
-    Args:
+
+@dataclasses.dataclass(frozen=True)
+class TrainingBatches:
+    """A split's transformed examples, batch after batch; each `iter()` reads the files anew.
+
+    Iterating raises ValueError if there are no rows, or a category or label has no value in some row.
+
+    Attributes:
         patterns: file patterns, as `fn_args.train_files` has them.
         data_accessor: `fn_args.data_accessor`, which knows the files' format.
         transform_output: the transform graph's folder, for the schema.
         features: the features, in the order wanted.
         label: the label's name.
-
-    Raises:
-        ValueError: there are no rows, or a category or label has no value in some row.
     """
-    options = tfxio.RecordBatchesOptions(batch_size=_ROWS_PER_BATCH, num_epochs=1, shuffle=False)
-    schema = transform_output.transformed_metadata.schema
-    parts = []
-    for batch in data_accessor.record_batch_factory(patterns, options, schema):
-        numbers = np.empty((batch.num_rows, len(features.numeric)), np.float32)
-        for column, feature in enumerate(features.numeric):
-            numbers[:, column] = _values(batch, feature.name, np.nan)
-        categories = np.empty((batch.num_rows, len(features.categorical)), np.int32)
-        for column, feature in enumerate(features.categorical):
-            categories[:, column] = _values(batch, feature.name)
-        parts.append(TrainingData(numbers, categories, _values(batch, label).astype(np.float32)))
-    if not parts:
-        raise ValueError("no transformed examples to read")
+
+    patterns: Sequence[str]
+    data_accessor: DataAccessor
+    transform_output: tft.TFTransformOutput
+    features: FeatureSet
+    label: str
+
+    def __iter__(self) -> Iterator[TrainingData]:
+        """Yields batches of up to 16,384 rows."""
+        options = tfxio.RecordBatchesOptions(batch_size=_ROWS_PER_BATCH, num_epochs=1, shuffle=False)
+        schema = self.transform_output.transformed_metadata.schema
+        empty = True
+        for batch in self.data_accessor.record_batch_factory(list(self.patterns), options, schema):
+            empty = False
+            numbers = np.empty((batch.num_rows, len(self.features.numeric)), np.float32)
+            for column, feature in enumerate(self.features.numeric):
+                numbers[:, column] = _values(batch, feature.name, np.nan)
+            categories = np.empty((batch.num_rows, len(self.features.categorical)), np.int32)
+            for column, feature in enumerate(self.features.categorical):
+                categories[:, column] = _values(batch, feature.name)
+            yield TrainingData(numbers, categories, _values(batch, self.label).astype(np.float32))
+        if empty:
+            raise ValueError("no transformed examples to read")
+
+
+def read_training_data(
+    patterns: Sequence[str],
+    data_accessor: DataAccessor,
+    transform_output: tft.TFTransformOutput,
+    features: FeatureSet,
+    label: str,
+) -> TrainingData:
+    """All rows of a split, in memory; for the arguments and errors see TrainingBatches."""
+    batches = list(TrainingBatches(patterns, data_accessor, transform_output, features, label))
     return TrainingData(
-        numbers=np.concatenate([part.numbers for part in parts]),
-        categories=np.concatenate([part.categories for part in parts]),
-        label=np.concatenate([part.label for part in parts]),
+        numbers=np.concatenate([batch.numbers for batch in batches]),
+        categories=np.concatenate([batch.categories for batch in batches]),
+        label=np.concatenate([batch.label for batch in batches]),
     )
 
 

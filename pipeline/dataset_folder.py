@@ -63,7 +63,7 @@ class DatasetFolder:
         """The data set as JSON-ready data, to travel in a component's custom_config."""
         return {
             "name": self.name,
-            "dataset": self.dataset.model_dump(mode="json", exclude_defaults=True),
+            "dataset": self.dataset.model_dump(mode="json", exclude_unset=True),
             "features": self.features.to_config(),
             "query": self.query,
         }

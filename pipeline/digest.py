@@ -16,6 +16,8 @@ from pathlib import Path
 # The libraries whose versions change what a step computes.
 _LIBRARIES = ("tfx", "tensorflow", "keras", "tensorflow-transform", "apache-beam", "xgboost-cpu", "duckdb", "sqlglot")
 
+_SOURCES = (".py", ".j2", ".css", ".json")
+
 
 def code_digest(*modules: str) -> str:
     """SHA-256 over the sources of modules and packages (all files below) and the installed library versions.
@@ -44,7 +46,7 @@ def _sources(module: str) -> Iterable[Path]:
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(f"no module '{module}'")
     if spec.submodule_search_locations:
-        return sorted(Path(spec.origin).parent.rglob("*.py"))
+        return sorted(path for path in Path(spec.origin).parent.rglob("*") if path.suffix in _SOURCES)
     return [Path(spec.origin)]
 
 

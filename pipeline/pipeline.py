@@ -13,11 +13,17 @@ from models.export import EXAMPLES_SIGNATURE
 from pipeline.components import example_gen, stock_example_gen
 from pipeline.components.curated_schema import CuratedSchema
 from pipeline.components.data_gate import DataGate
-from pipeline.components.trainer import Trainer
+from pipeline.components.evaluator import Evaluator
+from pipeline.components.infra_check import InfraCheck
+from pipeline.components.model_selector import ModelSelector
+from pipeline.components.report import Report
 from pipeline.dataset_folder import DatasetFolder
 from pipeline.digest import code_digest
 from pipeline.evaluation import eval_config
+from pipeline.families import family_nodes
 from pipeline.run_settings import RunSettings
+
+_EXAMPLE_GEN_MODULES = tuple(f"pipeline.components.{name}" for name in ("example_gen", "example_batches", "leakage"))
 
 
 def create_pipeline(
@@ -28,6 +34,7 @@ def create_pipeline(
     folder: DatasetFolder,
     run: RunSettings,
     data_fingerprint: str,
+    accept_incompatible_champion: bool = False,
     stock: stock_example_gen.StockInput | None = None,
     metadata_connection_config: Any = None,
 ) -> tfx_pipeline.Pipeline:
@@ -40,6 +47,7 @@ def create_pipeline(
         folder: the data set; `snapshots.as_of` is a date by now.
         run: the engine, its data, and how to run.
         data_fingerprint: of the tables that will be read.
+        accept_incompatible_champion: whether to go on as on a first run where the champion cannot be compared.
         stock: for TFX's own ExampleGen executor, which reads a features table that is there already.
         metadata_connection_config: of ML Metadata; None where the runner brings its own.
 
@@ -68,12 +76,14 @@ def create_pipeline(
         model_blessing=tfx.dsl.Channel(type=tfx.types.standard_artifacts.ModelBlessing),
     ).with_id("Champion")
     data_gate = DataGate(
+        examples=examples.outputs["examples"],
         statistics=statistics.outputs["statistics"],
         schema=schema.outputs["schema"],
         anomalies=validator.outputs["anomalies"],
         champion=champion.outputs["model"],
         settings=dataset.data_gate,
-        digest=code_digest("pipeline.components"),
+        accept_incompatible_champion=accept_incompatible_champion,
+        digest=code_digest("pipeline.components.data_gate", "pipeline.components.comparability"),
     )
 
     transform = tfx.components.Transform(
@@ -91,36 +101,63 @@ def create_pipeline(
     )
     transform.add_upstream_node(data_gate)
 
-    trainer = Trainer(
-        run_fn="models.keras_model.run_fn",
-        examples=transform.outputs["transformed_examples"],
-        transform_graph=transform.outputs["transform_graph"],
-        schema=schema.outputs["schema"],
-        raw_examples=examples.outputs["examples"],
-        raw_statistics=statistics.outputs["statistics"],
-        train_args=tfx.proto.TrainArgs(splits=["train"], num_steps=dataset.training.keras.max_steps),
-        eval_args=tfx.proto.EvalArgs(splits=["eval"]),
-        custom_config={
-            "features": features.to_config(),
-            "label": label,
-            "hyperparameters": dataset.training.keras.model_dump(mode="json"),
-            "digest": code_digest("models", "pipeline.components"),
-        },
-    ).with_id("TrainKeras")
-
-    evaluator = tfx.components.Evaluator(
+    families = {
+        family: family_nodes(
+            family, folder, examples=examples, statistics=statistics, schema=schema, transform=transform
+        )
+        for family in dataset.training.families
+    }
+    selector = ModelSelector(
         examples=examples.outputs["examples"],
-        example_splits=["test"],
-        model=trainer.outputs["model"],
-        baseline_model=champion.outputs["model"],
+        models={family: nodes.trainer.outputs["model"] for family, nodes in families.items()},
+        champion=champion.outputs["model"],
+        champion_blessing=champion.outputs["model_blessing"],
+        metric=dataset.training.select_by,
+        label=label,
+        accept_incompatible_champion=accept_incompatible_champion,
+        digest=code_digest("pipeline.components.model_selector", "pipeline.components.anchor", "pipeline.scoring"),
+    ).with_id("SelectModel")
+    infra_check = InfraCheck(
+        model=selector.outputs["model"],
+        examples=examples.outputs["examples"],
+        settings=dataset.infra_check,
+        features=features,
+        digest=code_digest("pipeline.components.infra_check", "pipeline.infra_probe"),
+    )
+    evaluator = Evaluator(
+        examples=examples.outputs["examples"],
+        model=selector.outputs["model"],
+        champion=champion.outputs["model"],
+        infra_blessing=infra_check.outputs["blessing"],
         eval_config=eval_config(dataset, features, signature=EXAMPLES_SIGNATURE),
+        gate=dataset.gate,
+        operating_share=dataset.evaluation.operating_share,
+        features=features,
+        columns=dataset.columns.model_dump(),
+        accept_incompatible_champion=accept_incompatible_champion,
+        digest=code_digest("pipeline.components.evaluator", "pipeline.gate", "pipeline.evaluation", "pipeline.scoring"),
     )
     pusher = tfx.components.Pusher(
-        model=trainer.outputs["model"],
+        model=selector.outputs["model"],
         model_blessing=evaluator.outputs["blessing"],
+        infra_blessing=infra_check.outputs["blessing"],
         push_destination=tfx.proto.PushDestination(
             filesystem=tfx.proto.PushDestination.Filesystem(base_directory=serving)
         ),
+    )
+    report = Report(
+        examples=examples.outputs["examples"],
+        anomalies=validator.outputs["anomalies"],
+        drift=data_gate.outputs["drift"],
+        model=selector.outputs["model"],
+        infra_blessing=infra_check.outputs["blessing"],
+        verdict=evaluator.outputs["verdict"],
+        pushed_model=pusher.outputs["pushed_model"],
+        title=folder.name,
+        features=features,
+        label=label,
+        digest=code_digest("pipeline.components.report", "pipeline.report"),
+        **{f"{family}_{name}": channel for family, nodes in families.items() for name, channel in nodes.learned()},
     )
     return tfx_pipeline.Pipeline(
         pipeline_name=name,
@@ -133,9 +170,12 @@ def create_pipeline(
             champion,
             data_gate,
             transform,
-            trainer,
+            *(node for nodes in families.values() for node in nodes.all),
+            selector,
+            infra_check,
             evaluator,
             pusher,
+            report,
         ],
         enable_cache=True,
         beam_pipeline_args=list(run.beam_args),
@@ -159,7 +199,7 @@ def _example_gen(
             folder,
             run,
             fingerprint=fingerprint,
-            digest=code_digest("pipeline.warehouse", "pipeline.components"),
+            digest=code_digest("pipeline.warehouse", *_EXAMPLE_GEN_MODULES),
         ),
         custom_executor_spec=executor_spec.ExecutorClassSpec(example_gen.Executor),
     )

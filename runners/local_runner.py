@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import datetime
 import sys
-import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,13 +18,14 @@ from pipeline.warehouse.extraction import Extraction, make_features_table, repor
 from pipeline.warehouse.interface import WarehouseError
 from pipeline.warehouse.opening import open_warehouse
 from runners.console import Console, console
+from runners.local_home import LocalHome
 
 if TYPE_CHECKING:
     from pipeline.components.stock_example_gen import StockInput
     from pipeline.warehouse.bigquery_engine import BigQueryWarehouse
 
 SAMPLE = Path("data/sample")
-_REFUSED, _FAILED = 2, 1  # exit codes: before anything ran; in a component
+REFUSED, FAILED, NOT_PUSHED = 2, 1, 3  # exit codes: before anything ran; in a component; with --require-push
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -34,72 +33,70 @@ def main(arguments: list[str] | None = None) -> int:
 
     Returns:
         The exit code: 0 for a run to the end, whatever the verdict; 1 if a component failed; 2 if the settings or the
-        data were refused before anything ran.
+        data were refused before anything ran; 3 if nothing was pushed though --require-push was given.
     """
     args = _parser().parse_args(arguments)
     try:
         folder = DatasetFolder.load(args.schema_root / args.dataset)
         run = _run_settings(args, folder)
-        home = run.output / folder.name
-        _check_writable(home)
+        home = LocalHome(run.output, folder.name)
+        home.check_writable()
         if folder.schema_path:
             check_schema(folder.schema_path, folder.features, folder.dataset.columns.label)
     except SettingsError as error:
         print(f"Error: {error}", file=sys.stderr)
-        return _REFUSED
-    log = home / "logs" / f"{datetime.datetime.now():%Y%m%d-%H%M%S}.log"
+        return REFUSED
+    log = home.new_log()
     with console(log, verbose=args.verbose) as terminal:
         try:
             run = _with_sample(run, folder, terminal)
         except (SettingsError, OSError) as error:
             terminal.line(f"Error: {error}")
-            return _REFUSED
+            return REFUSED
         source = run.data or run.warehouse.source
         terminal.line(f"Propensity pipeline: data set {folder.name}, {run.warehouse.engine}, data {source}")
         terminal.line(f"Log: {'this terminal' if args.verbose else log}")
-        return _run(folder, run, home, terminal, log)
+        return _run(folder, run, home, terminal, log, args)
 
 
-def _run(folder: DatasetFolder, run: RunSettings, home: Path, terminal: Console, log: Path) -> int:
+def _run(
+    folder: DatasetFolder, run: RunSettings, home: LocalHome, terminal: Console, log: Path, args: argparse.Namespace
+) -> int:
     try:
         with open_warehouse(run, folder.dataset) as warehouse:
             extraction = resolve(warehouse, folder)
             stock = _stock_input(warehouse, extraction) if run.example_gen == "stock" else None
     except (SettingsError, WarehouseError) as error:
         terminal.line(f"Error: {error}")
-        return _REFUSED
+        return REFUSED
 
     # TFX takes ten seconds to import; errors of settings and data are told before.
-    from tfx.orchestration import metadata
-
     from pipeline.pipeline import create_pipeline
     from runners import summary
-    from runners.reporting_runner import reporting_to
+    from runners.reporting_runner import run_reporting
 
-    connection = metadata.sqlite_metadata_connection_config(str(home / "metadata.sqlite"))
+    connection = home.connection()
     pipeline = create_pipeline(
-        name=f"propensity-{folder.name.replace('_', '-')}",
-        root=str(home / "artifacts"),
-        serving=str(home / "serving"),
+        name=home.pipeline_name,
+        root=home.artifacts,
+        serving=home.serving,
         folder=extraction.folder,
         run=run,
         data_fingerprint=extraction.fingerprint,
+        accept_incompatible_champion=args.accept_incompatible_champion,
         stock=stock,
         metadata_connection_config=connection,
     )
     terminal.line()
-    try:
-        with reporting_to(terminal) as runner:
-            runner.run(pipeline)
-    except Exception as error:  # noqa: BLE001  (whatever a component raises ends the run, and is told)
-        traceback.print_exception(error)
-        node, cause = terminal.failure or ("the runner", error)
-        terminal.line(f"\nFAILED in {node}: {cause}\nNothing was pushed. The log has the details: {log}")
-        return _FAILED
-    for line in summary.summary(summary.read_result(connection), terminal.warnings):
+    failure = run_reporting(pipeline, terminal)
+    if failure:
+        terminal.line(f"\nFAILED in {failure}\nNothing was pushed. The log has the details: {log}")
+        return FAILED
+    result = summary.read_result(connection)
+    for line in summary.summary(result, terminal.warnings):
         terminal.line(line)
-    terminal.line(f"Everything is in {home}: artifacts/, serving/, metadata.sqlite; log: {log}")
-    return 0
+    terminal.line(f"Everything is in {home.folder}: artifacts/, serving/, metadata.sqlite; log: {log}")
+    return NOT_PUSHED if args.require_push and not result.pushed else 0
 
 
 def _stock_input(warehouse: BigQueryWarehouse, extraction: Extraction) -> StockInput:
@@ -121,6 +118,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--data", type=Path, help="for DuckDB: the folder of daily tables, or the CSV or Parquet file")
     parser.add_argument("--output", type=Path, help="where everything goes, instead of the settings' output")
+    parser.add_argument("--require-push", action="store_true", help="exit with 3 if nothing was pushed")
+    parser.add_argument(
+        "--accept-incompatible-champion",
+        action="store_true",
+        help="go on as on a first run where the champion cannot be compared; the verdict records it",
+    )
     parser.add_argument("--schema-root", type=Path, default=schema.ROOT, help=argparse.SUPPRESS)
     parser.add_argument("--verbose", action="store_true", help="show the log of TFX, Beam and TensorFlow here")
     return parser
@@ -148,18 +151,6 @@ def _with_sample(run: RunSettings, folder: DatasetFolder, terminal: Console) -> 
     sample = sample_events.write_sample(SAMPLE, parameters)
     terminal.line(f"Sample: {sample.events:,} events in {SAMPLE}{', made now' if sample.made else ''}")
     return run.model_copy(update={"data": SAMPLE})
-
-
-def _check_writable(home: Path) -> None:
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        probe = home / ".writable"
-        probe.write_text("")
-        probe.unlink()
-    except OSError as error:
-        raise SettingsError(
-            f"output folder {home} cannot be written: {error.strerror}; choose another with OUTPUT="
-        ) from error
 
 
 if __name__ == "__main__":

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import traceback
 from collections.abc import Iterator
 
 from apache_beam.options.pipeline_options import StandardOptions
 from ml_metadata.proto import metadata_store_pb2
 from tfx.orchestration import metadata
+from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.orchestration.beam import beam_dag_runner
 
 from runners.console import Console
@@ -45,8 +47,20 @@ class ReportingBeamDagRunner(beam_dag_runner.BeamDagRunner):
     _PIPELINE_NODE_DO_FN_CLS = _ReportedNode
 
 
+def run_reporting(pipeline: tfx_pipeline.Pipeline, console: Console) -> str | None:
+    """Runs a pipeline and reports to `console`; returns the component that failed and why, or None."""
+    try:
+        with _reporting_to(console) as runner:
+            runner.run(pipeline)
+    except Exception as error:  # noqa: BLE001  (whatever a component raises ends the run, and is told)
+        traceback.print_exception(error)
+        node, cause = console.failure or ("the runner", error)
+        return f"{node}: {cause}"
+    return None
+
+
 @contextlib.contextmanager
-def reporting_to(console: Console) -> Iterator[ReportingBeamDagRunner]:
+def _reporting_to(console: Console) -> Iterator[ReportingBeamDagRunner]:
     """A runner that reports to `console` as long as the context lasts."""
     global _console
     default = StandardOptions.DEFAULT_RUNNER

@@ -1,4 +1,4 @@
-"""DataGate: stops the run on anomalies, before anything is trained.
+"""DataGate: stops the run on anomalies, or a champion that cannot be compared, before anything is trained.
 
 ExampleValidator never fails a run and ignores the drift and skew comparators of a schema. DataGate reads its anomalies,
 adds drift and skew against the statistics of the champion's training data, and raises from a severity on.
@@ -20,6 +20,8 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, component_spec, standard_artifacts
 
 from pipeline.components import training_data
+from pipeline.components.comparability import comparable_champion
+from pipeline.components.example_gen import read_report
 from pipeline.settings import DataGateSettings
 
 _log = logging.getLogger("propensity")
@@ -37,9 +39,11 @@ class DataGateSpec(component_spec.ComponentSpec):
         "severity": component_spec.ExecutionParameter(type=str),
         "max_drift": component_spec.ExecutionParameter(type=float),
         "max_skew": component_spec.ExecutionParameter(type=float),
+        "accept_incompatible_champion": component_spec.ExecutionParameter(type=int),
         "digest": component_spec.ExecutionParameter(type=str),
     }
     INPUTS = {  # noqa: RUF012
+        "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
         "statistics": component_spec.ChannelParameter(type=standard_artifacts.ExampleStatistics),
         "schema": component_spec.ChannelParameter(type=standard_artifacts.Schema),
         "anomalies": component_spec.ChannelParameter(type=standard_artifacts.ExampleAnomalies),
@@ -62,17 +66,28 @@ class Executor(base_executor.BaseExecutor):
         """Raises DataGateError if an anomaly has the severity of the settings, or a worse one.
 
         Args:
-            input_dict: `statistics` and `schema` of this run, `anomalies` of ExampleValidator, and the `champion`
-                Model, if there is one.
+            input_dict: raw `examples`, their `statistics` and `schema`, `anomalies` of ExampleValidator, and the
+                `champion` Model, if there is one.
             output_dict: `drift`: ExampleAnomalies; split `train` holds the drift, split `test` the skew.
             exec_properties: those of DataGateSpec.
+
+        Raises:
+            DataGateError: the data have anomalies.
+            IncomparableChampionError: the champion cannot be compared on this run's test rows.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         anomalies = artifact_utils.get_single_instance(input_dict["anomalies"])
         found = {split: _load(anomalies, split) for split in artifact_utils.decode_split_names(anomalies.split_names)}
         drift = artifact_utils.get_single_instance(output_dict["drift"])
-        champions = input_dict.get("champion") or []
-        compared = _compare(input_dict, champions[0], exec_properties) if champions else {}
+        champion, problems = comparable_champion(
+            input_dict.get("champion") or [],
+            read_report(artifact_utils.get_single_instance(input_dict["examples"])),
+            _schema(input_dict),
+            accept=bool(exec_properties["accept_incompatible_champion"]),
+        )
+        for problem in problems:
+            _log.warning("accepted, and not compared with: the champion, for %s", problem)
+        compared = _compare(input_dict, champion, exec_properties) if champion else {}
         drift.split_names = artifact_utils.encode_split_names(list(compared))
         for split, comparison in compared.items():
             _save(drift, split, comparison)
@@ -87,8 +102,7 @@ def _compare(
 ) -> dict[str, anomalies_pb2.Anomalies]:
     """Drift of the training split and skew of the test split, each against the champion's training data."""
     statistics = artifact_utils.get_single_instance(input_dict["statistics"])
-    schema_uri = artifact_utils.get_single_uri(input_dict["schema"])
-    schema = tfdv.load_schema_text(os.path.join(schema_uri, "schema.pbtxt"))
+    schema = _schema(input_dict)
     learnt = training_data.read_statistics(champion.uri)
     drift = tfdv.validate_statistics(
         stats_artifact_utils.load_statistics(statistics, "train").proto(),
@@ -101,6 +115,10 @@ def _compare(
         serving_statistics=stats_artifact_utils.load_statistics(statistics, "test").proto(),
     )
     return {"train": _comparisons_only(drift), "test": _comparisons_only(skew)}
+
+
+def _schema(input_dict: dict[str, list[types.Artifact]]) -> schema_pb2.Schema:
+    return tfdv.load_schema_text(os.path.join(artifact_utils.get_single_uri(input_dict["schema"]), "schema.pbtxt"))
 
 
 def _with_comparators(
@@ -172,7 +190,7 @@ def _save(artifact: types.Artifact, split: str, anomalies: anomalies_pb2.Anomali
 
 
 class DataGate(base_component.BaseComponent):
-    """Stops the run on anomalies of a severity.
+    """Stops the run on anomalies of a severity, or a champion that cannot be compared.
 
     Outputs:
         drift: ExampleAnomalies of the comparison with the champion's training data; no splits on a first run.
@@ -184,25 +202,30 @@ class DataGate(base_component.BaseComponent):
     def __init__(
         self,
         *,
+        examples: types.BaseChannel,
         statistics: types.BaseChannel,
         schema: types.BaseChannel,
         anomalies: types.BaseChannel,
         champion: types.BaseChannel,
         settings: DataGateSettings,
+        accept_incompatible_champion: bool,
         digest: str,
     ):
         """Builds the component.
 
         Args:
-            statistics: ExampleStatistics of this run.
+            examples: raw Examples of this run.
+            statistics: their ExampleStatistics.
             schema: the raw Schema.
             anomalies: ExampleAnomalies of ExampleValidator.
             champion: the latest blessed Model; may resolve to none.
             settings: severity and bounds.
+            accept_incompatible_champion: whether to go on as on a first run if the champion cannot be compared.
             digest: of this component's code.
         """
         super().__init__(
             DataGateSpec(
+                examples=examples,
                 statistics=statistics,
                 schema=schema,
                 anomalies=anomalies,
@@ -210,6 +233,7 @@ class DataGate(base_component.BaseComponent):
                 severity=settings.severity,
                 max_drift=settings.max_drift,
                 max_skew=settings.max_skew,
+                accept_incompatible_champion=int(accept_incompatible_champion),
                 digest=digest,
                 drift=types.Channel(type=standard_artifacts.ExampleAnomalies),
             )

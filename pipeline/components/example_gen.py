@@ -27,7 +27,7 @@ from tfx_bsl.coders import example_coder
 
 from models.config import validate_settings
 from pipeline.components import example_batches
-from pipeline.components.leakage import LeakageProbe
+from pipeline.components.leakage import LeakageProbe, leakage_warnings
 from pipeline.dataset_folder import DatasetFolder
 from pipeline.run_settings import RunSettings
 from pipeline.settings import SPLITS
@@ -114,7 +114,9 @@ class Executor(base_executor.BaseExecutor):
             probe = LeakageProbe(folder.features, folder.dataset.columns.label)
             batches = warehouse.read(extraction.table, extraction.example_columns)
             rows = _write_splits(examples, probe.watch(_with_progress(batches)), folder)
-        write_report(examples, report_document(extraction, report, probe.warnings()))
+        aucs = probe.single_feature_auc()
+        document = report_document(extraction, report, leakage_warnings(aucs))
+        write_report(examples, {**document, "single_feature_auc": aucs})
         _progress.info("%s rows: %s", f"{sum(rows.values()):,}", ", ".join(f"{k} {v:,}" for k, v in rows.items()))
 
 
@@ -124,6 +126,12 @@ def write_report(examples: types.Artifact, document: dict[str, Any]) -> None:
         logging.getLogger("propensity").warning("%s", warning)
     with fileio.open(f"{examples.uri}/{DATA_REPORT}", "w") as file:
         file.write(json.dumps(document, indent=1))
+
+
+def read_report(examples: types.Artifact) -> dict[str, Any]:
+    """What is known of the rows."""
+    with fileio.open(f"{examples.uri}/{DATA_REPORT}") as file:
+        return json.loads(file.read())
 
 
 def _with_progress(batches: Iterator[pa.RecordBatch], every_rows: int = 250_000) -> Iterator[pa.RecordBatch]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -34,15 +34,18 @@ class LeakageProbe:
                 self._rows += self._kept[-1].num_rows
             yield batch
 
-    def warnings(self) -> list[str]:
-        """A sentence for each feature whose own ROC AUC is above SUSPICIOUS_AUC."""
+    def single_feature_auc(self) -> dict[str, float]:
+        """For each feature the ROC AUC of ranking the rows by it alone, in whichever direction is better (0.5 to 1).
+
+        A category is ranked by its mean label. Empty where fewer than 50 rows have one of the labels.
+        """
         if not self._kept:
-            return []
+            return {}
         table = pa.Table.from_batches(self._kept)
         label = table.column(self._label).cast(pa.int64()).to_numpy()
         if min(label.sum(), len(label) - label.sum()) < _MIN_POSITIVES:
-            return []
-        found = []
+            return {}
+        found = {}
         for feature in self._features.features:
             column = table.column(feature.name)
             if feature.kind is Kind.CATEGORICAL:
@@ -50,12 +53,18 @@ class LeakageProbe:
             else:
                 scores = np.asarray(column.cast(pa.float64(), safe=False).to_numpy(), dtype=float)
             auc = ranking_auc(np.nan_to_num(scores, nan=np.nanmin(scores, initial=0) - 1), label)
-            if max(auc, 1 - auc) > SUSPICIOUS_AUC:
-                found.append(
-                    f"feature '{feature.name}' alone predicts the label with ROC AUC {max(auc, 1 - auc):.3f} on the "
-                    "training rows: make sure that it is known before the snapshot"
-                )
+            found[feature.name] = max(auc, 1 - auc)
         return found
+
+
+def leakage_warnings(single_feature_auc: Mapping[str, float]) -> list[str]:
+    """A sentence for each feature whose own ROC AUC is above SUSPICIOUS_AUC."""
+    return [
+        f"feature '{name}' alone predicts the label with ROC AUC {auc:.3f} on the training rows: make sure that it is "
+        "known before the snapshot"
+        for name, auc in single_feature_auc.items()
+        if auc > SUSPICIOUS_AUC
+    ]
 
 
 def ranking_auc(scores: np.ndarray, label: np.ndarray) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import Any
 
@@ -11,13 +10,12 @@ from tfx import types
 from tfx.components.statistics_gen import stats_artifact_utils
 from tfx.components.trainer import executor as trainer_executor
 from tfx.dsl.components.base import base_component, executor_spec
-from tfx.dsl.io import fileio
 from tfx.proto import trainer_pb2
 from tfx.types import artifact_utils, component_spec, standard_artifacts, standard_component_specs
 from tfx.utils import json_utils
 
 from pipeline.components import training_data
-from pipeline.components.example_gen import DATA_REPORT
+from pipeline.components.example_gen import read_report
 
 RAW_EXAMPLES_KEY = "raw_examples"
 RAW_STATISTICS_KEY = "raw_statistics"
@@ -46,14 +44,11 @@ class Executor(trainer_executor.GenericExecutor):
         super().Do(input_dict, output_dict, exec_properties)
         statistics = artifact_utils.get_single_instance(input_dict[RAW_STATISTICS_KEY])
         schema_uri = artifact_utils.get_single_uri(input_dict[standard_component_specs.SCHEMA_KEY])
-        report = os.path.join(artifact_utils.get_single_uri(input_dict[RAW_EXAMPLES_KEY]), DATA_REPORT)
-        with fileio.open(report) as file:
-            document = json.loads(file.read())
         training_data.write(
             artifact_utils.get_single_uri(output_dict[standard_component_specs.MODEL_KEY]),
             statistics=stats_artifact_utils.load_statistics(statistics, "train").proto(),
             schema=tfdv.load_schema_text(os.path.join(schema_uri, "schema.pbtxt")),
-            report=document,
+            report=read_report(artifact_utils.get_single_instance(input_dict[RAW_EXAMPLES_KEY])),
         )
 
 
@@ -77,6 +72,7 @@ class Trainer(base_component.BaseComponent):
         schema: types.BaseChannel,
         raw_examples: types.BaseChannel,
         raw_statistics: types.BaseChannel,
+        hyperparameters: types.BaseChannel | None,
         train_args: trainer_pb2.TrainArgs,
         eval_args: trainer_pb2.EvalArgs,
         custom_config: dict[str, Any],
@@ -84,13 +80,14 @@ class Trainer(base_component.BaseComponent):
         """Builds the component.
 
         Args:
-            run_fn: dotted name of the training function, `models.keras_model.run_fn`.
+            run_fn: dotted name of the training function, such as `models.keras_model.run_fn`.
             examples: transformed Examples.
             transform_graph: the TransformGraph that made them.
             schema: the raw Schema.
             raw_examples: the Examples before Transform.
             raw_statistics: their ExampleStatistics.
-            train_args: the budget in steps.
+            hyperparameters: HyperParameters that replace those of `custom_config`; None for those.
+            train_args: which split to train on; our models take their budget from their hyperparameters.
             eval_args: unused by our models, which evaluate on the whole eval split.
             custom_config: JSON-ready data for the `run_fn`, with a digest of its code.
         """
@@ -101,6 +98,7 @@ class Trainer(base_component.BaseComponent):
                 schema=schema,
                 raw_examples=raw_examples,
                 raw_statistics=raw_statistics,
+                hyperparameters=hyperparameters,
                 train_args=train_args,
                 eval_args=eval_args,
                 run_fn=run_fn,

@@ -2,11 +2,13 @@
 
 <model>/training_data/statistics.pb    statistics of the raw training split
 <model>/training_data/schema.pbtxt     the raw schema
-<model>/training_data/report.json      rows, base rates and dates, as ExampleGen saw them; `trained_through`
+<model>/training_data/report.json      ExampleGen's report of the rows, with `trained_through` and `test_split`; and
+                                       `trained_at`, when the Trainer ended (ISO 8601, UTC)
 """
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 from typing import Any
@@ -32,13 +34,29 @@ def write(
         file.write(statistics.SerializeToString())
     tfdv.write_schema_text(schema, os.path.join(folder, "schema.pbtxt"))
     with fileio.open(os.path.join(folder, "report.json"), "w") as file:
-        file.write(json.dumps(report, indent=1))
+        trained_at = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+        file.write(json.dumps({**report, "trained_at": trained_at}, indent=1))
 
 
 def read_statistics(model_uri: str) -> statistics_pb2.DatasetFeatureStatisticsList:
     """Statistics of the split that a model was trained on. Raises FileNotFoundError if the model has none."""
-    path = os.path.join(model_uri, _FOLDER, "statistics.pb")
-    if not fileio.exists(path):
-        raise FileNotFoundError(f"{path}: the model carries no statistics of its training data")
-    with fileio.open(path, "rb") as file:
+    with fileio.open(_existing(model_uri, "statistics.pb"), "rb") as file:
         return statistics_pb2.DatasetFeatureStatisticsList.FromString(file.read())
+
+
+def read_schema(model_uri: str) -> schema_pb2.Schema:
+    """The raw schema that a model was trained with. Raises FileNotFoundError if the model has none."""
+    return tfdv.load_schema_text(_existing(model_uri, "schema.pbtxt"))
+
+
+def read_report(model_uri: str) -> dict[str, Any]:
+    """What ExampleGen found in the data that a model was trained on. Raises FileNotFoundError if the model has none."""
+    with fileio.open(_existing(model_uri, "report.json")) as file:
+        return json.loads(file.read())
+
+
+def _existing(model_uri: str, name: str) -> str:
+    path = os.path.join(model_uri, _FOLDER, name)
+    if not fileio.exists(path):
+        raise FileNotFoundError(f"{path}: the model does not say what it was trained on")
+    return path

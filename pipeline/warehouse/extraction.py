@@ -24,6 +24,7 @@ class Extraction:
         plan: snapshots and tables; None for a table of one's own.
         query: of the features table.
         fingerprint: changes when the data, the query or a parameter does.
+        test_split: what decides which rows are test, see features_table.test_split.
         notes: columns of the query that nothing uses.
     """
 
@@ -31,6 +32,7 @@ class Extraction:
     plan: SnapshotPlan | None
     query: Query
     fingerprint: str
+    test_split: dict[str, Any]
     notes: tuple[str, ...] = ()
 
     @property
@@ -45,13 +47,6 @@ class Extraction:
             return ""
         first = self.plan.snapshot_dates[0] - datetime.timedelta(days=self.folder.dataset.windows.lookback_days)
         return f"{first} and {self.plan.as_of}"
-
-    @property
-    def trained_through(self) -> datetime.date | None:
-        """The last day that a training label sees; None for a table of one's own."""
-        if self.plan is None:
-            return None
-        return self.plan.train_dates[-1] + datetime.timedelta(days=self.folder.dataset.windows.label_end_days - 1)
 
     @property
     def example_columns(self) -> list[str]:
@@ -77,8 +72,16 @@ def resolve(warehouse: Warehouse, folder: DatasetFolder) -> Extraction:
     else:
         tables = warehouse.source_tables(source.table)
     query = features_table.query_for(folder, plan)
-    notes = features_table.check_columns(folder, warehouse.columns(features_table.inner_query(folder, plan)))
-    return Extraction(folder, plan, query, features_table.fingerprint(query, tables, plan), tuple(notes))
+    returned = warehouse.columns(features_table.inner_query(folder, plan))
+    notes = features_table.check_columns(folder, returned)
+    return Extraction(
+        folder=folder,
+        plan=plan,
+        query=query,
+        fingerprint=features_table.fingerprint(query, tables, plan),
+        test_split=features_table.test_split(folder, plan, returned),
+        notes=tuple(notes),
+    )
 
 
 def make_features_table(warehouse: Warehouse, extraction: Extraction) -> checks.DataReport:
@@ -104,13 +107,23 @@ def make_features_table(warehouse: Warehouse, extraction: Extraction) -> checks.
 def report_document(
     extraction: Extraction, report: checks.DataReport, more_warnings: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """What is known of the rows, JSON-ready: the checks' report, all warnings, and `trained_through`."""
-    through = extraction.trained_through
+    """What is known of the rows, JSON-ready: the checks' report, all warnings, `trained_through` and `test_split`."""
     return {
         **report.to_json(),
         "warnings": [*extraction.notes, *report.warnings, *more_warnings],
-        "trained_through": through.isoformat() if through else None,
+        "trained_through": _trained_through(extraction, report),
+        "test_split": extraction.test_split,
     }
+
+
+def _trained_through(extraction: Extraction, report: checks.DataReport) -> str | None:
+    """The last day that a training row knows of, as YYYY-MM-DD; None where no date divides training and test."""
+    if extraction.plan:
+        label_end = datetime.timedelta(days=extraction.folder.dataset.windows.label_end_days - 1)
+        return (extraction.plan.train_dates[-1] + label_end).isoformat()
+    if extraction.test_split["by"] == "date":
+        return max((count.date for count in report.dates if count.date and count.split != "test"), default=None)
+    return None
 
 
 def _with_dropped_events(warehouse: Warehouse, extraction: Extraction, report: checks.DataReport) -> checks.DataReport:

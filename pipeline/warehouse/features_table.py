@@ -6,6 +6,7 @@ import difflib
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sqlglot import exp
 
@@ -57,7 +58,7 @@ def query_for(folder: DatasetFolder, plan: SnapshotPlan | None) -> Query:
     kept = [f"q.{quoted(name)}" for name in (columns.key, columns.date) if name]
     label = f"CAST(q.{quoted(columns.label)} AS INT64) AS {quoted(columns.label)}"
     features = [f"q.{quoted(name)}" for name in folder.features.names]
-    whose = f"CAST(q.{quoted(columns.key)} AS STRING)" if columns.key else "TO_JSON_STRING(q)"
+    whose = _whose(folder)
     split, parameters = _split(folder, plan, whose)
     selected = ",\n  ".join([*kept, label, *features, f"TO_HEX(MD5({whose})) AS unit", f"{split} AS split"])
     # The text goes in whole, for the engine to run as it was written; its own lines, since it may end with a comment.
@@ -125,6 +126,30 @@ def table_name(dataset: str, digest: str) -> str:
     return check_identifier(f"features_{safe[:100]}_{digest[:16]}")
 
 
+def test_split(folder: DatasetFolder, plan: SnapshotPlan | None, returned: Sequence[Column]) -> dict[str, Any]:
+    """What decides which rows are test: two models can be compared on them only if it is the same for both.
+
+    Args:
+        folder: the data set.
+        plan: as in query_for.
+        returned: the columns of inner_query.
+
+    Returns:
+        JSON-ready. `by` is `date`; or `key` or `row`, and then there are the `expression`, its `salt` and
+        `test_percent`, and the `columns` whose values it hashes.
+    """
+    split, columns = folder.dataset.split, folder.dataset.columns
+    if plan or split.test_from:
+        return {"by": "date"}
+    return {
+        "by": "key" if columns.key else "row",
+        "expression": f"{_bucket(_whose(folder))} < @test_below",
+        "salt": split.salt,
+        "test_percent": split.test_percent,
+        "columns": [columns.key] if columns.key else sorted(column.name for column in returned),
+    }
+
+
 def events_without_key(folder: DatasetFolder, plan: SnapshotPlan) -> Query:
     """Counts the events that the plan reads and that no user can be named for; column `events`."""
     source, key = folder.dataset.source, folder.dataset.columns.key
@@ -137,11 +162,21 @@ def events_without_key(folder: DatasetFolder, plan: SnapshotPlan) -> Query:
     )
 
 
+def _whose(folder: DatasetFolder) -> str:
+    """SQL for what rows have in common that may not be spread over splits: the key, or without one the whole row."""
+    key = folder.dataset.columns.key
+    return f"CAST(q.{quoted(key)} AS STRING)" if key else "TO_JSON_STRING(q)"
+
+
+def _bucket(whose: str) -> str:
+    """SQL for an integer from 0 to 99, of 60 bits of a salted digest (so that it is never negative)."""
+    return f"MOD(CAST(CONCAT('0x', SUBSTR(TO_HEX(MD5(CONCAT(@split_salt, {whose}))), 1, 15)) AS INT64), 100)"
+
+
 def _split(folder: DatasetFolder, plan: SnapshotPlan | None, whose: str) -> tuple[str, dict[str, Value]]:
     """The CASE that names the split of a row, and its parameters."""
     split, date = folder.dataset.split, folder.dataset.columns.date or ""
-    digest = f"TO_HEX(MD5(CONCAT(@split_salt, {whose})))"
-    bucket = f"MOD(CAST(CONCAT('0x', SUBSTR({digest}, 1, 15)) AS INT64), 100)"  # 60 bits: never negative
+    bucket = _bucket(whose)
     parameters: dict[str, Value] = {"split_salt": split.salt, "eval_below": split.eval_percent}
     if plan:
         is_test = f"q.{quoted(date)} IN UNNEST(@test_dates)"

@@ -85,7 +85,7 @@ def small(tmp_path):
                 "source": {"kind": "table", "table": "customers"},
                 "columns": {"label": "bought", "key": "customer"},
                 "split": {"test_percent": 20},
-                "training": {"keras": {"max_steps": 20}},
+                "training": {"families": ["xgboost"]},
             }
         )
     )

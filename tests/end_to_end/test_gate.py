@@ -1,5 +1,6 @@
-"""The gates on a small table: what is pushed, what is not and why, and what is not even trained."""
+"""What is pushed on a small table, what is not and why, what is not even trained, and the way back."""
 
+import json
 import re
 
 import numpy as np
@@ -8,68 +9,171 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from runners import local_runner
-from tests.support import folder_digest, states, table
+from runners import local_runner, rollback
+from tests.support import ROWS, folder_digest, states, table
 
 
 @pytest.fixture
 def run(small, tmp_path, capfd):
     """Runs the pipeline on a table; returns exit code and what was shown."""
 
-    def run_table(frame):
+    def run_table(frame, *more):
         data = tmp_path / "customers.parquet"
         # Not by pandas, which would write NaN as NULL.
         pq.write_table(pa.table({name: pa.array(frame[name].to_numpy()) for name in frame}), data)
         arguments = ["--dataset", "small", "--schema-root", str(small.parent), "--output", str(tmp_path / "output")]
-        code = local_runner.main([*arguments, "--data", str(data)])
+        code = local_runner.main([*arguments, "--data", str(data), *more])
         return code, capfd.readouterr().out
 
     return run_table
 
 
-def set_bounds(folder, bounds):
+@pytest.fixture
+def home(tmp_path):
+    return tmp_path / "output" / "small"
+
+
+def change(folder, **sections):
     document = yaml.safe_load((folder / "dataset.yaml").read_text())
-    document["evaluation"] = {"bounds": bounds}
-    (folder / "dataset.yaml").write_text(yaml.safe_dump(document))
+    (folder / "dataset.yaml").write_text(yaml.safe_dump(document | sections))
 
 
-def test_a_good_model_is_pushed_and_drifted_data_then_stop_the_run(run, small, tmp_path):
+def test_the_life_of_a_champion(run, small, home, tmp_path, capfd):
     code, shown = run(table())
-    assert code == 0
-    assert "PUSHED: the model keeps every bound" in shown
-    serving = folder_digest(tmp_path / "output" / "small" / "serving")
+    assert code == 0, shown
+    assert "PUSHED" in shown and "BLESSED: " in shown
+    [first] = (home / "serving").iterdir()
 
-    set_bounds(small, {"roc_auc": {"min_change": 0.5}})
+    # A model that is far worse is refused, and the exit code says so only on demand.
+    change(small, training={"families": ["xgboost"], "xgboost": {"max_depth": 1, "max_rounds": 2}})
+    code, shown = run(table(), "--require-push")
+    assert code == local_runner.NOT_PUSHED, shown
+    assert "NOT PUSHED\nREFUSED: " in shown
+    assert list((home / "serving").iterdir()) == [first]
+
+    # A fresher one of about equal worth replaces the champion, which it was compared with.
+    change(small, training={"families": ["xgboost"]}, gate={"margin": 0.05})
+    code, shown = run(table(2 * ROWS), "--require-push")
+    assert code == 0, shown
+    assert "PUSHED" in shown and "BLESSED: " in shown
+    assert "champion" in shown
+    second = max((home / "serving").iterdir(), key=lambda path: int(path.name))
+    assert folder_digest(second) != folder_digest(first)
+
+    # The way back: metadata, both resolvers and the serving folder agree.
+    arguments = ["--dataset", "small", "--schema-root", str(small.parent), "--output", str(tmp_path / "output")]
+    assert rollback.main([*arguments, "--reason", " "]) == local_runner.REFUSED
+    assert "needs a reason" in capfd.readouterr().err
+    assert rollback.main([*arguments, "--reason", "complaints"]) == 0
+    shown = capfd.readouterr().out
+    assert "ROLLED BACK" in shown and "complaints" in shown
+    restored = max((home / "serving").iterdir(), key=lambda path: int(path.name))
+    assert folder_digest(restored) == folder_digest(first)
+    assert local_champion(home).uri == vertex_champion(home).uri == models(home)[0].uri
+    assert local_champion(home).id == vertex_champion(home).id
+    assert not vertex_blessing(home).custom_properties["baseline_model_id"].int_value
+
+    # The withdrawn model comes back from the trainer's cache, and stays withdrawn.
+    code, shown = run(table(2 * ROWS))
+    assert code == 0
+    assert "REFUSED: " in shown and "withdrawn" in shown and "complaints" in shown
+    assert max((home / "serving").iterdir(), key=lambda path: int(path.name)) == restored
+
+    assert rollback.main([*arguments, "--reason", "more complaints"]) == local_runner.REFUSED
+    assert "none to go back to" in capfd.readouterr().out
+
+
+def store(home):
+    from ml_metadata.metadata_store import metadata_store
+    from tfx.orchestration import metadata
+
+    return metadata_store.MetadataStore(metadata.sqlite_metadata_connection_config(str(home / "metadata.sqlite")))
+
+
+def models(home):
+    """The models that were pushed, or might have been, oldest first."""
+    return [
+        model
+        for model in sorted(store(home).get_artifacts_by_type("Model"), key=lambda model: model.id)
+        if "source_model_uri" in model.custom_properties
+    ]
+
+
+def local_champion(home):
+    """As the resolver of the pipeline finds it."""
+    from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import LatestBlessedModelStrategy
+    from tfx.types import artifact_utils
+
+    known = {
+        name: [
+            artifact_utils.deserialize_artifact(store(home).get_artifact_type(name), artifact)
+            for artifact in store(home).get_artifacts_by_type(name)
+        ]
+        for name in ("Model", "ModelBlessing")
+    }
+    return LatestBlessedModelStrategy().resolve_artifacts(None, known)["Model"][0]
+
+
+def vertex_blessing(home):
+    """As the resolver that KubeflowV2DagRunner compiles asks for it: the newest that blesses."""
+    blessings = store(home).get_artifacts_by_type("ModelBlessing")
+    blessed = [blessing for blessing in blessings if blessing.custom_properties["blessed"].int_value == 1]
+    return max(blessed, key=lambda blessing: blessing.create_time_since_epoch)
+
+
+def vertex_champion(home):
+    """The model that the newest blessing names."""
+    [model] = store(home).get_artifacts_by_id([vertex_blessing(home).custom_properties["current_model_id"].int_value])
+    return model
+
+
+def test_drifted_data_stop_the_run(run, home):
     code, shown = run(table())
-    assert code == 0
-    assert "NOT PUSHED: on the test split roc_auc changed by +0.0000 against the champion's" in shown
-    assert folder_digest(tmp_path / "output" / "small" / "serving") == serving
-
-    code, shown = run(table(spent=np.random.default_rng(1).normal(1000, 1, 3000)))
-    assert code == 1
+    assert code == 0, shown
+    serving = folder_digest(home / "serving")
+    code, shown = run(table(spent=np.random.default_rng(1).normal(1000, 1, ROWS)))
+    assert code == local_runner.FAILED
     assert "FAILED in DataGate: the data has anomalies that stop the run" in shown
     assert "split train, against the champion: feature 'spent'" in shown
     assert "split test, against the champion: feature 'spent'" in shown
-    assert folder_digest(tmp_path / "output" / "small" / "serving") == serving
-    nodes = states(tmp_path / "output" / "small")[-1]
+    assert folder_digest(home / "serving") == serving
+    nodes = states(home)[-1]
     assert nodes["DataGate"] == "FAILED"
-    assert "TrainKeras" not in nodes
+    assert "TrainXGBoost" not in nodes
 
 
-def test_a_model_below_a_bound_is_not_pushed_and_the_reason_is_shown(run, small, tmp_path):
-    set_bounds(small, {"roc_auc": {"lower": 0.9}})  # the labels of the table are random
+def test_a_champion_that_cannot_be_compared_stops_the_run_unless_that_is_accepted(run, small, home):
+    code, shown = run(table())
+    assert code == 0, shown
+    change(small, split={"test_percent": 20, "salt": "another:"})
+    code, shown = run(table())
+    assert code == local_runner.FAILED
+    assert "FAILED in DataGate: the champion cannot be compared" in shown
+    assert "salt=v1:" in shown and "salt=another:" in shown
+    code, shown = run(table(), "--accept-incompatible-champion")
+    assert code == 0, shown
+    assert "PUSHED" in shown
+    [*_, newest] = sorted((home / "artifacts/Evaluator/verdict").iterdir(), key=lambda path: int(path.name))
+    verdict = json.loads((newest / "verdict.json").read_text())
+    assert verdict["comparability"]["accepted"]
+    assert "salt=v1:" in verdict["comparability"]["problems"][0]
+    assert verdict["models"]["champion"] is None
+
+
+def test_a_model_below_a_bound_is_not_pushed_and_the_reason_is_shown(run, small, home):
+    change(small, evaluation={"bounds": {"roc_auc": {"lower": 0.99}}})
     code, shown = run(table())
     assert code == 0, "a verdict is a result, not a failure"
-    assert re.search(r"NOT PUSHED: on the test split roc_auc is 0\.\d{4}, the least allowed is 0\.9\n", shown), shown
-    assert not list((tmp_path / "output" / "small").glob("serving/*"))
+    assert re.search(r"NOT PUSHED\nREFUSED: .*roc_auc is 0\.\d{4}, the least allowed is 0\.99", shown), shown
+    assert not list(home.glob("serving/*"))
 
 
 def test_suspicious_and_wide_columns_are_warned_of_and_not_refused(run):
-    bought = np.arange(3000) % 2
-    frame = table(bought=bought, spent=np.where(np.arange(3000) < 5, np.nan, bought * 10.0 + np.arange(3000) % 7))
-    frame["country"] = [f"place {i % 50}" for i in range(3000)]
+    bought = np.arange(ROWS) % 2
+    frame = table(bought=bought, spent=np.where(np.arange(ROWS) < 5, np.nan, bought * 10.0 + np.arange(ROWS) % 7))
+    frame["country"] = [f"place {i % 50}" for i in range(ROWS)]
     code, shown = run(frame)
-    assert code == 0
+    assert code == 0, shown
     assert "feature 'spent' alone predicts the label with ROC AUC" in shown
     assert "feature 'spent' is NaN in 5 rows" in shown
     assert "feature 'country' has 50 distinct values" in shown

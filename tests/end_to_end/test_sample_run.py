@@ -18,8 +18,12 @@ COMPONENTS = [
     "DataGate",
     "Transform",
     "TrainKeras",
+    "TrainXGBoost",
+    "SelectModel",
+    "InfraCheck",
     "Evaluator",
     "Pusher",
+    "Report",
 ]
 
 
@@ -44,6 +48,7 @@ def test_it_ends_with_a_push(first_run):
     for component in COMPONENTS:
         assert re.search(rf"^  {component} +\d+\.\d s", first_run.shown, re.MULTILINE), first_run.shown
     assert "PUSHED" in first_run.shown
+    assert "BLESSED: " in first_run.shown
     assert re.search(r"roc_auc +0\.\d{4}", first_run.shown)
     assert "cached" not in first_run.shown
     assert re.search(r"Sample: [\d,]+ events in data/sample, made now", first_run.shown)
@@ -89,7 +94,19 @@ def test_the_model_carries_its_training_data(first_run):
     assert {count["split"]: count["rows"] for count in report["splits"]}["train"] > 50_000
     assert glob.glob(f"{model}/training_data/statistics.pb")
     assert glob.glob(f"{model}/training_data/schema.pbtxt")
-    assert glob.glob(artifact(first_run.home, "TrainKeras/model_run/*") + "/**/events.out.tfevents.*", recursive=True)
+    for trainer in ("TrainKeras", "TrainXGBoost"):
+        assert glob.glob(
+            artifact(first_run.home, f"{trainer}/model_run/*") + "/**/events.out.tfevents.*", recursive=True
+        )
+
+
+def test_the_challenger_says_what_it_was_chosen_for(first_run):
+    chosen = artifact(first_run.home, "SelectModel/model/*")
+    selection = json.loads(Path(chosen, "selection.json").read_text())
+    losses = {candidate["family"]: candidate["metrics"]["log_loss"] for candidate in selection["candidates"]}
+    assert set(losses) == {"keras", "xgboost"}
+    assert selection["chosen"] == min(losses, key=losses.get)
+    assert max(losses.values()) < 1.05 * min(losses.values()), "each family is a model worth having"
 
 
 def test_the_pushed_model_answers_both_requests(first_run):
@@ -132,14 +149,23 @@ def test_predictions_are_calibrated_on_eval(first_run):
     assert abs(p.mean() / label.mean() - 1) < 3 * standard_error
 
 
-def test_what_has_not_changed_comes_from_the_cache(first_run, later_runs):
+def test_what_has_not_changed_comes_from_the_cache_and_is_not_pushed_again(first_run, later_runs):
     second, third = later_runs
     assert second.code == third.code == 0, second.shown + third.shown
-    for component in ("BigQueryExampleGen", "StatisticsGen", "CuratedSchema", "ExampleValidator", "Transform"):
+    for component in (
+        "BigQueryExampleGen",
+        "StatisticsGen",
+        "CuratedSchema",
+        "ExampleValidator",
+        "Transform",
+        "TrainKeras",
+        "TrainXGBoost",
+    ):
         assert second.line(component).endswith("cached")
-    assert second.line("TrainKeras").endswith("cached")
     assert not second.line("DataGate").endswith("cached"), "there is a champion now, whose data are compared"
     assert not second.line("Evaluator").endswith("cached")
+    assert "UNCHANGED: " in second.shown
+    assert len(list((first_run.home / "serving").iterdir())) == 1
     for component in set(COMPONENTS) - {"Champion"}:
         assert third.line(component).endswith("cached")
     assert "champion" in second.shown

@@ -1,5 +1,6 @@
 import ctypes
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,15 @@ from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io, sche
 
 import preprocessing
 from models.batch_ensemble import Shape, build_network, learn_columns, mean_probability
-from models.export import export_saved_model
+from models.booster_format import parse_booster
+from models.export import ExportMismatchError, export_saved_model, verify_export
 from models.features import FeatureSet
 from models.keras_model import network_inputs
+from models.training_data import TrainingData
+from models.tree_graph import TreeGraph
+from models.xgboost_hyperparameters import Hyperparameters
+from models.xgboost_model import booster_inputs
+from models.xgboost_training import predict, train
 
 ROWS = 200
 FEATURES = FeatureSet.from_config(
@@ -74,8 +81,8 @@ def serialised(rows):
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory):
-    """An exported network's folder, its raw columns and examples, and what it says in memory."""
+def transformed(tmp_path_factory):
+    """The transform graph's folder, the raw columns and examples, and the transformed columns."""
     folder = tmp_path_factory.mktemp("export")
     columns = raw_columns()
     rows = raw_rows(columns)
@@ -87,23 +94,43 @@ def exported(tmp_path_factory):
         )
         _ = transform_fn | tft_beam.WriteTransformFn(str(folder / "transform"))
     metadata_io.write_metadata(metadata, str(folder / "transform" / "metadata"))
-    transform_output = tft.TFTransformOutput(str(folder / "transform"))
+    by_feature = {name: np.array([row[name] for row in outputs]) for name in FEATURES.names}
+    return folder, columns, serialised(rows), by_feature
 
-    transformed = {name: np.array([row[name] for row in outputs]) for name in FEATURES.names}
-    numbers, categories = network_inputs(transformed, FEATURES)
+
+def keras_score(transform_output, by_feature):
+    """An untrained network with other weights, what it keeps, and its probabilities."""
+    numbers = network_inputs(by_feature, FEATURES)[0].numpy()
     vocabularies = tuple(transform_output.vocabulary_size_by_name(feature.name) for feature in FEATURES.categorical)
-    network = build_network(learn_columns(numbers.numpy(), vocabularies, (True,) * 3, 16), Shape(), 0.2, seed=3)
+    network = build_network(learn_columns(numbers, vocabularies, (True,) * 3, 16), Shape(), 0.2, seed=3)
     random = np.random.default_rng(1)
     network.set_weights([weights + random.normal(0, 0.2, weights.shape) for weights in network.get_weights()])
-    export_saved_model(
-        str(folder / "model"),
-        score=lambda inputs: mean_probability(network(network_inputs(inputs, FEATURES), training=False)),
-        variables=[weight.value for weight in network.weights],
-        transform_output=transform_output,
-        features=FEATURES,
-    )
-    in_memory = mean_probability(network([numbers, categories])).numpy()
-    return str(folder / "model"), columns, serialised(rows), in_memory, transformed
+
+    def score(inputs):
+        return mean_probability(network(network_inputs(inputs, FEATURES), training=False))
+
+    return score, [weight.value for weight in network.weights], score(by_feature).numpy()
+
+
+def xgboost_score(transform_output, by_feature):
+    """A booster as a graph, what it keeps, and the booster's own probabilities."""
+    numbers, categories = (values.numpy() for values in network_inputs(by_feature, FEATURES))
+    label = np.nan_to_num(numbers).sum(axis=1) + categories[:, 1] % 3 > 1
+    data = TrainingData(numbers, categories, label.astype(np.float32))
+    booster = train([data], [data], FEATURES, Hyperparameters(max_rounds=30, max_cat_to_onehot=1, threads=1))
+    trees = TreeGraph(parse_booster(booster))
+    return lambda inputs: trees(booster_inputs(inputs, FEATURES)), [trees], predict(booster, data, FEATURES)
+
+
+@pytest.fixture(scope="module", params=[keras_score, xgboost_score], ids=["keras", "xgboost"])
+def exported(request, transformed):
+    """An exported model's folder, its raw columns and examples, what it says in memory, its transformed columns."""
+    folder, columns, examples, by_feature = transformed
+    transform_output = tft.TFTransformOutput(str(folder / "transform"))
+    score, variables, in_memory = request.param(transform_output, by_feature)
+    model = str(folder / f"model_{request.param.__name__}")
+    export_saved_model(model, score, variables, transform_output, FEATURES)
+    return model, columns, examples, in_memory, by_feature
 
 
 def signature_def(model, signature):
@@ -160,8 +187,25 @@ def test_c_api_gives_the_probabilities_in_memory(exported):
     np.testing.assert_allclose(probability, in_memory, atol=1e-6)
 
 
-def test_refuses_a_feature_that_the_transform_graph_lacks(exported):
-    transform_output = tft.TFTransformOutput(str(Path(exported[0]).parent / "transform"))
+def test_a_saved_model_that_predicts_as_the_trained_one_is_kept(exported):
+    model, _, _, in_memory, by_feature = exported
+    verify_export(model, by_feature, in_memory)
+    assert Path(model, "saved_model.pb").exists()
+
+
+@pytest.mark.parametrize("error, told", [(2e-5, "by up to 2e-05 on 200 eval rows"), (np.nan, "by up to nan")])
+def test_a_saved_model_that_predicts_otherwise_is_deleted(exported, tmp_path, error, told):
+    model, _, _, in_memory, by_feature = exported
+    copy = shutil.copytree(model, tmp_path / "copy")
+    other = in_memory.copy()
+    other[-1] += error
+    with pytest.raises(ExportMismatchError, match=told):
+        verify_export(str(copy), by_feature, other)
+    assert not copy.exists()
+
+
+def test_refuses_a_feature_that_the_transform_graph_lacks(transformed):
+    transform_output = tft.TFTransformOutput(str(transformed[0] / "transform"))
     other = FeatureSet.from_config([{"name": "visits", "kind": "numeric"}, {"name": "depth", "kind": "numeric"}])
     with pytest.raises(ValueError, match="depth"):
         export_saved_model("unused", lambda inputs: inputs["depth"], [], transform_output, other)

@@ -3,19 +3,14 @@ import types
 import numpy as np
 import pytest
 import tensorflow as tf
-import tensorflow_transform as tft
-import tensorflow_transform.beam as tft_beam
-from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io, schema_utils
-from tfx_bsl.tfxio import tf_example_record
 
-import preprocessing
 from models.batch_ensemble import Shape, build_network, learn_columns, mean_probability
 from models.config import SettingsError
 from models.features import FeatureSet
 from models.keras_hyperparameters import Hyperparameters
 from models.keras_model import run_fn
 from models.keras_training import compile_predict, log_loss, train
-from models.training_data import TrainingData, read_training_data
+from models.training_data import TrainingData
 
 FEATURES = FeatureSet.from_config(
     [
@@ -146,61 +141,6 @@ def test_batch_size_and_rate_follow_the_rows_unless_set():
     assert Hyperparameters(batch_size=64, learning_rate=1e-3).for_rows(50_000).batch_size == 64
     assert Hyperparameters().for_rows(1_000_000).evaluate_every == 100
     assert Hyperparameters().for_rows(8_600).evaluate_every == 33
-
-
-@pytest.fixture(scope="module")
-def trainer_arguments(tmp_path_factory):
-    """What TFX's Trainer passes to run_fn, over transformed examples of 600 rows."""
-    folder = tmp_path_factory.mktemp("trainer")
-    features = FeatureSet.from_config([{"name": "a", "kind": "numeric"}, {"name": "country", "kind": "categorical"}])
-    spec = {
-        "a": tf.io.VarLenFeature(tf.float32),
-        "country": tf.io.VarLenFeature(tf.string),
-        "bought": tf.io.FixedLenFeature([], tf.int64),
-    }
-    random = np.random.default_rng(0)
-    rows = [
-        {"a": [] if row % 5 == 0 else [random.normal()], "country": [[b"de", b"fr", b"at"][row % 3]], "bought": row % 2}
-        for row in range(600)
-    ]
-    config = {"features": features.to_config(), "label": "bought"}
-    metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(spec))
-    with tft_beam.Context(temp_dir=str(folder / "beam")):
-        (batches, transformed_metadata), transform_fn = (rows, metadata) | tft_beam.AnalyzeAndTransformDataset(
-            lambda inputs: preprocessing.preprocessing_fn(inputs, config)
-        )
-        _ = transform_fn | tft_beam.WriteTransformFn(str(folder / "transform"))
-    metadata_io.write_metadata(metadata, str(folder / "transform" / "metadata"))
-    coder = tft.coders.ExampleProtoCoder(transformed_metadata.schema)
-    with tf.io.TFRecordWriter(str(folder / "examples-00000-of-00001.gz"), "GZIP") as writer:
-        for row in batches:
-            writer.write(coder.encode(row))
-
-    def record_batches(patterns, options, schema):
-        source = tf_example_record.TFExampleRecord(patterns, schema=schema, telemetry_descriptors=["test"])
-        return source.RecordBatches(options)
-
-    return types.SimpleNamespace(
-        train_files=[str(folder / "examples-*")],
-        eval_files=[str(folder / "examples-*")],
-        train_steps=40,
-        transform_output=str(folder / "transform"),
-        data_accessor=types.SimpleNamespace(record_batch_factory=record_batches),
-        serving_model_dir=str(folder / "model"),
-        model_run_dir=str(folder / "run"),
-        custom_config=config,
-    )
-
-
-def test_training_data_are_the_transformed_rows(trainer_arguments):
-    arguments = trainer_arguments
-    features = FeatureSet.from_config(arguments.custom_config["features"])
-    output = tft.TFTransformOutput(arguments.transform_output)
-    data = read_training_data(arguments.train_files, arguments.data_accessor, output, features, "bought")
-    assert len(data) == 600
-    assert np.flatnonzero(np.isnan(data.numbers[:, 0])).tolist() == list(range(0, 600, 5))
-    assert np.array_equal(data.label, np.arange(600) % 2)
-    assert sorted(set(data.categories[:, 0])) == [0, 1, 2]
 
 
 def test_run_fn_writes_a_model_and_curves(trainer_arguments):

@@ -10,8 +10,8 @@ from pipeline.pipeline import create_pipeline
 from pipeline.run_settings import RunSettings
 
 
-def components(**run):
-    folder = DatasetFolder.load(schema.ROOT / "ga4")
+def components(overrides=None, **run):
+    folder = DatasetFolder.load(schema.ROOT / "ga4", overrides)
     settings = validate_settings(
         {"warehouse": {"engine": "duckdb"}, "data": "events", **run}, RunSettings, origin="local.yaml"
     )
@@ -37,12 +37,24 @@ def upstream(component):
 def test_nothing_is_trained_before_the_data_gate(dag):
     assert dag["DataGate"] in upstream(dag["Transform"])
     assert dag["DataGate"] in upstream(dag["TrainKeras"])
+    assert dag["DataGate"] in upstream(dag["TrainXGBoost"])
 
 
-def test_nothing_is_pushed_that_was_not_evaluated_against_the_champion(dag):
-    assert dag["Evaluator"] in dag["Pusher"].upstream_nodes
-    assert dag["Champion"] in dag["Evaluator"].upstream_nodes
+def test_nothing_is_pushed_that_was_not_checked_and_judged_against_the_champion(dag):
+    assert {dag["Evaluator"], dag["InfraCheck"]} <= dag["Pusher"].upstream_nodes
+    assert {dag["Champion"], dag["InfraCheck"]} <= dag["Evaluator"].upstream_nodes
     assert dag["Champion"] in dag["DataGate"].upstream_nodes
+    assert dag["Champion"] in dag["SelectModel"].upstream_nodes, "or a challenger might be older than the champion"
+
+
+def test_what_is_checked_judged_and_pushed_is_one_model(dag):
+    models = {node: dag[node].inputs["model"] for node in ("InfraCheck", "Evaluator", "Pusher", "Report")}
+    assert set(models.values()) == {dag["SelectModel"].outputs["model"]}
+
+
+def test_both_families_share_transform_graph_and_examples(dag):
+    for name in ("examples", "transform_graph", "raw_examples"):
+        assert dag["TrainKeras"].inputs[name] == dag["TrainXGBoost"].inputs[name]
 
 
 def test_the_test_split_is_read_by_the_evaluator_only(dag):
@@ -50,10 +62,41 @@ def test_the_test_split_is_read_by_the_evaluator_only(dag):
     assert '"test"' not in dag["Transform"].exec_properties["splits_config"]
 
 
-@pytest.mark.parametrize("node", ["BigQueryExampleGen", "DataGate", "Transform", "TrainKeras"])
+@pytest.mark.parametrize(
+    "node",
+    [
+        "BigQueryExampleGen",
+        "DataGate",
+        "Transform",
+        "TrainKeras",
+        "TrainXGBoost",
+        "SelectModel",
+        "InfraCheck",
+        "Evaluator",
+        "Report",
+    ],
+)
 def test_our_code_is_part_of_the_cache_key(dag, monkeypatch, node):
     monkeypatch.setattr("pipeline.pipeline.code_digest", lambda *modules: "another")
+    monkeypatch.setattr("pipeline.families.code_digest", lambda *modules: "another")
     assert str(components()[node].exec_properties) != str(dag[node].exec_properties)
+
+
+def test_one_family_alone():
+    nodes = components({"training.families": ["xgboost"]})
+    assert "TrainKeras" not in nodes
+    assert nodes["TrainXGBoost"] in nodes["SelectModel"].upstream_nodes
+
+
+def test_hyperparameters_are_those_of_the_settings_of_a_search_or_of_an_earlier_run(dag):
+    assert not [node for node in dag if node.startswith(("Tune", "Import"))]
+    searched = components({"training.tuning.search": "random"})
+    for family in ("Keras", "XGBoost"):
+        assert searched[f"Tune{family}"] in searched[f"Train{family}"].upstream_nodes
+        assert searched["DataGate"] in upstream(searched[f"Tune{family}"])
+    imported = components({"training.tuning.hyperparameters": {"xgboost": "earlier/best_hyperparameters/17"}})
+    assert imported["ImportXGBoostHyperparameters"] in imported["TrainXGBoost"].upstream_nodes
+    assert "ImportKerasHyperparameters" not in imported
 
 
 def test_the_schema_is_inferred_where_the_settings_say_so():

@@ -1,3 +1,4 @@
+import json
 import logging
 
 import numpy as np
@@ -9,6 +10,7 @@ from tfx.types import artifact_utils, standard_artifacts
 
 from models.features import FeatureSet
 from pipeline.components import data_gate, training_data
+from pipeline.components.comparability import IncomparableChampionError
 from pipeline.raw_schema import raw_schema
 
 FEATURES = FeatureSet.from_config(
@@ -18,7 +20,18 @@ FEATURES = FeatureSet.from_config(
         {"name": "needed", "kind": "numeric", "missing": "refuse"},
     ]
 )
-PROPERTIES = {"severity": "error", "max_drift": 0.2, "max_skew": 0.2, "digest": ""}
+PROPERTIES = {
+    "severity": "error",
+    "max_drift": 0.2,
+    "max_skew": 0.2,
+    "accept_incompatible_champion": 0,
+    "digest": "",
+}
+REPORT = {
+    "test_split": {"by": "date"},
+    "trained_through": "2025-01-31",
+    "dates": [{"split": "train", "date": "2025-01-20"}, {"split": "test", "date": "2025-02-03"}],
+}
 
 
 def statistics(*, shift=0.0, source=("a", "b"), needed=True, seed=0):
@@ -39,7 +52,7 @@ def statistics(*, shift=0.0, source=("a", "b"), needed=True, seed=0):
 def gate(tmp_path):
     """Runs the executor; `champion` holds the statistics that the champion was trained on."""
 
-    def run(train, test, champion=None, **properties):
+    def run(train, test, champion=None, trained_through="2025-01-24", **properties):
         schema = standard_artifacts.Schema()
         schema.uri = str(tmp_path / "schema")
         (tmp_path / "schema").mkdir()
@@ -57,11 +70,15 @@ def gate(tmp_path):
             folder.mkdir(parents=True)
             (folder / "FeatureStats.pb").write_bytes(given.SerializeToString())
             data_gate._save(anomalies, split, tfdv.validate_statistics(given, raw_schema(FEATURES, "y")))
-        inputs = {"statistics": [stats], "schema": [schema], "anomalies": [anomalies], "champion": []}
+        examples = standard_artifacts.Examples()
+        examples.uri = str(tmp_path)
+        (tmp_path / "data_report.json").write_text(json.dumps(REPORT))
+        inputs = {"examples": [examples], "statistics": [stats], "schema": [schema], "anomalies": [anomalies]}
         if champion is not None:
             model = standard_artifacts.Model()
             model.uri = str(tmp_path / "model")
-            training_data.write(model.uri, statistics=champion, schema=raw_schema(FEATURES, "y"), report={})
+            report = {**REPORT, "trained_through": trained_through}
+            training_data.write(model.uri, statistics=champion, schema=raw_schema(FEATURES, "y"), report=report)
             inputs["champion"] = [model]
         data_gate.Executor().Do(inputs, {"drift": [drift]}, {**PROPERTIES, **properties})
         return drift
@@ -109,3 +126,21 @@ def test_skew_of_a_category_against_the_champions_training_data_stops_the_run(ga
 
 def test_bounds_decide(gate):
     gate(statistics(shift=0.5), statistics(), champion=statistics(seed=2), max_drift=0.9)
+
+
+def test_a_champion_that_cannot_be_compared_stops_the_run(gate):
+    with pytest.raises(IncomparableChampionError, match="it was trained through 2025-02-03"):
+        gate(statistics(), statistics(seed=1), champion=statistics(seed=2), trained_through="2025-02-03")
+
+
+def test_where_that_is_accepted_there_is_no_drift_and_a_warning(gate, caplog):
+    with caplog.at_level(logging.WARNING, "propensity"):
+        drift = gate(
+            statistics(),
+            statistics(seed=1),
+            champion=statistics(shift=3),
+            trained_through="2025-02-03",
+            accept_incompatible_champion=1,
+        )
+    assert artifact_utils.decode_split_names(drift.split_names) == []
+    assert "it was trained through 2025-02-03" in caplog.text

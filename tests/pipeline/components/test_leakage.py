@@ -3,7 +3,7 @@ import pyarrow as pa
 import pytest
 
 from models.features import FeatureSet
-from pipeline.components.leakage import LeakageProbe, ranking_auc
+from pipeline.components.leakage import LeakageProbe, leakage_warnings, ranking_auc
 
 FEATURES = FeatureSet.from_config(
     [
@@ -32,21 +32,37 @@ def batch(rows=4000, split="train"):
     )
 
 
-def warnings(*batches):
+def single_feature_auc(*batches):
     probe = LeakageProbe(FEATURES, "y")
     assert sum(b.num_rows for b in probe.watch(iter(batches))) == sum(b.num_rows for b in batches)
-    return probe.warnings()
+    return probe.single_feature_auc()
+
+
+def test_each_feature_is_measured_alone_in_its_better_direction():
+    data = batch()
+    label, honest = (np.array(data.column(data.schema.get_field_index(name))) for name in ("y", "honest"))
+    found = single_feature_auc(data)
+    assert list(found) == list(FEATURES.names)
+    assert found["honest"] == ranking_auc(honest, label)
+    assert found["leak"] == 1
+    assert found["constant"] == pytest.approx(0.5, abs=0.03)
+    backwards = pa.RecordBatch.from_pydict({**data.to_pydict(), "honest": -honest})
+    assert single_feature_auc(backwards)["honest"] == pytest.approx(found["honest"])
+
+
+def test_too_few_positives_are_not_measured():
+    assert single_feature_auc(batch(rows=100)) == {}
 
 
 def test_only_features_that_know_the_label_are_told():
-    told = warnings(batch())
+    told = leakage_warnings(single_feature_auc(batch()))
     assert len(told) == 2
     assert "'leak' alone predicts the label" in told[0]
     assert "'outcome' alone predicts the label" in told[1]
 
 
 def test_only_training_rows_are_looked_at():
-    assert warnings(batch(split="test")) == []
+    assert single_feature_auc(batch(split="test")) == {}
 
 
 def test_ranking_auc_equals_scikit_learn():

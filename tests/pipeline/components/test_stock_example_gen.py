@@ -40,7 +40,7 @@ RUN = validate_settings(
 @pytest.fixture
 def extraction():
     folder = DatasetFolder.load(schema.ROOT / "ga4")
-    return Extraction(folder, None, Query("SELECT 1"), "0123456789abcdef")
+    return Extraction(folder, None, Query("SELECT 1"), "0123456789abcdef", {"by": "key"})
 
 
 def test_the_queries_have_literals_only_and_name_the_table_in_full(extraction):

@@ -1,0 +1,154 @@
+"""Trains the XGBoost family's booster: quantised batches, early stopping on the eval log loss."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import xgboost as xgb
+
+from models.features import FeatureSet
+from models.training_data import TrainingData
+from models.xgboost_hyperparameters import Hyperparameters
+
+_PROGRESS = logging.getLogger("propensity.progress")
+_TRAIN, _EVAL, _METRIC = "train", "eval", "logloss"  # as XGBoost calls them in its evaluation log
+_ROUNDS_PER_LINE = 10
+
+
+def train(
+    training: Iterable[TrainingData],
+    evaluation: Iterable[TrainingData],
+    features: FeatureSet,
+    settings: Hyperparameters,
+    log_dir: str | None = None,
+) -> xgb.Booster:
+    """Trains until the eval log loss stops falling or the rounds are spent; two calls give the same booster.
+
+    Classes are not weighted, so that the outputs stay probabilities; the first tree starts from the share of positive
+    training labels, which XGBoost takes by itself.
+
+    Args:
+        training: batches of rows to learn from. It is iterated several times (4 in XGBoost 3.2 to 3.4), and no batch is
+            kept: the booster learns from a quantised copy, one or two bytes a value.
+        evaluation: batches of rows that decide when to stop and which rounds are kept.
+        features: the features.
+        settings: hyperparameters.
+        log_dir: folder for TensorBoard's curves, if they are wanted.
+
+    Returns:
+        The booster, cut after the round of the lowest eval log loss: all its trees count.
+    """
+    names, kinds = column_names(features), column_types(features)
+    quantised = xgb.QuantileDMatrix(
+        _Batches(training, features), max_bin=settings.max_bin, nthread=settings.threads, enable_categorical=True
+    )
+    # Not quantised like the training rows: a category that those lack would count as the last one they have.
+    held_out = list(evaluation)
+    exact = xgb.DMatrix(
+        np.concatenate([columns(batch) for batch in held_out]),
+        label=np.concatenate([batch.label for batch in held_out]),
+        feature_names=names,
+        feature_types=kinds,
+        nthread=settings.threads,
+        enable_categorical=True,
+    )
+    parameters = settings.model_dump(exclude={"max_rounds", "patience", "threads"})
+    curves = tf.summary.create_file_writer(log_dir) if log_dir else tf.summary.create_noop_writer()
+    stop = xgb.callback.EarlyStopping(settings.patience, metric_name=_METRIC, data_name=_EVAL, save_best=True)
+    booster = xgb.train(
+        {
+            **parameters,
+            "objective": "binary:logistic",
+            "eval_metric": _METRIC,
+            "tree_method": "hist",
+            "nthread": settings.threads,
+        },
+        quantised,
+        settings.max_rounds,
+        evals=[(quantised, _TRAIN), (exact, _EVAL)],
+        callbacks=[stop, _Progress(settings.max_rounds, curves)],
+        verbose_eval=False,
+    )
+    curves.close()
+    return booster
+
+
+def predict(booster: xgb.Booster, data: TrainingData, features: FeatureSet) -> np.ndarray:
+    """The booster's probabilities, float32 `[rows]`, by its rounds up to the best one."""
+    best = booster.attr("best_iteration")
+    rounds = (0, int(best) + 1) if best else (0, 0)  # (0, 0) is all; without this, XGBoost would use all of them
+    matrix = xgb.DMatrix(
+        columns(data),
+        feature_names=column_names(features),
+        feature_types=column_types(features),
+        enable_categorical=True,
+    )
+    return booster.predict(matrix, iteration_range=rounds)
+
+
+def columns(data: TrainingData) -> np.ndarray:
+    """The rows as the booster takes them: float32 `[rows, features]`, numbers first, then the categories' ranks."""
+    return np.hstack([data.numbers, data.categories]).astype(np.float32, copy=False)
+
+
+def column_names(features: FeatureSet) -> list[str]:
+    """The features in the order of the booster's columns."""
+    return [feature.name for feature in (*features.numeric, *features.categorical)]
+
+
+def column_types(features: FeatureSet) -> list[str]:
+    """XGBoost's types of these columns: `q` for a number, `c` for a category."""
+    return ["q"] * len(features.numeric) + ["c"] * len(features.categorical)
+
+
+class _Batches(xgb.DataIter):
+    """Hands batches to XGBoost one at a time, as often as it asks for them."""
+
+    def __init__(self, batches: Iterable[TrainingData], features: FeatureSet) -> None:
+        self._batches, self._features = batches, features
+        self._waiting: Iterator[TrainingData] = iter(())
+        super().__init__(release_data=True)
+        self.reset()
+
+    def reset(self) -> None:
+        """Starts from the first batch."""
+        self._waiting = iter(self._batches)
+
+    def next(self, input_data: Any) -> bool:
+        """Passes the next batch to `input_data`; says whether there was one."""
+        batch = next(self._waiting, None)
+        if batch is not None:
+            input_data(
+                data=columns(batch),
+                label=batch.label,
+                feature_names=column_names(self._features),
+                feature_types=column_types(self._features),
+            )
+        return batch is not None
+
+
+class _Progress(xgb.callback.TrainingCallback):
+    """Draws TensorBoard's curves, a point a round, and tells how far training is."""
+
+    def __init__(self, max_rounds: int, curves: tf.summary.SummaryWriter) -> None:
+        super().__init__()
+        self._max_rounds, self._curves = max_rounds, curves
+
+    def after_iteration(self, model: xgb.Booster, epoch: int, evals_log: dict[str, dict[str, list[float]]]) -> bool:
+        """Called by XGBoost after each round; False lets training go on."""
+        with self._curves.as_default(epoch + 1):
+            tf.summary.scalar("train/log_loss", evals_log[_TRAIN][_METRIC][-1])
+            tf.summary.scalar("eval/log_loss", evals_log[_EVAL][_METRIC][-1])
+        if epoch % _ROUNDS_PER_LINE == 0:
+            loss = evals_log[_EVAL][_METRIC][-1]
+            _PROGRESS.info("round %d of at most %d, eval log loss %.4f", epoch + 1, self._max_rounds, loss)
+        return False
+
+    def after_training(self, model: xgb.Booster) -> xgb.Booster:
+        """Called by XGBoost at the end."""
+        _PROGRESS.info("%d rounds kept, eval log loss %.4f", model.best_iteration + 1, model.best_score)
+        return model

@@ -1,0 +1,147 @@
+"""By how much one model is better than another on the same rows, with bounds.
+
+Differences are positive where the challenger is better, whichever way the metric points.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Hashable, Iterable, Mapping
+
+import numpy as np
+
+from pipeline.gate import bootstrap, delong
+from pipeline.gate.calibration import Z
+from pipeline.gate.metrics import METRICS
+from pipeline.gate.verdict import Difference
+
+BOOTSTRAP, DELONG, RATIO = "bootstrap", "delong", "ratio"
+MAX_BOOTSTRAP_UNITS = 50_000  # above: the analytic method, where the metric has one
+MIN_UNITS = 10  # with a positive, and with a negative; below, an interval would claim what it can't know
+
+_ANALYTIC = {"roc_auc": DELONG, "log_loss": RATIO, "brier": RATIO}
+_PERCENTILES = (5, 95)  # one-sided 95 % bounds: together a 90 % interval
+
+
+@dataclasses.dataclass(frozen=True)
+class Pair:
+    """Two models to compare on some of the rows.
+
+    Attributes:
+        challenger: `[all rows]` float64, probabilities.
+        champion: `[all rows]` float64, probabilities.
+        rows: numbers of the rows to compare them on; None for all.
+    """
+
+    challenger: np.ndarray
+    champion: np.ndarray
+    rows: np.ndarray | None = None
+
+
+def method(metric: str, units: int) -> str:
+    """How intervals of a metric are made, by the number of units of the whole test split."""
+    return _ANALYTIC.get(metric, BOOTSTRAP) if units > MAX_BOOTSTRAP_UNITS else BOOTSTRAP
+
+
+def differences(
+    pairs: Mapping[Hashable, Pair],
+    label: np.ndarray,
+    unit: np.ndarray,
+    *,
+    metric: str,
+    replicates: int,
+    seed: int,
+) -> dict[Hashable, Difference | None]:
+    """The difference of each pair, by method().
+
+    Args:
+        pairs: what to compare.
+        label: `[rows]`, 0 or 1.
+        unit: `[rows]`, codes from 0 on; rows of one unit are drawn together.
+        metric: roc_auc, pr_auc, log_loss or brier.
+        replicates: bootstrap replicates.
+        seed: of the bootstrap.
+
+    Returns:
+        For each pair its difference; None if fewer than MIN_UNITS units have a positive, or a negative, among its rows.
+    """
+    units = int(unit.max()) + 1
+    if method(metric, units) == BOOTSTRAP:
+        weights = bootstrap.poisson_weights(units, replicates, seed)
+        return bootstrap_differences(pairs, label, unit, metric=metric, weights=weights)
+    return analytic_differences(pairs, label, unit, metric=metric)
+
+
+def bootstrap_differences(
+    pairs: Mapping[Hashable, Pair],
+    label: np.ndarray,
+    unit: np.ndarray,
+    *,
+    metric: str,
+    weights: Iterable[np.ndarray],
+) -> dict[Hashable, Difference | None]:
+    """As differences(), by the bootstrap; all pairs under the same `weights`, chunks `[units, replicates]`."""
+    units = int(unit.max()) + 1
+    chosen = _chosen(pairs, label, unit)
+    statistics = {name: rows.difference(metric, units) for name, rows in chosen.items()}
+    once = np.ones((units, 1), np.float32)
+    values = {name: float(statistic(once)[0]) for name, statistic in statistics.items()}
+    chunks = [{name: statistic(chunk) for name, statistic in statistics.items()} for chunk in weights]
+    found: dict[Hashable, Difference | None] = dict.fromkeys(pairs)
+    for name, value in values.items():
+        replicated = np.concatenate([chunk[name] for chunk in chunks])
+        replicated = replicated[np.isfinite(replicated)]  # a replicate may lack one of the classes
+        lower, upper = np.percentile(replicated, _PERCENTILES)
+        found[name] = Difference(value, float(lower), float(upper), float(replicated.std(ddof=1)), BOOTSTRAP)
+    return found
+
+
+def analytic_differences(
+    pairs: Mapping[Hashable, Pair], label: np.ndarray, unit: np.ndarray, *, metric: str
+) -> dict[Hashable, Difference | None]:
+    """As differences(), by standard errors and the normal distribution; for roc_auc, log_loss and brier."""
+    found: dict[Hashable, Difference | None] = dict.fromkeys(pairs)
+    for name, rows in _chosen(pairs, label, unit).items():
+        if metric == "roc_auc":
+            value, error = delong.auc_difference(rows.label, rows.challenger, rows.champion, rows.unit)
+        else:
+            losses = (bootstrap.losses(metric, rows.label, of) for of in (rows.challenger, rows.champion))
+            value, error = delong.mean_difference(*losses, rows.unit)
+        value *= sign(metric)
+        found[name] = Difference(value, value - Z * error, value + Z * error, error, _ANALYTIC[metric])
+    return found
+
+
+def sign(metric: str) -> int:
+    """1 where a higher value is better, -1 where a lower one is."""
+    return 1 if METRICS[metric].higher_is_better else -1
+
+
+@dataclasses.dataclass(frozen=True)
+class _Chosen:
+    """The columns of a pair, cut to its rows."""
+
+    label: np.ndarray
+    unit: np.ndarray
+    challenger: np.ndarray
+    champion: np.ndarray
+
+    @property
+    def enough_units(self) -> bool:
+        return all(len(np.unique(self.unit[self.label == value])) >= MIN_UNITS for value in (0, 1))
+
+    def difference(self, metric: str, units: int) -> bootstrap.Statistic:
+        ours, theirs = (
+            bootstrap.statistic(metric, self.label, predicted, self.unit, units)
+            for predicted in (self.challenger, self.champion)
+        )
+        return lambda weights: sign(metric) * (ours(weights) - theirs(weights))
+
+
+def _chosen(pairs: Mapping[Hashable, Pair], label: np.ndarray, unit: np.ndarray) -> dict[Hashable, _Chosen]:
+    """The pairs that have enough units."""
+    found = {}
+    for name, pair in pairs.items():
+        rows = slice(None) if pair.rows is None else pair.rows
+        found[name] = _Chosen(label[rows], unit[rows], pair.challenger[rows], pair.champion[rows])
+    return {name: rows for name, rows in found.items() if rows.enough_units}

@@ -1,0 +1,162 @@
+"""Rows by snapshot date or by the value of a feature: how good the models are there, and whom they select."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from pipeline.gate.metrics import point_metrics, selected
+from pipeline.gate.rows import TestRows
+from pipeline.gate.verdict import Difference, FairnessResult, Outcome, SliceResult, SnapshotResult
+
+MAX_VALUES = 50  # of a feature, most positives first; the others are one slice
+OTHER = "(other)"
+MIN_COMPARED = 30  # rows of a rate below which it is shown, but compared with no other
+
+
+@dataclasses.dataclass(frozen=True)
+class Slice:
+    """The rows, `[rows of the slice]` int64 row numbers, with one value of a feature."""
+
+    feature: str
+    value: str
+    rows: np.ndarray
+
+
+def slices_of(rows: TestRows) -> list[Slice]:
+    """All slices, features in their order, each one's values by falling number of positives."""
+    return [found for feature, values in rows.slices.items() for found in _slices(feature, values, rows.label)]
+
+
+def slice_result(
+    found: Slice,
+    label: np.ndarray,
+    predictions: Mapping[str, np.ndarray],
+    difference: Difference | None,
+    *,
+    operating_share: float,
+    margin: float,
+    min_positives: int,
+) -> SliceResult:
+    """Measures and judges a slice.
+
+    Args:
+        found: the slice.
+        label: `[rows]`, 0 or 1.
+        predictions: by model, challenger and maybe champion: `[rows]` float64.
+        difference: between them on the slice, where there is one.
+        operating_share: the share of the slice's rows that precision and recall are of.
+        margin: by how much the slice may be worse than the champion's.
+        min_positives: positives of the slice below which it is shown only.
+
+    Returns:
+        The slice; it fails only if the whole interval lies at or below -margin.
+    """
+    own = label[found.rows]
+    metrics = {
+        model: point_metrics(own, predictions[model][found.rows], operating_share)
+        for model in ("challenger", "champion")
+        if model in predictions
+    }
+    positives = int(own.sum())
+    outcome: Outcome = "shown"
+    if difference is not None and positives >= min_positives:
+        outcome = "fail" if difference.upper <= -margin else "pass"
+    return SliceResult(
+        feature=found.feature,
+        value=found.value,
+        rows=len(own),
+        positives=positives,
+        challenger=metrics["challenger"],
+        champion=metrics.get("champion"),
+        difference=difference,
+        outcome=outcome,
+    )
+
+
+def snapshot_results(
+    rows: TestRows,
+    challenger: np.ndarray,
+    differences: Mapping[str, Difference | None],
+    operating_share: float,
+) -> tuple[SnapshotResult, ...]:
+    """Each snapshot date's metrics and, where `differences` has it, the difference to the champion."""
+    return tuple(
+        SnapshotResult(
+            date=date,
+            rows=len(numbers),
+            positives=int(rows.label[numbers].sum()),
+            challenger=point_metrics(rows.label[numbers], challenger[numbers], operating_share),
+            difference=differences.get(date),
+        )
+        for date, numbers in rows.by_date.items()
+    )
+
+
+def fairness(
+    slices: Sequence[Slice], label: np.ndarray, predicted: np.ndarray, operating_share: float
+) -> tuple[FairnessResult, ...]:
+    """What acting on the top share of all rows does to each slice.
+
+    Args:
+        slices: of any features.
+        label: `[rows]`, 0 or 1.
+        predicted: `[rows]` float64, the challenger's probabilities.
+        operating_share: the share of all rows, highest predictions first, that is acted on; one cut for all slices.
+    """
+    taken = selected(predicted, operating_share)
+    results: list[FairnessResult] = []
+    for feature in dict.fromkeys(found.feature for found in slices):
+        results += _fairness_of([found for found in slices if found.feature == feature], label, taken)
+    return tuple(results)
+
+
+def _slices(feature: str, values: np.ndarray, label: np.ndarray) -> Iterator[Slice]:
+    names, codes = np.unique(np.asarray(values, dtype=str), return_inverse=True)
+    codes = codes.reshape(-1)
+    by_positives = np.argsort(-np.bincount(codes, label, minlength=len(names)), kind="stable")
+    for code in by_positives[:MAX_VALUES]:
+        yield Slice(feature, str(names[code]), np.flatnonzero(codes == code))
+    if len(names) > MAX_VALUES:
+        yield Slice(feature, OTHER, np.flatnonzero(np.isin(codes, by_positives[MAX_VALUES:])))
+
+
+def _fairness_of(slices: Sequence[Slice], label: np.ndarray, taken: np.ndarray) -> Iterator[FairnessResult]:
+    """Of the slices of one feature; `taken` `[rows]` says by how much a row is selected."""
+    every = [_rate(taken[found.rows]) for found in slices]
+    positives = [_rate(taken[found.rows[label[found.rows] == 1]]) for found in slices]
+    negatives = [_rate(taken[found.rows[label[found.rows] == 0]]) for found in slices]
+    compared = [(rate.value, found.value) for rate, found in zip(every, slices, strict=True) if rate.compared]
+    highest, highest_name = max(compared, default=(None, None))
+    spreads = [spread for spread in (_spread(positives), _spread(negatives)) if spread is not None]
+    for found, selection, true_positive, false_positive in zip(slices, every, positives, negatives, strict=True):
+        yield FairnessResult(
+            feature=found.feature,
+            value=found.value,
+            rows=len(found.rows),
+            false_positive_rate=false_positive.value,
+            false_negative_rate=None if true_positive.value is None else 1 - true_positive.value,
+            selection_rate=selection.value,
+            selection_rate_ratio=selection.value / highest if highest and selection.compared else None,
+            highest_selection_rate=highest_name,
+            equalised_odds_difference=max(spreads, default=None),
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Rate:
+    """The share of rows selected; None without rows."""
+
+    value: float | None
+    compared: bool
+
+
+def _rate(taken: np.ndarray) -> _Rate:
+    return _Rate(float(taken.mean()) if len(taken) else None, len(taken) >= MIN_COMPARED)
+
+
+def _spread(rates: Sequence[_Rate]) -> float | None:
+    values = [rate.value for rate in rates if rate.compared]
+    return max(values) - min(values) if len(values) > 1 else None

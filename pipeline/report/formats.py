@@ -1,0 +1,56 @@
+"""Numbers as the pages show them. A figure that is not there, or is not finite, is a dash."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+NOTHING = "\N{EN DASH}"
+_MINUS = "\N{MINUS SIGN}"  # a hyphen is too short beside figures
+
+
+def number(value: Any, digits: int = 4) -> str:
+    """A number with so many decimals."""
+    return _minus(f"{value:.{digits}f}") if is_number(value) else NOTHING
+
+
+def signed(value: Any, digits: int = 4) -> str:
+    """A difference: always with its sign."""
+    return _minus(f"{value:+.{digits}f}") if is_number(value) else NOTHING
+
+
+def percent(value: Any, digits: int = 1) -> str:
+    """A share between 0 and 1 in per cent."""
+    return prose(f"{100 * value:.{digits}f} %") if is_number(value) else NOTHING
+
+
+def count(value: Any) -> str:
+    """A whole number with thousands separated."""
+    return f"{value:,.0f}" if is_number(value) else NOTHING
+
+
+def interval(lower: Any, upper: Any, digits: int = 4, *, plus: bool = False) -> str:
+    """`0.8712 to 0.8903`; an end that is not there stays open; empty without both."""
+    if not is_number(lower) and not is_number(upper):
+        return ""
+    form = signed if plus else number
+    if not is_number(upper):
+        return f"at least {form(lower, digits)}"
+    if not is_number(lower):
+        return f"at most {form(upper, digits)}"
+    return f"{form(lower, digits)} to {form(upper, digits)}"
+
+
+def prose(text: Any) -> str:
+    """A sentence with true minus signs, and no line break before a per cent sign."""
+    return re.sub(r"(?<![\w-])-(?=\d)", _MINUS, str(text)).replace(" %", "\N{NO-BREAK SPACE}%")
+
+
+def is_number(value: Any) -> bool:
+    """Whether there is a finite number to show."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _minus(text: str) -> str:
+    return text.replace("-", _MINUS)

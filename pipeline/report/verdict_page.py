@@ -1,0 +1,21 @@
+"""verdict.html: why a model was or was not blessed, on a small page of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.report.templates import render
+from pipeline.report.verdict_view import verdict_view
+
+
+def render_verdict(document: Mapping[str, Any]) -> str:
+    """The page of a verdict.
+
+    Args:
+        document: `verdict.json`.
+
+    Returns:
+        HTML that needs nothing beside it; text of the document is escaped.
+    """
+    return render("verdict.html.j2", view=verdict_view(document))

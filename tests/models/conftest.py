@@ -1,0 +1,68 @@
+import types
+
+import numpy as np
+import pytest
+
+ROWS = 600
+
+
+@pytest.fixture(scope="session")
+def transformed_folder(tmp_path_factory):
+    """A folder with transformed examples of 600 rows and the transform graph, and the config they were made by."""
+    import tensorflow as tf
+    import tensorflow_transform as tft
+    import tensorflow_transform.beam as tft_beam
+    from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io, schema_utils
+
+    import preprocessing
+    from models.features import FeatureSet
+
+    folder = tmp_path_factory.mktemp("trainer")
+    features = FeatureSet.from_config([{"name": "a", "kind": "numeric"}, {"name": "country", "kind": "categorical"}])
+    spec = {
+        "a": tf.io.VarLenFeature(tf.float32),
+        "country": tf.io.VarLenFeature(tf.string),
+        "bought": tf.io.FixedLenFeature([], tf.int64),
+    }
+    random = np.random.default_rng(0)
+    rows = [
+        {"a": [] if row % 5 == 0 else [random.normal()], "country": [[b"de", b"fr", b"at"][row % 3]], "bought": row % 2}
+        for row in range(ROWS)
+    ]
+    config = {"features": features.to_config(), "label": "bought"}
+    metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(spec))
+    with tft_beam.Context(temp_dir=str(folder / "beam")):
+        (transformed, transformed_metadata), transform_fn = (rows, metadata) | tft_beam.AnalyzeAndTransformDataset(
+            lambda inputs: preprocessing.preprocessing_fn(inputs, config)
+        )
+        _ = transform_fn | tft_beam.WriteTransformFn(str(folder / "transform"))
+    metadata_io.write_metadata(metadata, str(folder / "transform" / "metadata"))
+    coder = tft.coders.ExampleProtoCoder(transformed_metadata.schema)
+    with tf.io.TFRecordWriter(str(folder / "examples-00000-of-00001.gz"), "GZIP") as writer:
+        for row in transformed:
+            writer.write(coder.encode(row))
+    return folder, config
+
+
+@pytest.fixture
+def trainer_arguments(transformed_folder, tmp_path):
+    """What TFX's Trainer passes to run_fn; it writes below the test's own folder."""
+    from tfx_bsl.tfxio import tf_example_record
+
+    folder, config = transformed_folder
+
+    def record_batches(patterns, options, schema):
+        source = tf_example_record.TFExampleRecord(patterns, schema=schema, telemetry_descriptors=["test"])
+        return source.RecordBatches(options)
+
+    return types.SimpleNamespace(
+        train_files=[str(folder / "examples-*")],
+        eval_files=[str(folder / "examples-*")],
+        train_steps=40,
+        transform_output=str(folder / "transform"),
+        data_accessor=types.SimpleNamespace(record_batch_factory=record_batches),
+        serving_model_dir=str(tmp_path / "model"),
+        model_run_dir=str(tmp_path / "run"),
+        custom_config=config,
+        hyperparameters=None,
+    )

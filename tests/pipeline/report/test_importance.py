@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+from tfx.types import standard_artifacts
+
+from models.features import FeatureSet
+from pipeline.report.importance import RawRows, permutation_importance, read_rows
+from tests.pipeline.report.toy_model import save_toy_model
+
+FEATURES = FeatureSet.from_config([{"name": "visits", "kind": "numeric"}, {"name": "country", "kind": "categorical"}])
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return save_toy_model(str(tmp_path_factory.mktemp("model")))
+
+
+def rows(count=2000):
+    rng = np.random.default_rng(0)
+    visits = rng.normal(size=count).astype(np.float32)
+    label = (rng.random(count) < 1 / (1 + np.exp(-visits))).astype(np.int64)
+    visits[::10] = np.nan
+    return RawRows({"visits": visits, "country": rng.choice([b"DE", b""], count).astype(object)}, label)
+
+
+def test_only_what_the_model_uses_is_important(model):
+    found = permutation_importance(model, rows())
+    assert found.rows == 2000
+    assert found.rise["visits"] > 10 * found.standard_error["visits"] > 0
+    assert (found.rise["country"], found.standard_error["country"]) == (0, 0)
+
+
+def test_the_log_loss_is_that_of_the_rows_as_they_are(model):
+    given = rows()
+    logit = np.nan_to_num(given.tensors["visits"])
+    expected = np.mean(np.log1p(np.exp(np.where(given.label == 1, -logit, logit))))
+    assert permutation_importance(model, given).log_loss == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_order_of_rows_is_left_alone_and_two_calls_agree(model):
+    given = rows()
+    before = given.tensors["visits"].copy()
+    assert permutation_importance(model, given) == permutation_importance(model, given)
+    np.testing.assert_array_equal(given.tensors["visits"], before)
+
+
+def test_rows_are_spread_over_the_split_and_missing_values_are_told(tmp_path):
+    folder = tmp_path / "Split-eval"
+    folder.mkdir()
+    with tf.io.TFRecordWriter(f"{folder}/data.gz", tf.io.TFRecordOptions("GZIP")) as writer:
+        for i in range(10):
+            example = tf.train.Example()
+            example.features.feature["y"].int64_list.value.append(i % 2)
+            if i % 4:
+                example.features.feature["visits"].float_list.value.append(i)
+                example.features.feature["country"].bytes_list.value.append(b"DE")
+            else:
+                example.features.feature["visits"].float_list.SetInParent()
+            writer.write(example.SerializeToString())
+    examples = standard_artifacts.Examples()
+    examples.uri, examples.split_names = str(tmp_path), '["eval"]'
+    found = read_rows(examples, "eval", FEATURES, "y", rows=10, most=5)
+    np.testing.assert_array_equal(found.tensors["visits"], np.float32([np.nan, 2, np.nan, 6, np.nan]))
+    assert found.tensors["country"].tolist() == [b"", b"DE", b"", b"DE", b""]
+    assert found.label.tolist() == [0] * 5
+    assert len(read_rows(examples, "eval", FEATURES, "y", rows=10).label) == 10
