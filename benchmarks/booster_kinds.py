@@ -3,8 +3,8 @@
     python -m benchmarks.booster_kinds
 
 Each kind is trained on random rows, written as a SavedModel of its columns and loaded again. The difference is the
-largest one in a probability on 100,000 rows; the ratio is the SavedModel's time over that of the booster's quickest call
-(`inplace_predict`, or `predict` with a DMatrix made on the way), best of several interleaved calls.
+largest one in a probability on 100,000 rows; the ratio is the SavedModel's time over that of the booster's quickest
+call (`inplace_predict`, or `predict` with a DMatrix made on the way), best of several interleaved calls.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -89,9 +90,7 @@ def print_row(kind: BoosterKind, speed: bool) -> None:
         signature = [tf.TensorSpec([None, rows.shape[1]], tf.float32)]
         graph.score = tf.function(graph.__call__, input_signature=signature, autograph=False)
         tf.saved_model.save(graph, folder)
-        megabytes = sum(
-            os.path.getsize(os.path.join(path, file)) for path, _, files in os.walk(folder) for file in files
-        )
+        size = sum(file.stat().st_size for file in Path(folder).rglob("*") if file.is_file()) / 1e6
         model = tf.saved_model.load(folder)
     kept = (0, booster.best_iteration + 1) if kind.patience else (0, 0)
     types = column_types(kind)
@@ -107,9 +106,9 @@ def print_row(kind: BoosterKind, speed: bool) -> None:
         return model.score(tf.constant(cells)).numpy()
 
     difference = np.abs(saved(rows) - by_matrix(rows)).max()
-    size = len(booster.save_raw("ubj")) / 1e6
+    own_size = len(booster.save_raw("ubj")) / 1e6
     trees = len(parse_booster(booster).trees)
-    print(f"{kind.name:<24}{trees:>6}{difference:>12.1e}{megabytes / 1e6:>7.1f}{size:>7.1f}", end="", flush=True)
+    print(f"{kind.name:<24}{trees:>6}{difference:>12.1e}{size:>7.1f}{own_size:>7.1f}", end="", flush=True)
     for batch in BATCHES if speed else ():
         ours, *theirs = best_seconds((saved, in_place, by_matrix), rows[:batch])
         ours, best = (seconds / batch * 1e6 for seconds in (ours, min(theirs)))

@@ -99,11 +99,17 @@ def read_training_data(
     label: str,
 ) -> TrainingData:
     """All rows of a split, in memory; for the arguments and errors see TrainingBatches."""
-    batches = list(TrainingBatches(patterns, data_accessor, transform_output, features, label))
+    return concatenate(list(TrainingBatches(patterns, data_accessor, transform_output, features, label)))
+
+
+def concatenate(parts: Sequence[TrainingData]) -> TrainingData:
+    """The rows of all parts, of which there is at least one."""
+    if len(parts) == 1:
+        return parts[0]
     return TrainingData(
-        numbers=np.concatenate([batch.numbers for batch in batches]),
-        categories=np.concatenate([batch.categories for batch in batches]),
-        label=np.concatenate([batch.label for batch in batches]),
+        numbers=np.concatenate([part.numbers for part in parts]),
+        categories=np.concatenate([part.categories for part in parts]),
+        label=np.concatenate([part.label for part in parts]),
     )
 
 

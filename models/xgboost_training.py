@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -11,12 +12,14 @@ import tensorflow as tf
 import xgboost as xgb
 
 from models.features import FeatureSet
-from models.training_data import TrainingData
+from models.training_data import TrainingData, concatenate
 from models.xgboost_hyperparameters import Hyperparameters
 
 _PROGRESS = logging.getLogger("propensity.progress")
 _TRAIN, _EVAL, _METRIC = "train", "eval", "logloss"  # as XGBoost calls them in its evaluation log
 _ROUNDS_PER_LINE = 10
+# On fewer cells, threads gain little; and where others use the cores too, they wait for each other most of the time.
+_CELLS_PER_THREAD = 5_000_000
 
 
 def train(
@@ -33,7 +36,7 @@ def train(
 
     Args:
         training: batches of rows to learn from. It is iterated several times (4 in XGBoost 3.2 to 3.4), and no batch is
-            kept: the booster learns from a quantised copy, one or two bytes a value.
+            kept: the booster learns from quantised values.
         evaluation: batches of rows that decide when to stop and which rounds are kept.
         features: the features.
         settings: hyperparameters.
@@ -42,30 +45,20 @@ def train(
     Returns:
         The booster, cut after the round of the lowest eval log loss: all its trees count.
     """
-    names, kinds = column_names(features), column_types(features)
     quantised = xgb.QuantileDMatrix(
         _Batches(training, features), max_bin=settings.max_bin, nthread=settings.threads, enable_categorical=True
     )
     # Not quantised like the training rows: a category that those lack would count as the last one they have.
-    held_out = list(evaluation)
-    exact = xgb.DMatrix(
-        np.concatenate([columns(batch) for batch in held_out]),
-        label=np.concatenate([batch.label for batch in held_out]),
-        feature_names=names,
-        feature_types=kinds,
-        nthread=settings.threads,
-        enable_categorical=True,
-    )
-    parameters = settings.model_dump(exclude={"max_rounds", "patience", "threads"})
+    exact = _exact_matrix(concatenate(list(evaluation)), features, settings.threads)
     curves = tf.summary.create_file_writer(log_dir) if log_dir else tf.summary.create_noop_writer()
     stop = xgb.callback.EarlyStopping(settings.patience, metric_name=_METRIC, data_name=_EVAL, save_best=True)
     booster = xgb.train(
         {
-            **parameters,
+            **settings.model_dump(exclude={"max_rounds", "patience", "threads"}),
             "objective": "binary:logistic",
             "eval_metric": _METRIC,
             "tree_method": "hist",
-            "nthread": settings.threads,
+            "nthread": settings.threads or _worthwhile_threads(quantised.num_row() * quantised.num_col()),
         },
         quantised,
         settings.max_rounds,
@@ -81,13 +74,7 @@ def predict(booster: xgb.Booster, data: TrainingData, features: FeatureSet) -> n
     """The booster's probabilities, float32 `[rows]`, by its rounds up to the best one."""
     best = booster.attr("best_iteration")
     rounds = (0, int(best) + 1) if best else (0, 0)  # (0, 0) is all; without this, XGBoost would use all of them
-    matrix = xgb.DMatrix(
-        columns(data),
-        feature_names=column_names(features),
-        feature_types=column_types(features),
-        enable_categorical=True,
-    )
-    return booster.predict(matrix, iteration_range=rounds)
+    return booster.predict(_exact_matrix(data, features), iteration_range=rounds)
 
 
 def columns(data: TrainingData) -> np.ndarray:
@@ -103,6 +90,21 @@ def column_names(features: FeatureSet) -> list[str]:
 def column_types(features: FeatureSet) -> list[str]:
     """XGBoost's types of these columns: `q` for a number, `c` for a category."""
     return ["q"] * len(features.numeric) + ["c"] * len(features.categorical)
+
+
+def _exact_matrix(data: TrainingData, features: FeatureSet, threads: int = 0) -> xgb.DMatrix:
+    return xgb.DMatrix(
+        columns(data),
+        label=data.label,
+        feature_names=column_names(features),
+        feature_types=column_types(features),
+        nthread=threads,
+        enable_categorical=True,
+    )
+
+
+def _worthwhile_threads(cells: int) -> int:
+    return max(1, min(os.cpu_count() or 1, cells // _CELLS_PER_THREAD))
 
 
 class _Batches(xgb.DataIter):

@@ -23,8 +23,6 @@ from pipeline.evaluation import eval_config
 from pipeline.families import family_nodes
 from pipeline.run_settings import RunSettings
 
-_EXAMPLE_GEN_MODULES = tuple(f"pipeline.components.{name}" for name in ("example_gen", "example_batches", "leakage"))
-
 
 def create_pipeline(
     *,
@@ -83,7 +81,7 @@ def create_pipeline(
         champion=champion.outputs["model"],
         settings=dataset.data_gate,
         accept_incompatible_champion=accept_incompatible_champion,
-        digest=code_digest("pipeline.components.data_gate", "pipeline.components.comparability"),
+        digest=_digest("data_gate", "comparability"),
     )
 
     transform = tfx.components.Transform(
@@ -115,14 +113,14 @@ def create_pipeline(
         metric=dataset.training.select_by,
         label=label,
         accept_incompatible_champion=accept_incompatible_champion,
-        digest=code_digest("pipeline.components.model_selector", "pipeline.components.anchor", "pipeline.scoring"),
+        digest=_digest("model_selector", "candidates", "anchor", "challenger", "pipeline.gate", "pipeline.scoring"),
     ).with_id("SelectModel")
     infra_check = InfraCheck(
         model=selector.outputs["model"],
         examples=examples.outputs["examples"],
         settings=dataset.infra_check,
         features=features,
-        digest=code_digest("pipeline.components.infra_check", "pipeline.infra_probe"),
+        digest=_digest("infra_check", "pipeline.infra_probe", "pipeline.served_model", "pipeline.scoring"),
     )
     evaluator = Evaluator(
         examples=examples.outputs["examples"],
@@ -135,7 +133,7 @@ def create_pipeline(
         features=features,
         columns=dataset.columns.model_dump(),
         accept_incompatible_champion=accept_incompatible_champion,
-        digest=code_digest("pipeline.components.evaluator", "pipeline.gate", "pipeline.evaluation", "pipeline.scoring"),
+        digest=_digest("evaluator", "challenger", "pipeline.gate", "pipeline.evaluation", "pipeline.scoring"),
     )
     pusher = tfx.components.Pusher(
         model=selector.outputs["model"],
@@ -156,7 +154,7 @@ def create_pipeline(
         title=folder.name,
         features=features,
         label=label,
-        digest=code_digest("pipeline.components.report", "pipeline.report"),
+        digest=_digest("report", "pipeline.report"),
         **{f"{family}_{name}": channel for family, nodes in families.items() for name, channel in nodes.learned()},
     )
     return tfx_pipeline.Pipeline(
@@ -199,10 +197,15 @@ def _example_gen(
             folder,
             run,
             fingerprint=fingerprint,
-            digest=code_digest("pipeline.warehouse", *_EXAMPLE_GEN_MODULES),
+            digest=_digest("example_gen", "example_batches", "leakage", "pipeline.warehouse"),
         ),
         custom_executor_spec=executor_spec.ExecutorClassSpec(example_gen.Executor),
     )
+
+
+def _digest(*modules: str) -> str:
+    """Digest of what a component computes with: modules of pipeline.components, or dotted names of others."""
+    return code_digest(*(name if "." in name else f"pipeline.components.{name}" for name in modules))
 
 
 def _stats_options(columns: list[str]) -> Any:

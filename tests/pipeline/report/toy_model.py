@@ -14,9 +14,14 @@ def save_toy_model(folder, probability=None):
     module = tf.Module()
     score = probability or from_visits
 
-    @tf.function(input_signature=[{"visits": tf.TensorSpec([None]), "country": tf.TensorSpec([None], tf.string)}])
+    spec = {
+        "visits": tf.TensorSpec([None], tf.float32, "visits"),
+        "country": tf.TensorSpec([None], tf.string, "country"),
+    }
+
+    @tf.function(input_signature=[spec])
     def predict(named):
-        return {OUTPUT: score(named["visits"])[:, tf.newaxis] + 0 * tf.strings.to_number("0")}
+        return {OUTPUT: score(named["visits"])[:, tf.newaxis]}
 
     module.predict = predict
     tf.saved_model.save(module, folder, signatures={TENSORS_SIGNATURE: predict})
