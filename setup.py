@@ -48,5 +48,10 @@ setup(
     extras_require={"dev": DEV_REQUIRES},
     py_modules=["preprocessing"],
     packages=find_packages(include=["pipeline*", "models*", "runners*", "schema*"]),
-    package_data={"schema": ["*/*"], "pipeline.warehouse": ["*.json"], "runners": ["*.yaml"]},
+    package_data={
+        "schema": ["*/*"],
+        "pipeline.warehouse": ["*.json"],
+        "runners": ["*.yaml"],
+        "pipeline.report": ["*.j2", "*.css"],
+    },
 )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Iterator, Sequence
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -100,6 +103,36 @@ def read_training_data(
 ) -> TrainingData:
     """All rows of a split, in memory; for the arguments and errors see TrainingBatches."""
     return concatenate(list(TrainingBatches(patterns, data_accessor, transform_output, features, label)))
+
+
+@dataclasses.dataclass(frozen=True)
+class StoredBatches:
+    """Batches in files, for who iterates often: decoding examples takes far longer than reading arrays.
+
+    Attributes:
+        folder: where they are.
+        count: how many.
+    """
+
+    folder: str
+    count: int
+
+    def __iter__(self) -> Iterator[TrainingData]:
+        """Reads one batch after the other."""
+        for number in range(self.count):
+            with np.load(os.path.join(self.folder, f"{number}.npz")) as arrays:
+                yield TrainingData(**arrays)
+
+
+@contextlib.contextmanager
+def store(batches: Iterable[TrainingData]) -> Iterator[StoredBatches]:
+    """Iterates the batches once and keeps them in a temporary folder, as long as the context lasts."""
+    with tempfile.TemporaryDirectory() as folder:
+        count = 0
+        for count, batch in enumerate(batches, start=1):
+            arrays = {"numbers": batch.numbers, "categories": batch.categories, "label": batch.label}
+            np.savez(os.path.join(folder, f"{count - 1}.npz"), **arrays)
+        yield StoredBatches(folder, count)
 
 
 def concatenate(parts: Sequence[TrainingData]) -> TrainingData:

@@ -93,13 +93,9 @@ class _DefaultsFirst(keras_tuner.Oracle):
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         """The values of the next trial, in KerasTuner's form."""
         if self.trials:
-            # On matrices of so few rows, threads cost more than they bring: here up to 18 times as long.
-            with threadpoolctl.threadpool_limits(1, user_api="blas"):
-                return super().populate_space(trial_id)
-        return {
-            "status": trial_module.TrialStatus.RUNNING,
-            "values": {hp.name: hp.default for hp in self.get_space().space},
-        }
+            return super().populate_space(trial_id)
+        defaults = {hyperparameter.name: hyperparameter.default for hyperparameter in self.get_space().space}
+        return {"status": trial_module.TrialStatus.RUNNING, "values": defaults}
 
 
 class _DefaultsFirstRandom(_DefaultsFirst, keras_tuner.oracles.RandomSearchOracle):
@@ -107,7 +103,15 @@ class _DefaultsFirstRandom(_DefaultsFirst, keras_tuner.oracles.RandomSearchOracl
 
 
 class _DefaultsFirstBayesian(_DefaultsFirst, keras_tuner.oracles.BayesianOptimizationOracle):
-    pass
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        """The values of the next trial, in KerasTuner's form."""
+        # On matrices of so few rows, threads cost more than they bring: up to 18 times as long.
+        with threadpoolctl.threadpool_limits(1, user_api="blas"):
+            proposed = super().populate_space(trial_id)
+        # At the upper end of a logarithmic range, KerasTuner proposes one more than an integer's greatest value.
+        greatest = {number.name: number.max_value for number in self.get_space().space}
+        values = {name: min(value, greatest[name]) for name, value in (proposed["values"] or {}).items()}
+        return {**proposed, "values": values}
 
 
 class SearchSpace:

@@ -66,6 +66,7 @@ def search_space(settings: Hyperparameters) -> keras_tuner.HyperParameters:
     space.number("reg_lambda", 0.1, 30.0, settings.reg_lambda, log=True)
     space.number("subsample", 0.5, 1.0, settings.subsample)
     space.number("colsample_bytree", 0.4, 1.0, settings.colsample_bytree)
+    space.integer("max_cat_to_onehot", 4, 128, settings.max_cat_to_onehot, log=True)
     return space.hyperparameters
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import logging
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -35,7 +36,7 @@ from pipeline.gate.rows import TestRows
 from pipeline.gate.slices import slices_of
 from pipeline.gate.verdict import Judgement
 from pipeline.report.verdict_page import render_verdict
-from pipeline.scoring import ScoredRows, read_units, score_split
+from pipeline.scoring import ScoredRows, ScoringError, read_units, score_split
 from pipeline.settings import GateSettings
 
 VERDICT_FILE, VERDICT_PAGE = "verdict.json", "verdict.html"
@@ -43,6 +44,7 @@ VERDICT_FILE, VERDICT_PAGE = "verdict.json", "verdict.html"
 INFRA_BLESSING_KEY = "infra_blessing"
 VERDICT_KEY = "verdict"
 _SPLIT = "test"
+_log = logging.getLogger("propensity")
 
 
 class EvaluatorSpec(standard_component_specs.EvaluatorSpec):
@@ -137,7 +139,7 @@ class Executor(evaluator_executor.Executor):
         rows = _test_rows(scored, examples, sliced, columns)
         failures = self._measure(input_dict, output_dict, exec_properties, champion, rows)
         given = [checks.infrastructure([]), *(checks.broken_bound(text) for text in failures)]
-        if champion is not None and challenger.source_of(model) in challenger.withdrawn_sources(champion):
+        if champion is not None and _is_withdrawn(model, champion, examples, scored, columns["label"]):
             given.append(checks.withdrawn(champion.get_string_custom_property(challenger.ROLLBACK_REASON)))
         return rules.judge(
             rows,
@@ -189,6 +191,25 @@ def _saved_models(model: types.Artifact, champion: types.Artifact | None) -> dic
         if challenger.has_anchor(model.uri):
             found["anchor"] = path_utils.serving_model_path(challenger.anchor_uri(model.uri))
     return found
+
+
+def _is_withdrawn(
+    model: types.Artifact, champion: types.Artifact, examples: types.Artifact, scored: ScoredRows, label: str
+) -> bool:
+    """Whether a rollback withdrew the challenger, or a model that predicts the same: retrained on the same rows."""
+    for source in challenger.withdrawn_sources(champion):
+        if source == challenger.source_of(model):
+            return True
+        try:
+            withdrawn = score_split(examples, _SPLIT, {"withdrawn": path_utils.serving_model_path(source)}, label=label)
+        except ScoringError as error:  # its artifact may be gone, or need a column that is
+            _log.warning("whether the challenger is a withdrawn model is told by its id alone: %s", error)
+            continue
+        if checks.largest_difference(scored.predictions["challenger"], withdrawn.predictions["withdrawn"]) <= (
+            checks.MAX_UNCHANGED
+        ):
+            return True
+    return False
 
 
 def _test_rows(

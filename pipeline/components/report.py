@@ -83,7 +83,7 @@ class Executor(base_executor.BaseExecutor):
             exec_properties: those of ReportSpec.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
-        one = {name: found[0] for name, found in input_dict.items() if found}
+        one = {name: input_dict[name][0] for name in ReportSpec.INPUTS if input_dict.get(name)}
         features = FeatureSet.from_config(json.loads(exec_properties["features"]))
         data = read_report(one["examples"])
         pushed = one["pushed_model"].get_int_custom_property("pushed") == 1

@@ -8,7 +8,7 @@ from typing import Any
 from tfx import types
 from tfx.components.evaluator import constants
 from tfx.components.evaluator import executor as evaluator_executor
-from tfx.dsl.components.base import base_component, executor_spec
+from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import artifact_utils, component_spec, standard_artifacts
 from tfx.utils import io_utils
 
@@ -53,7 +53,7 @@ class Executor(evaluator_executor.Executor):
         io_utils.write_string_file(os.path.join(blessing.uri, constants.BLESSED_FILE_NAME), exec_properties["reason"])
 
 
-class RollbackBlessing(base_component.BaseComponent):
+class RollbackBlessing(base_beam_component.BaseBeamComponent):
     """Blesses the restored model.
 
     Outputs:
@@ -61,7 +61,7 @@ class RollbackBlessing(base_component.BaseComponent):
     """
 
     SPEC_CLASS = RollbackBlessingSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
 
     def __init__(self, *, model: types.BaseChannel, reason: str, previous: str, anchor_replaced: bool):
         """Builds the component.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from pipeline.gate import metrics
 from pipeline.gate.calibration import Estimate
 from pipeline.gate.metrics import METRICS
@@ -14,6 +16,11 @@ from pipeline.settings import GateSettings
 MAX_UNCHANGED = 1e-6  # greatest difference between predictions that are the same
 
 _POWER_FACTOR = 2.49  # normal quantiles of 0.95 and 0.80 added: one-sided 5 % error, 80 % power
+
+
+def largest_difference(predictions: np.ndarray, others: np.ndarray) -> float:
+    """Between two models' predictions `[rows]` on the same rows."""
+    return float(np.abs(predictions - others).max())
 
 
 def infrastructure(problems: Sequence[str]) -> Check:
@@ -55,7 +62,7 @@ def unchanged(largest: float, *, same_model: bool = False) -> Check:
 def positives(count: int, rows: int, needed: int) -> Check:
     """Whether there are enough positives to judge by (and, where they are the rarer class, enough negatives)."""
     enough = min(count, rows - count) >= needed
-    text = f"The {rows} test rows hold {count} positives; a verdict needs at least {needed}"
+    text = f"The {rows:,} test rows hold {count:,} positives; a verdict needs at least {needed:,}"
     text += "." if rows - count >= needed else f", and as many negatives, of which there are {rows - count}."
     return Check("positives", "pass" if enough else "undecided", text, value=count, bound=f"≥ {needed}")
 
@@ -94,8 +101,8 @@ def slice_difference(result: SliceResult, settings: GateSettings) -> Check:
     difference = result.difference
     number = _number(settings.slice_margin)
     text = (
-        f"On {result.name} ({result.rows} rows, {result.positives} positives) {_better(settings, difference, number)}; "
-        f"the interval must not lie wholly at or below {number(-settings.slice_margin)}."
+        f"On {result.name} ({result.rows:,} rows, {result.positives:,} positives) "
+        f"{_better(settings, difference, number)}; the interval must not lie wholly at or below {number(-settings.slice_margin)}."
     )
     return Check(
         "slice",
@@ -146,8 +153,8 @@ def comparison(name: str, difference: Difference | None, settings: GateSettings,
         needed = positives_needed(positives, difference.standard_error, settings.margin)
         power = "0" if rule == "non_inferior" else "one margin"
         text += (
-            f"{number(threshold)} lies between the bounds. With about {needed} test positives (now {positives}) a true "
-            f"difference of {power} would pass in 80 of 100 cases."
+            f"{number(threshold)} lies between the bounds. With about {needed:,} test positives (now {positives:,}) a "
+            f"true difference of {power} would pass in 80 of 100 cases."
         )
     return Check(
         name,

@@ -56,7 +56,7 @@ def judge(
     predictions = checked_predictions(predictions, rows)
     slices = slices_of(rows)
     champion = predictions.get("champion")
-    largest = None if champion is None else float(np.abs(predictions["challenger"] - champion).max())
+    largest = None if champion is None else checks.largest_difference(predictions["challenger"], champion)
     compared = _differences(rows, predictions, slices, settings)
     results = tuple(
         slice_result(

@@ -66,11 +66,12 @@ def _headline(document: Document, pushed: bool | None) -> View:
     verdict = str(document.get("verdict", ""))
     waiting, not_pushed, tone = VERDICTS.get(verdict, (verdict.capitalize(), f"Not pushed: {verdict}", "shown"))
     title = waiting if pushed is None else "Pushed" if pushed else not_pushed
+    alone = verdict == "blessed" and not (document.get("models") or {}).get("champion")  # then no single check decided
     return {
         "title": title,
         "tone": tone,
         "reason": document.get("reason") or "",
-        "decided_by": _check_title(document.get("decided_by")),
+        "decided_by": "" if alone else _check_title(document.get("decided_by")),
     }
 
 

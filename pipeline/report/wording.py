@@ -54,7 +54,7 @@ CHECKS = {
     "log_loss": "Log loss against the base rate's",
     "calibration_slope": "Calibration: slope",
     "observed_over_expected": "Calibration: level",
-    "slice": "Slice against the champion's",
+    "slice": "Slice against the champion",
     "champion": "Comparison with the champion",
     "anchor": "Comparison with the anchor",
 }

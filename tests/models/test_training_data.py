@@ -1,4 +1,5 @@
 import types
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -6,7 +7,7 @@ import pytest
 import tensorflow_transform as tft
 
 from models.features import FeatureSet
-from models.training_data import TrainingBatches, TrainingData, read_training_data
+from models.training_data import TrainingBatches, TrainingData, read_training_data, store
 
 
 @pytest.fixture
@@ -28,6 +29,23 @@ def test_batches_can_be_read_again(source):
     batches = TrainingBatches(*source)
     first, second = ([len(batch) for batch in batches] for _ in range(2))
     assert first == second == [600]
+
+
+def test_stored_batches_are_decoded_once_and_then_gone(source):
+    [original], passes = list(TrainingBatches(*source)), []
+
+    def decode():
+        passes.append(1)
+        yield from [original, original.sample(10)]
+
+    with store(decode()) as stored:
+        first, second = list(stored), list(stored)
+        assert [len(batch) for batch in second] == [600, 10]
+        for name in ("numbers", "categories", "label"):
+            np.testing.assert_array_equal(getattr(second[0], name), getattr(original, name))
+            assert getattr(first[0], name).dtype == getattr(original, name).dtype
+        folder = Path(stored.folder)
+    assert passes == [1] and not folder.exists()
 
 
 def test_no_rows_are_an_error(source):

@@ -56,7 +56,7 @@ def test_best_are_the_defaults_where_nothing_is_better(tmp_path):
 
 @pytest.mark.parametrize("search", SEARCHES)
 def test_same_seed_gives_the_same_trials(search, tmp_path):
-    trials = [tried(searched(search, tmp_path / str(seed), seed=seed)) for seed in (0, 0, 1)]
+    trials = [tried(searched(search, tmp_path, trials=4, seed=seed)) for seed in (0, 0, 1)]
     assert trials[0] == trials[1] != trials[2]
 
 
@@ -68,6 +68,11 @@ def test_bayesian_search_learns_from_earlier_trials(tmp_path):
         drawn += scores[1:8]
         proposed += scores[8:]
     assert np.mean(proposed) < 0.5 * (np.mean(drawn) - 0.2) + 0.2
+
+
+def test_bayesian_search_goes_to_the_end_of_a_range_and_not_beyond(tmp_path):
+    tuner = searched("bayesian", tmp_path, score=lambda values: 1 - np.log10(values["n"]) / 4, trials=12)
+    assert max(values["n"] for values in tried(tuner)) == 100
 
 
 def test_a_line_for_each_trial_and_none_of_what_runs_inside(tmp_path, caplog):

@@ -247,15 +247,20 @@ def test_the_champion_again_is_unchanged(gate, model):
     assert document["verdict"] == "unchanged"
 
 
-def test_a_withdrawn_model_stays_withdrawn(gate, model):
+@pytest.mark.parametrize("trained_again", [False, True])
+def test_a_withdrawn_model_stays_withdrawn(gate, model, trained_again):
+    bad = model("bad", good)
+    source = bad.uri if trained_again else "trained/new"
     champion = model(
         "champion",
         blind_to_countries,
-        **{challenger.WITHDRAWN: json.dumps(["trained/new"]), challenger.ROLLBACK_REASON: "complaints"},
+        **{challenger.WITHDRAWN: json.dumps([source]), challenger.ROLLBACK_REASON: "complaints"},
     )
     document, _, _ = gate(model("new", good), champion)
     assert (document["verdict"], document["decided_by"]) == ("refused", "withdrawn")
     assert "complaints" in document["reason"]
+    document, _, _ = gate(model("another", slightly_better), champion)
+    assert document["verdict"] == "blessed"
 
 
 def test_a_champion_that_cannot_be_compared(gate, model):

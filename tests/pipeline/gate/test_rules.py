@@ -77,9 +77,9 @@ def test_what_the_rows_cannot_tell_is_undecided_with_the_positives_needed(drawn)
     assert (found.verdict, found.decided_by) == ("undecided", "champion")
     check = next(check for check in found.checks if check.name == "champion")
     error = (check.upper - check.lower) / (2 * 1.645)
-    needed = int(found.reason.split("With about ")[1].split(" ")[0])
+    needed = int(found.reason.split("With about ")[1].split(" ")[0].replace(",", ""))
     assert needed == pytest.approx(rows.positives * (2.49 * error / 0.0001) ** 2, rel=0.1)
-    assert f"(now {rows.positives}) a true difference of 0 would" in found.reason
+    assert f"(now {rows.positives:,}) a true difference of 0 would" in found.reason
 
 
 def test_superior_wants_more_of_the_champion_but_not_of_the_anchor(drawn):
@@ -109,7 +109,7 @@ def test_few_positives_are_undecided_and_still_measured(drawn, champion):
     predictions = {"challenger": models["bad"], **({"champion": models["good"]} if champion else {})}
     found = judged(rows, predictions, settings)
     assert (found.verdict, found.decided_by) == ("undecided", "positives")
-    assert f"hold {rows.positives} positives; a verdict needs at least {rows.positives + 1}" in found.reason
+    assert f"hold {rows.positives:,} positives; a verdict needs at least {rows.positives + 1:,}" in found.reason
     assert {outcome for name, outcome in outcomes(found).items() if name != "positives"} == {"shown"}
     assert found.metrics["challenger"]["roc_auc"] > 0.5
     assert not found.anchor_replaced
