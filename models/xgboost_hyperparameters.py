@@ -24,7 +24,7 @@ class Hyperparameters(Settings):
         num_parallel_tree: trees in a round; more than one makes each round a small forest.
         max_rounds: most rounds.
         patience: rounds without a lower eval log loss after which training stops.
-        threads: of training; 0 is one per core.
+        threads: of training; 0 is as many as the rows are worth, at most one per core.
         seed: of everything random.
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from tfx import v1 as tfx
@@ -18,7 +19,7 @@ from pipeline.components.infra_check import InfraCheck
 from pipeline.components.model_selector import ModelSelector
 from pipeline.components.report import Report
 from pipeline.dataset_folder import DatasetFolder
-from pipeline.digest import code_digest
+from pipeline.digest import code_digest, text_digest
 from pipeline.evaluation import eval_config
 from pipeline.families import family_nodes
 from pipeline.run_settings import RunSettings
@@ -154,7 +155,7 @@ def create_pipeline(
         title=folder.name,
         features=features,
         label=label,
-        digest=_digest("report", "pipeline.report"),
+        digest=text_digest(json.dumps(folder.to_config(), sort_keys=True), code_digest("models", "pipeline")),
         **{f"{family}_{name}": channel for family, nodes in families.items() for name, channel in nodes.learned()},
     )
     return tfx_pipeline.Pipeline(

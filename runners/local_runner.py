@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
         data were refused before anything ran; 3 if nothing was pushed though --require-push was given.
     """
     args = _parser().parse_args(arguments)
+    # Read when a library starts OpenMP: its waiting threads, XGBoost's foremost, stall when they share their cores.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         folder = DatasetFolder.load(args.schema_root / args.dataset)
         run = _run_settings(args, folder)

@@ -8,6 +8,7 @@ import pytest
 def quiet_tensorflow():
     """TensorFlow's start-up lines say nothing about a test; its processes inherit this."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as runners.local_runner has it
 
 
 @pytest.fixture(scope="session")

@@ -102,7 +102,8 @@ def slice_difference(result: SliceResult, settings: GateSettings) -> Check:
     number = _number(settings.slice_margin)
     text = (
         f"On {result.name} ({result.rows:,} rows, {result.positives:,} positives) "
-        f"{_better(settings, difference, number)}; the interval must not lie wholly at or below {number(-settings.slice_margin)}."
+        f"{_better(settings, difference, number)}; the interval must not lie wholly at or below "
+        f"{number(-settings.slice_margin)}."
     )
     return Check(
         "slice",
