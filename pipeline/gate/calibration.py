@@ -47,6 +47,10 @@ def fit(label: np.ndarray, predicted: np.ndarray) -> Line | None:
     Returns:
         The line of greatest likelihood; None if the predictions do not vary or separate the classes.
     """
+    if predicted[label == 0].max() <= predicted[label == 1].min() or predicted[label == 1].max() <= (
+        predicted[label == 0].min()
+    ):
+        return None
     x = logit(predicted)
     centre, scale = x.mean(), x.std()
     if scale < 1e-9:
@@ -83,6 +87,8 @@ def slope_interval(label: np.ndarray, predicted: np.ndarray, unit: np.ndarray) -
     inverse = np.linalg.inv(hessian)
     units = len(np.unique(unit))
     variance = (inverse @ (scores.T @ scores) @ inverse)[1, 1] * units / max(units - 1, 1)
+    if not variance > 0:  # a matrix next to singular: the classes are all but separated
+        return None
     margin = Z * math.sqrt(variance)
     return Estimate(line.slope, line.slope - margin, line.slope + margin)
 

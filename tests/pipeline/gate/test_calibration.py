@@ -26,6 +26,8 @@ def test_there_is_no_line_where_the_likelihood_has_no_maximum():
     label = np.repeat([0, 1], 50)
     assert calibration.fit(label, np.full(100, 0.3)) is None
     assert calibration.fit(label, np.linspace(0.1, 0.9, 100)) is None  # separates the classes
+    leaked = np.where(label == 1, 0.99, 0.01) + np.linspace(0, 1e-4, 100)
+    assert calibration.slope_interval(label, leaked, np.arange(100)) is None
 
 
 def test_intervals_are_those_of_the_bootstrap_by_user():
