@@ -14,6 +14,7 @@ from keras_tuner.engine import base_tuner
 from keras_tuner.engine import trial as trial_module
 
 _PROGRESS = logging.getLogger("propensity.progress")
+_TRIALS = logging.getLogger("propensity.trials")
 _OBJECTIVE = "log_loss"
 # Of the trials of a Bayesian search, the share drawn at random before the results of earlier ones propose the next.
 _RANDOM_SHARE = 0.3
@@ -53,7 +54,7 @@ class ScoreTuner(base_tuner.BaseTuner):
             chosen = ", ".join(f"{key}={value:.6g}" for key, value in values.items())
             raise keras_tuner.errors.FatalRuntimeError(f"{name} ({chosen}) failed: {error}") from error
         earlier = [done.score for done in self.oracle.trials.values() if done.score is not None]
-        _PROGRESS.info("%s: log loss %.4f, best %.4f", name, loss, min([loss, *earlier]))
+        _TRIALS.info("%s: log loss %.4f, best %.4f", name, loss, min([loss, *earlier]))
         return loss
 
 

@@ -37,7 +37,7 @@ class Hyperparameters(Settings):
     subsample: float = pydantic.Field(default=1.0, gt=0, le=1)
     colsample_bytree: float = pydantic.Field(default=1.0, gt=0, le=1)
     max_bin: int = pydantic.Field(default=256, ge=2, le=65_536)
-    max_cat_to_onehot: int = pydantic.Field(default=4, ge=1)
+    max_cat_to_onehot: int = pydantic.Field(default=32, ge=1)
     num_parallel_tree: int = pydantic.Field(default=1, ge=1)
     max_rounds: int = pydantic.Field(default=2000, ge=1)
     patience: int = pydantic.Field(default=50, ge=1)

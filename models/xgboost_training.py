@@ -51,7 +51,7 @@ def train(
     # Not quantised like the training rows: a category that those lack would count as the last one they have.
     exact = _exact_matrix(concatenate(list(evaluation)), features, settings.threads)
     curves = tf.summary.create_file_writer(log_dir) if log_dir else tf.summary.create_noop_writer()
-    stop = xgb.callback.EarlyStopping(settings.patience, metric_name=_METRIC, data_name=_EVAL, save_best=True)
+    stop = xgb.callback.EarlyStopping(rounds=settings.patience, metric_name=_METRIC, data_name=_EVAL, save_best=True)
     booster = xgb.train(
         {
             **settings.model_dump(exclude={"max_rounds", "patience", "threads"}),

@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
-PROGRESS_LOGGER = "propensity.progress"  # steps of a long component; the package's warnings go to its parent
+# Steps of a long component, of which the newest is shown from time to time; trials of a search, of which each one is;
+# the package's warnings go to their parent.
+PROGRESS_LOGGER, TRIALS_LOGGER = "propensity.progress", "propensity.trials"
 _PROGRESS_SECONDS = 10.0
 
 
@@ -87,6 +89,8 @@ class _ConsoleHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if record.name == PROGRESS_LOGGER:
             self._console.progress(record.getMessage())
+        elif record.name == TRIALS_LOGGER:
+            self._console.line(f"    {record.getMessage()}")
         elif record.levelno >= logging.WARNING:
             self._console.warn(record.getMessage())
 

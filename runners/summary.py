@@ -92,7 +92,7 @@ def _metrics(verdict: dict[str, Any]) -> list[str]:
     lines = [f"  {'':<24}" + "".join(f"{role:>12}" for role in roles)]
     for name in _METRICS:
         values = [verdict["metrics"][role][name] for role in roles]
-        lines.append(f"  {name:<24}" + "".join(f"{value:>12.4f}" for value in values))
+        lines.append(f"  {name:<24}" + "".join(f"{'-':>12}" if v is None else f"{v:>12.4f}" for v in values))
     data = verdict["data"]
     return [*lines, f"  on {data['rows']:,} rows, {data['positives']:,} of them positive"]
 

@@ -174,9 +174,9 @@ def run_tuner(data, family, search, trials, folder):
 
 @pytest.mark.parametrize("family, search, trials", [("keras", "random", 2), ("xgboost", "bayesian", 5)])
 def test_tuner_leaves_hyperparameters_that_the_trainer_takes(data, tmp_path, caplog, family, search, trials):
-    with caplog.at_level("INFO", logger="propensity.progress"):
+    with caplog.at_level("INFO", logger="propensity"):
         best, results = run_tuner(data, family, search, trials, tmp_path)
-    lines = [record.getMessage() for record in caplog.records if record.name == "propensity.progress"]
+    lines = [record.getMessage() for record in caplog.records if record.name.startswith("propensity.")]
     assert [line.split(":")[0] for line in lines] == [f"trial {i + 1} of {trials}" for i in range(trials)]
     assert len(results) == trials
     scores = [result["score"] for result in results]

@@ -82,7 +82,7 @@ def test_a_line_for_each_trial_and_none_of_what_runs_inside(tmp_path, caplog):
         progress.info("step 7 of 9")
         return bowl(values)
 
-    with caplog.at_level("INFO", logger="propensity.progress"):
+    with caplog.at_level("INFO", logger="propensity"):
         tuner = searched("random", tmp_path, score, trials=3)
     losses = [bowl(values) for values in tried(tuner)]
     assert [record.getMessage() for record in caplog.records] == [

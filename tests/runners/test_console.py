@@ -16,6 +16,8 @@ with console(Path(sys.argv[1]), verbose=sys.argv[2] == "verbose") as terminal:
         print("python noise")
         os.system("echo native noise")
         logging.getLogger("propensity.progress").info("step 3 of 9")
+        logging.getLogger("propensity.trials").info("trial 1 of 2")
+        logging.getLogger("propensity.trials").info("trial 2 of 2")
         logging.getLogger("propensity").warning("column x has NaN")
         logging.getLogger("absl").warning("tfx noise")
 print("after")
@@ -36,6 +38,7 @@ def test_noise_goes_to_the_file_and_only_the_run_is_shown(tmp_path):
     assert "warning: column x has NaN" in shown
     assert "Step" in shown
     assert "step 3 of 9" in shown
+    assert "    trial 1 of 2\n    trial 2 of 2\n" in shown
     assert shown.endswith("after\n")
     assert "python noise" in logged
     assert "native noise" in logged
