@@ -15,6 +15,7 @@ SETTINGS ?= runners/local.yaml
 REASON ?=
 ARGS ?=
 TESTS ?= tests
+WORKERS ?= 2
 export REASON
 
 .PHONY: help run rollback sample test lint lock clean
@@ -40,7 +41,7 @@ sample: $(READY) ## Make the sample events (make run does it when they are not t
 	@$(PYTHON) -m pipeline.warehouse.sample_events --out data/sample $(ARGS)
 
 test: $(READY) ## Run the tests.
-	@$(PYTHON) -m pytest $(TESTS) $(ARGS)
+	@$(PYTHON) -m pytest --numprocesses $(WORKERS) --dist loadfile $(TESTS) $(ARGS)
 
 lint: $(READY) ## Check format and style.
 	@$(PYTHON) -m ruff format --check .

@@ -22,6 +22,7 @@ REQUIRES = [
     "kfp-pipeline-spec<2.17",
     "matplotlib",
     "numpy",
+    "pandas",
     "pyarrow",
     "pydantic>=2",
     "pyyaml",
@@ -37,7 +38,7 @@ REQUIRES = [
     "xgboost-cpu>=3.2,<3.5",  # xgboost without 300 MB of CUDA libraries
 ]
 
-DEV_REQUIRES = ["pandas", "psutil", "pytest", "ruff", "uv"]
+DEV_REQUIRES = ["psutil", "pytest", "pytest-xdist", "ruff", "uv"]
 
 setup(
     name="propensity-pipeline",

@@ -1,4 +1,4 @@
-"""How near the last model comes to what can be known of the sample's test rows.
+"""How near the last models, of each family, come to what can be known of the sample's test rows.
 
     python -m benchmarks.known_optimum --output output/ga4 --sample data/sample
 
@@ -34,26 +34,21 @@ class Scores:
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """The model, the drawn probabilities and the training base rate on the same test rows.
+    """The models, the drawn probabilities and the training base rate on the same test rows.
 
     Attributes:
         rows: test rows.
         positives: of them.
-        model: the model's scores.
+        models: each family's scores.
         drawn: those of the drawn probabilities: the optimum.
         base_rate_kl: divergence to the training rows' base rate.
     """
 
     rows: int
     positives: int
-    model: Scores
+    models: dict[str, Scores]
     drawn: Scores
     base_rate_kl: float
-
-    @property
-    def kl_share(self) -> float:
-        """The model's divergence as a share of the base rate's."""
-        return self.model.kl / self.base_rate_kl
 
 
 def scores(label: np.ndarray, predicted: np.ndarray, drawn: np.ndarray | None = None) -> Scores:
@@ -76,7 +71,7 @@ def mean_kl(p: np.ndarray, q: np.ndarray) -> float:
 
 
 def compare(output: Path, sample: Path) -> Comparison:
-    """Scores the newest trained model of an output folder on its newest test examples.
+    """Scores the newest trained models of an output folder on its newest test examples.
 
     Args:
         output: `<output>/<data set>` of a run on the sample.
@@ -84,7 +79,11 @@ def compare(output: Path, sample: Path) -> Comparison:
     """
     import tensorflow as tf
 
-    model = tf.saved_model.load(_newest(output, "TrainKeras/model/*/Format-Serving"))
+    models = {
+        title: tf.saved_model.load(_newest(output, f"Train{title}/model/*/Format-Serving"))
+        for title in ("Keras", "XGBoost")
+        if (output / "artifacts" / f"Train{title}").is_dir()
+    }
     examples = _newest(output, "BigQueryExampleGen/examples/*")
     truth = pq.read_table(sample / "drawn_probabilities.parquet").to_pydict()
     drawn_of = {
@@ -98,20 +97,21 @@ def compare(output: Path, sample: Path) -> Comparison:
         "snapshot_date": tf.io.FixedLenFeature([], tf.string),
         "converted": tf.io.FixedLenFeature([], tf.int64),
     }
-    label, drawn, predicted = [], [], []
+    label, drawn, predicted = [], [], {title: [] for title in models}
     files = tf.data.TFRecordDataset(glob.glob(f"{examples}/Split-test/*.gz"), "GZIP")
     for batch in files.batch(8192):
         parsed = tf.io.parse_example(batch, spec)
         keys = zip(parsed["unit"].numpy(), parsed["snapshot_date"].numpy(), strict=True)
         drawn.append(np.array([drawn_of[key] for key in keys]))
         label.append(parsed["converted"].numpy())
-        predicted.append(model.signatures["serving_default"](batch)["probability"].numpy().ravel())
-    label, drawn, predicted = (np.concatenate(parts) for parts in (label, drawn, predicted))
+        for title, model in models.items():
+            predicted[title].append(model.signatures["serving_default"](batch)["probability"].numpy().ravel())
+    label, drawn = np.concatenate(label), np.concatenate(drawn)
     base_rate = _training_base_rate(examples)
     return Comparison(
         rows=len(label),
         positives=int(label.sum()),
-        model=scores(label, predicted, drawn),
+        models={title: scores(label, np.concatenate(parts), drawn) for title, parts in predicted.items()},
         drawn=scores(label, drawn, drawn),
         base_rate_kl=mean_kl(drawn, np.full(len(drawn), base_rate)),
     )
@@ -141,12 +141,12 @@ def main() -> None:
     result = compare(args.output, args.sample)
     print(f"{result.rows:,} test rows, {result.positives:,} positives")
     print(f"{'':<22}{'ROC AUC':>9}{'PR-AUC':>9}{'log loss':>10}{'slope':>8}{'KL':>10}")
-    for name, row in (("model", result.model), ("drawn probabilities", result.drawn)):
+    for name, row in (*result.models.items(), ("drawn probabilities", result.drawn)):
         print(
             f"{name:<22}{row.roc_auc:>9.4f}{row.pr_auc:>9.4f}{row.log_loss:>10.4f}{row.calibration_slope:>8.3f}"
-            f"{row.kl:>10.6f}"
+            f"{row.kl:>10.6f}{row.kl / result.base_rate_kl:>8.1%}"
         )
-    print(f"KL of the base rate {result.base_rate_kl:.6f}; the model's is {result.kl_share:.1%} of it")
+    print(f"KL: divergence from the drawn probabilities, and its share of the base rate's, {result.base_rate_kl:.6f}")
 
 
 if __name__ == "__main__":

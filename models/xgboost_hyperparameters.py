@@ -29,8 +29,8 @@ class Hyperparameters(Settings):
     """
 
     learning_rate: float = pydantic.Field(default=0.05, gt=0, le=1)
-    max_depth: int = pydantic.Field(default=6, ge=1, le=12)
-    min_child_weight: float = pydantic.Field(default=1.0, ge=0)
+    max_depth: int = pydantic.Field(default=4, ge=1, le=12)
+    min_child_weight: float = pydantic.Field(default=5.0, ge=0)
     gamma: float = pydantic.Field(default=0.0, ge=0)
     reg_lambda: float = pydantic.Field(default=1.0, ge=0)
     reg_alpha: float = pydantic.Field(default=0.0, ge=0)

@@ -10,7 +10,8 @@ import tensorflow_model_analysis as tfma
 
 from models.features import FeatureSet
 from pipeline.gate.slices import OTHER
-from pipeline.settings import Bound, Dataset
+from pipeline.gate_settings import Bound
+from pipeline.settings import Dataset
 
 # Names of the settings and reports -> TFMA's metric classes. BinaryCrossEntropy is TFMA's own, for log loss.
 METRICS = {

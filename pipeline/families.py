@@ -10,7 +10,7 @@ from tfx import v1 as tfx
 from pipeline.components.trainer import Trainer
 from pipeline.dataset_folder import DatasetFolder
 from pipeline.digest import code_digest
-from pipeline.settings import Family
+from pipeline.training_settings import Family
 
 _TITLES = {"keras": "Keras", "xgboost": "XGBoost"}
 

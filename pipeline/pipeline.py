@@ -134,7 +134,9 @@ def create_pipeline(
         features=features,
         columns=dataset.columns.model_dump(),
         accept_incompatible_champion=accept_incompatible_champion,
-        digest=_digest("evaluator", "challenger", "pipeline.gate", "pipeline.evaluation", "pipeline.scoring"),
+        digest=_digest(
+            "evaluator", "gate_inputs", "challenger", "pipeline.gate", "pipeline.evaluation", "pipeline.scoring"
+        ),
     )
     pusher = tfx.components.Pusher(
         model=selector.outputs["model"],

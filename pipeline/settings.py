@@ -9,13 +9,12 @@ from typing import Annotated, Literal
 import pydantic
 from pydantic import Field
 
-from models import keras_hyperparameters, xgboost_hyperparameters
 from models.config import Settings
+from pipeline.gate_settings import DataGateSettings, Evaluation, GateSettings, InfraCheckSettings
+from pipeline.training_settings import Training
 
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,299}$")]
 Days = Annotated[int, Field(ge=0, le=3650)]
-Family = Literal["keras", "xgboost"]
-Metric = Literal["roc_auc", "pr_auc", "log_loss", "brier"]
 
 RESERVED_COLUMNS = ("unit", "split")  # added to each features table; see pipeline/warehouse/features_table.py
 _GA360_CONVERSIONS = ("transaction", "session")  # what query.sql of ga360 knows; a session's absence is churn
@@ -151,143 +150,6 @@ class Split(Settings):
     test_percent: Annotated[int, Field(ge=1, le=50)] | None = None
     test_from: datetime.date | None = None
     salt: str = "v1:"
-
-
-class Tuning(Settings):
-    """How hyperparameters are searched.
-
-    Attributes:
-        search: `none`; `random`; or `bayesian`, which proposes the next trial by the results of those before.
-        trials: trials of each family.
-        folds: for XGBoost, parts of the training users; each is predicted by a booster that has not seen it.
-        hyperparameters: instead of a search, the best ones of an earlier run, by family: the folder of the artifact
-            (`.../TuneXGBoost/best_hyperparameters/17`).
-    """
-
-    search: Literal["none", "random", "bayesian"] = "none"
-    trials: Annotated[int, Field(ge=1, le=1000)] = 20
-    folds: Annotated[int, Field(ge=2, le=20)] = 3
-    hyperparameters: dict[Family, str] = Field(default_factory=dict)
-
-    @pydantic.model_validator(mode="after")
-    def _one_source(self) -> Tuning:
-        if self.hyperparameters and self.search != "none":
-            raise ValueError("give either search or hyperparameters of an earlier run, not both")
-        return self
-
-
-class Training(Settings):
-    """How the models are trained, and which of them challenges the champion.
-
-    Attributes:
-        quantiles: how many training quantiles map a number to a standard normal.
-        families: which model families are trained.
-        select_by: the metric, on eval, by which the better of them is chosen.
-        keras: hyperparameters of the Keras family.
-        xgboost: hyperparameters of the XGBoost family.
-        tuning: how better ones are searched.
-    """
-
-    quantiles: Annotated[int, Field(ge=10, le=10_000)] = 1000
-    families: Annotated[tuple[Family, ...], Field(min_length=1)] = ("keras", "xgboost")
-    select_by: Metric = "log_loss"
-    keras: keras_hyperparameters.Hyperparameters = keras_hyperparameters.Hyperparameters()
-    xgboost: xgboost_hyperparameters.Hyperparameters = xgboost_hyperparameters.Hyperparameters()
-    tuning: Tuning = Tuning()
-
-    @pydantic.field_validator("families")
-    @classmethod
-    def _each_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(value)) < len(value):
-            raise ValueError("each family once")
-        return value
-
-
-class Bound(Settings):
-    """Absolute bounds on one metric of the test split.
-
-    Attributes:
-        lower: least value.
-        upper: greatest value.
-    """
-
-    lower: float | None = None
-    upper: float | None = None
-
-
-class Evaluation(Settings):
-    """What is measured on the test split.
-
-    Attributes:
-        operating_share: the share of rows, highest predictions first, that is acted on; precision, recall and fairness
-            are told for it.
-        bounds: absolute bounds that a model must keep to be pushed; they are held against point estimates.
-    """
-
-    operating_share: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    bounds: dict[Literal["roc_auc", "pr_auc", "log_loss", "brier", "calibration"], Bound] = Field(default_factory=dict)
-
-
-class InfraCheckSettings(Settings):
-    """What a model must do before anyone asks whether it is good.
-
-    Attributes:
-        rows: rows of eval that are sent through every signature.
-        requests: requests of one row whose latency is measured.
-        p99_ms: most milliseconds that 99 in 100 of them may take.
-    """
-
-    rows: Annotated[int, Field(ge=1, le=100_000)] = 256
-    requests: Annotated[int, Field(ge=100, le=100_000)] = 300
-    p99_ms: Annotated[float, Field(gt=0)] = 100
-
-
-class GateSettings(Settings):
-    """When a challenger may replace the champion.
-
-    Attributes:
-        metric: what the two are compared by.
-        rule: `non_inferior`: the challenger may be worse by less than the margin; `superior`: it must be better.
-        margin: in units of the metric; required for another metric than roc_auc.
-        replicates: bootstrap replicates.
-        seed: of the bootstrap.
-        min_positives: test positives below which there is no verdict.
-        slice_margin: by how much a slice may be worse than the champion's, in units of the metric.
-        slice_min_positives: positives from which on a slice is judged.
-        calibration: least and greatest calibration slope, and ratio of observed to expected positives.
-    """
-
-    metric: Metric = "roc_auc"
-    rule: Literal["non_inferior", "superior"] = "non_inferior"
-    margin: Annotated[float, Field(gt=0)] = 0.005
-    replicates: Annotated[int, Field(ge=100, le=100_000)] = 1000
-    seed: Annotated[int, Field(ge=0)] = 1
-    min_positives: Annotated[int, Field(ge=1)] = 200
-    slice_margin: Annotated[float, Field(gt=0)] = 0.02
-    slice_min_positives: Annotated[int, Field(ge=1)] = 200
-    calibration: tuple[Annotated[float, Field(gt=0, lt=1)], Annotated[float, Field(gt=1)]] = (0.9, 1.1)
-
-    @pydantic.model_validator(mode="after")
-    def _margins_fit_metric(self) -> GateSettings:
-        for name in ("margin", "slice_margin"):
-            if self.metric != "roc_auc" and name not in self.model_fields_set:
-                raise ValueError(f"metric {self.metric} needs a {name} of its own; the default is one of ROC AUC")
-        return self
-
-
-class DataGateSettings(Settings):
-    """When the data stops the run.
-
-    Attributes:
-        severity: the least severity of an anomaly that stops the run; `none` never does.
-        max_drift: most Jensen-Shannon divergence (L-infinity distance for a category) of a feature between the
-            champion's training rows and this run's.
-        max_skew: the same between the champion's training rows and this run's test rows.
-    """
-
-    severity: Literal["error", "warning", "none"] = "error"
-    max_drift: Annotated[float, Field(gt=0, le=1)] = 0.3
-    max_skew: Annotated[float, Field(gt=0, le=1)] = 0.3
 
 
 class Dataset(Settings):

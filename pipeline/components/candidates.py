@@ -13,7 +13,7 @@ from tfx.utils import path_utils
 
 from pipeline.gate.metrics import METRICS, point_metrics
 from pipeline.scoring import ScoringError, score_split
-from pipeline.settings import Metric
+from pipeline.training_settings import Metric
 
 SPLIT = "eval"
 

@@ -22,7 +22,7 @@ from tfx.types import artifact_utils, component_spec, standard_artifacts
 from pipeline.components import training_data
 from pipeline.components.comparability import comparable_champion
 from pipeline.components.example_gen import read_report
-from pipeline.settings import DataGateSettings
+from pipeline.gate_settings import DataGateSettings
 
 _log = logging.getLogger("propensity")
 _SEVERITIES = {"warning": anomalies_pb2.AnomalyInfo.WARNING, "error": anomalies_pb2.AnomalyInfo.ERROR}

@@ -7,14 +7,11 @@ test split.
 
 from __future__ import annotations
 
-import datetime
 import json
-import logging
 import os
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import tensorflow_model_analysis as tfma
 from tfx import types
 from tfx.components.evaluator import constants
@@ -23,28 +20,26 @@ from tfx.components.util import model_utils
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, component_spec, standard_artifacts, standard_component_specs
-from tfx.utils import io_utils, json_utils, path_utils, proto_utils
+from tfx.utils import io_utils, json_utils, proto_utils
 
 from models.config import validate_settings
 from models.features import FeatureSet
 from pipeline.artifacts import Verdict
-from pipeline.components import challenger, training_data
+from pipeline.components import challenger, gate_inputs, training_data
 from pipeline.components.comparability import comparable_champion
 from pipeline.evaluation import broken_bounds, with_bounded_slices
 from pipeline.gate import checks, rules
 from pipeline.gate.rows import TestRows
 from pipeline.gate.slices import slices_of
 from pipeline.gate.verdict import Judgement
+from pipeline.gate_settings import GateSettings
 from pipeline.report.verdict_page import render_verdict
-from pipeline.scoring import ScoredRows, ScoringError, read_units, score_split
-from pipeline.settings import GateSettings
+from pipeline.scoring import score_split
 
 VERDICT_FILE, VERDICT_PAGE = "verdict.json", "verdict.html"
 
 INFRA_BLESSING_KEY = "infra_blessing"
 VERDICT_KEY = "verdict"
-_SPLIT = "test"
-_log = logging.getLogger("propensity")
 
 
 class EvaluatorSpec(standard_component_specs.EvaluatorSpec):
@@ -103,9 +98,9 @@ class Executor(evaluator_executor.Executor):
             judgement = self._judge(input_dict, output_dict, exec_properties, model, champion)
         else:
             self._log_startup(input_dict, output_dict, exec_properties)
-            judgement = rules.refused_by_infra_check(_infra_problems(infra_blessing), _gate(exec_properties))
+            judgement = rules.refused_by_infra_check(gate_inputs.infra_problems(infra_blessing), _gate(exec_properties))
         document = judgement.to_json() | {
-            "models": _models(model, champion),
+            "models": gate_inputs.describe_models(model, champion),
             "comparability": {"accepted": bool(problems), "problems": problems},
         }
         _write_verdict(artifact_utils.get_single_instance(output_dict[VERDICT_KEY]), document)
@@ -131,21 +126,21 @@ class Executor(evaluator_executor.Executor):
         sliced = [feature.name for feature in _features(exec_properties).slices]
         scored = score_split(
             examples,
-            _SPLIT,
-            _saved_models(model, champion),
+            gate_inputs.SPLIT,
+            gate_inputs.saved_models(model, champion),
             label=columns["label"],
             columns=[*sliced, *([columns["date"]] if columns["date"] else [])],
         )
-        rows = _test_rows(scored, examples, sliced, columns)
+        rows = gate_inputs.test_rows(scored, examples, sliced, columns)
         failures = self._measure(input_dict, output_dict, exec_properties, champion, rows)
         given = [checks.infrastructure([]), *(checks.broken_bound(text) for text in failures)]
-        if champion is not None and _is_withdrawn(model, champion, examples, scored, columns["label"]):
+        if champion is not None and gate_inputs.is_withdrawn(model, champion, examples, scored, columns["label"]):
             given.append(checks.withdrawn(champion.get_string_custom_property(challenger.ROLLBACK_REASON)))
         return rules.judge(
             rows,
             scored.predictions,
             _gate(exec_properties),
-            training_base_rate=_training_base_rate(model),
+            training_base_rate=gate_inputs.training_base_rate(model),
             operating_share=exec_properties["operating_share"],
             given=given,
             same_model=champion is not None and challenger.source_of(model) == challenger.source_of(champion),
@@ -181,72 +176,6 @@ def _gate(exec_properties: dict[str, Any]) -> GateSettings:
 
 def _features(exec_properties: dict[str, Any]) -> FeatureSet:
     return FeatureSet.from_config(json.loads(exec_properties["features"]))
-
-
-def _saved_models(model: types.Artifact, champion: types.Artifact | None) -> dict[str, str]:
-    """SavedModel folders by role."""
-    found = {"challenger": path_utils.serving_model_path(model.uri)}
-    if champion is not None:
-        found["champion"] = path_utils.serving_model_path(champion.uri)
-        if challenger.has_anchor(model.uri):
-            found["anchor"] = path_utils.serving_model_path(challenger.anchor_uri(model.uri))
-    return found
-
-
-def _is_withdrawn(
-    model: types.Artifact, champion: types.Artifact, examples: types.Artifact, scored: ScoredRows, label: str
-) -> bool:
-    """Whether a rollback withdrew the challenger, or a model that predicts the same: retrained on the same rows."""
-    for source in challenger.withdrawn_sources(champion):
-        if source == challenger.source_of(model):
-            return True
-        try:
-            withdrawn = score_split(examples, _SPLIT, {"withdrawn": path_utils.serving_model_path(source)}, label=label)
-        except ScoringError as error:  # its artifact may be gone, or need a column that is
-            _log.warning("whether the challenger is a withdrawn model is told by its id alone: %s", error)
-            continue
-        if checks.largest_difference(scored.predictions["challenger"], withdrawn.predictions["withdrawn"]) <= (
-            checks.MAX_UNCHANGED
-        ):
-            return True
-    return False
-
-
-def _test_rows(
-    scored: ScoredRows, examples: types.Artifact, sliced: list[str], columns: Mapping[str, str | None]
-) -> TestRows:
-    slices = {name: scored.columns[name] for name in sliced}
-    if columns["key"]:
-        seen = np.isin(scored.unit, read_units(examples, "train"))
-        slices["user"] = np.where(seen, "seen in training", "new").astype(object)
-    return TestRows(
-        label=scored.label,
-        unit=scored.unit,
-        date=scored.columns[columns["date"]] if columns["date"] else None,
-        slices=slices,
-    )
-
-
-def _training_base_rate(model: types.Artifact) -> float:
-    [count] = [count for count in training_data.read_report(model.uri)["splits"] if count["split"] == "train"]
-    return count["positives"] / count["rows"]
-
-
-def _infra_problems(infra_blessing: types.Artifact) -> list[str]:
-    with fileio.open(os.path.join(infra_blessing.uri, "check.json")) as file:
-        return json.loads(file.read())["problems"]
-
-
-def _models(model: types.Artifact, champion: types.Artifact | None) -> dict[str, Any]:
-    """What the verdict says of each model."""
-    described = {"challenger": challenger.describe(model), "champion": None, "anchor": None}
-    if champion is not None:
-        described["champion"] = challenger.describe(champion)
-        trained_at = datetime.datetime.fromisoformat(described["champion"]["trained_at"])
-        described["champion"]["age_days"] = (datetime.datetime.now(datetime.timezone.utc) - trained_at).days
-        if challenger.has_anchor(model.uri):
-            described["anchor"] = challenger.read_anchor(model.uri)
-    return described
 
 
 def _write_verdict(verdict: types.Artifact, document: dict[str, Any]) -> None:
@@ -334,7 +263,7 @@ class Evaluator(base_beam_component.BaseBeamComponent):
                 baseline_model=champion,
                 infra_blessing=infra_blessing,
                 eval_config=eval_config,
-                example_splits=json_utils.dumps([_SPLIT]),
+                example_splits=json_utils.dumps([gate_inputs.SPLIT]),
                 fairness_indicator_thresholds=json_utils.dumps(None),
                 gate=json.dumps(gate.model_dump(mode="json", exclude_unset=True), sort_keys=True),
                 operating_share=operating_share,

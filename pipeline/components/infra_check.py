@@ -24,8 +24,8 @@ from tfx.types import artifact_utils, component_spec, standard_artifacts
 from tfx.utils import io_utils, path_utils
 
 from models.features import FeatureSet, Missing
+from pipeline.gate_settings import InfraCheckSettings
 from pipeline.scoring import read_examples
-from pipeline.settings import InfraCheckSettings
 
 _log = logging.getLogger("propensity")
 _progress = logging.getLogger("propensity.progress")

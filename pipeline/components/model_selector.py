@@ -22,7 +22,7 @@ from tfx.types import artifact_utils, component_spec, standard_artifacts
 from tfx.utils import io_utils
 
 from pipeline.components import anchor, candidates, challenger
-from pipeline.settings import Family, Metric
+from pipeline.training_settings import Family, Metric
 
 _log = logging.getLogger("propensity")
 _progress = logging.getLogger("propensity.progress")

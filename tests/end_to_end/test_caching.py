@@ -32,7 +32,6 @@ EDITS = {
     "query": [["schema/small/query.sql", "visits,", "visits + 1 AS visits,"]],
     "features": [["schema/small/features.yaml", "vocabulary: 10", "vocabulary: 11"]],
     "data": [["customers.csv", "customer-1,", "customer-one,"]],
-    "nothing again": [],
 }
 DATA_STEPS = ("BigQueryExampleGen", "StatisticsGen", "ExampleValidator")
 
@@ -97,9 +96,8 @@ def test_an_edited_query_feature_set_or_table_is_read_again(runs, edit):
     assert cached(runs[edit]).isdisjoint({*DATA_STEPS, "Transform", "TrainXGBoost"})
 
 
-@pytest.mark.parametrize("run", ["nothing, now that there is a champion", "nothing again"])
-def test_unchanged_steps_come_from_the_cache(runs, run):
-    assert cached(runs[run]) >= {*DATA_STEPS, "Transform", "TrainXGBoost"}
+def test_unchanged_steps_come_from_the_cache(runs):
+    assert cached(runs["nothing, now that there is a champion"]) >= {*DATA_STEPS, "Transform", "TrainXGBoost"}
 
 
 @pytest.fixture(scope="module")

@@ -27,4 +27,5 @@ def test_the_recipe_leads_the_baselines_on_the_same_splits(online_shoppers_csv):
         aucs.append([results[name][0] for name in (uci_splits.ENSEMBLE, uci_splits.TREES, uci_splits.LINEAR)])
     ensemble, trees, linear = np.mean(aucs, axis=0)
     assert ensemble > linear + 0.01
-    assert ensemble > trees - 0.001, "three splits resolve no more than this; ten show a lead of 0.003"
+    assert ensemble > trees - 0.003, "three splits resolve no more than this"
+    assert trees > linear + 0.01
