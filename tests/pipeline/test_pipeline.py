@@ -1,5 +1,7 @@
 """The DAG: what depends on what."""
 
+import json
+
 import pytest
 
 import schema
@@ -7,18 +9,20 @@ from models.config import validate_settings
 from pipeline.components.curated_schema import CuratedSchema
 from pipeline.dataset_folder import DatasetFolder
 from pipeline.pipeline import create_pipeline
+from pipeline.rollback import Restoration, create_rollback_pipeline
 from pipeline.run_settings import RunSettings
 
 
-def components(overrides=None, **run):
+def whole_pipeline(overrides=None, **run):
     folder = DatasetFolder.load(schema.ROOT / "ga4", overrides)
     settings = validate_settings(
         {"warehouse": {"engine": "duckdb"}, "data": "events", **run}, RunSettings, origin="local.yaml"
     )
-    pipeline = create_pipeline(
-        name="p", root="root", serving="serving", folder=folder, run=settings, data_fingerprint="f"
-    )
-    return {component.id: component for component in pipeline.components}
+    return create_pipeline(name="p", root="root", serving="serving", folder=folder, run=settings, data_fingerprint="f")
+
+
+def components(overrides=None, **run):
+    return {component.id: component for component in whole_pipeline(overrides, **run).components}
 
 
 @pytest.fixture(scope="module")
@@ -112,3 +116,33 @@ def test_an_edit_of_the_curated_schema_changes_its_cache_key(tmp_path):
     after = CuratedSchema(schema_file=path).exec_properties
     assert before["schema_file"] == after["schema_file"]
     assert before != after
+
+
+@pytest.mark.parametrize("kind", ["as it is", "with a search", "rollback"])
+def test_it_compiles_for_vertex(kind, tmp_path):
+    from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
+
+    if kind == "rollback":
+        restoration = Restoration(
+            model_id=1,
+            uri="gs://bucket/model",
+            properties={"family": "keras"},
+            previous="",
+            anchor_replaced=True,
+            withdrawn_id=2,
+        )
+        compiled = create_rollback_pipeline(
+            name="p", root="root", serving="serving", restoration=restoration, reason="why"
+        )
+    else:
+        compiled = whole_pipeline({"training.tuning.search": "random"} if kind == "with a search" else {})
+    config = kubeflow_v2_dag_runner.KubeflowV2DagRunnerConfig(default_image="image", use_pipeline_spec_2_1=True)
+    runner = kubeflow_v2_dag_runner.KubeflowV2DagRunner(config, str(tmp_path), "job.json")
+    runner.run(compiled)
+    tasks = json.loads((tmp_path / "job.json").read_text())["pipelineSpec"]["root"]["dag"]["tasks"]
+    # The one Resolver becomes two tasks, by which the champion's blessing can be read as well as the champion.
+    expected = {component.id for component in compiled.components} - {"Champion"}
+    assert set(tasks) - expected == (
+        set() if kind == "rollback" else {"Champion-model-blessing-resolver", "Champion-model-resolver"}
+    )
+    assert expected <= set(tasks)
