@@ -10,11 +10,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from models.features import FeatureSet, Kind
-
-OUTPUT = "probability"
-EXAMPLES_SIGNATURE = "serving_default"
-TENSORS_SIGNATURE = "predict"
-TRANSFORM_SIGNATURE = "transform_features"
+from models.signatures import EXAMPLES_SIGNATURE, OUTPUT, TENSORS_SIGNATURE, TRANSFORM_SIGNATURE
 
 Tensors = dict[str, Any]  # tf.Tensor or tf.SparseTensor by feature name
 

@@ -8,7 +8,7 @@ import json
 
 import tensorflow as tf
 
-from models.export import EXAMPLES_SIGNATURE, TENSORS_SIGNATURE
+from models.signatures import EXAMPLES_SIGNATURE, TENSORS_SIGNATURE
 
 
 def example_requests(model_folder: str) -> dict[str, dict]:

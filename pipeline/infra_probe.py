@@ -17,15 +17,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipeline.served_model import (
-    EXAMPLES_SIGNATURE,
-    OUTPUT,
-    TENSORS_SIGNATURE,
-    TRANSFORM_SIGNATURE,
-    Fault,
-    Feeds,
-    ServedModel,
-)
+from models.signatures import EXAMPLES_SIGNATURE, OUTPUT, TENSORS_SIGNATURE, TRANSFORM_SIGNATURE
+from pipeline.served_model import Fault, Feeds, ServedModel
 
 _TOLERANCE = 1e-5  # largest difference between two probabilities of one row
 _WARM_UP = 30  # requests before latency counts

@@ -10,7 +10,7 @@ from tfx.dsl.components.base import executor_spec
 from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import LatestBlessedModelStrategy
 from tfx.orchestration import pipeline as tfx_pipeline
 
-from models.export import EXAMPLES_SIGNATURE
+from models.signatures import EXAMPLES_SIGNATURE
 from pipeline.components import example_gen, stock_example_gen
 from pipeline.components.curated_schema import CuratedSchema
 from pipeline.components.data_gate import DataGate

@@ -12,8 +12,8 @@ import tensorflow as tf
 from tfx import types
 from tfx.types import artifact_utils
 
-from models.export import EXAMPLES_SIGNATURE, OUTPUT
 from models.features import NOT_SET
+from models.signatures import EXAMPLES_SIGNATURE, OUTPUT
 from pipeline.served_model import reason
 
 UNIT = "unit"  # hexadecimal MD5 of the user

@@ -9,11 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-# The signatures of models/export.py, which imports more than TensorFlow.
-EXAMPLES_SIGNATURE = "serving_default"
-TENSORS_SIGNATURE = "predict"
-TRANSFORM_SIGNATURE = "transform_features"
-OUTPUT = "probability"
+from models.signatures import EXAMPLES_SIGNATURE, OUTPUT
 
 _ERRORS = (OSError, ValueError, TypeError, LookupError, RuntimeError, tf.errors.OpError)
 _REASON_LENGTH = 250

@@ -13,8 +13,8 @@ import tensorflow as tf
 from tfx import types
 from tfx.types import artifact_utils
 
-from models.export import OUTPUT, TENSORS_SIGNATURE
 from models.features import FeatureSet, Kind
+from models.signatures import OUTPUT, TENSORS_SIGNATURE
 from pipeline.report.run_data import Importance
 
 MOST_ROWS = 2_000

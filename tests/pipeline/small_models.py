@@ -6,8 +6,9 @@ import numpy as np
 import tensorflow as tf
 from tfx.types import artifact_utils, standard_artifacts
 
-from models.export import EXAMPLES_SIGNATURE, TENSORS_SIGNATURE, TRANSFORM_SIGNATURE, export_saved_model
+from models.export import export_saved_model
 from models.features import FeatureSet
+from models.signatures import EXAMPLES_SIGNATURE, TENSORS_SIGNATURE, TRANSFORM_SIGNATURE
 
 FEATURES = FeatureSet.from_config(
     [{"name": "visits", "kind": "numeric"}, {"name": "country", "kind": "categorical", "slice": True}]

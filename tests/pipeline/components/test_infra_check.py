@@ -11,8 +11,6 @@ import tensorflow as tf
 from tfx.components.util import model_utils
 from tfx.types import standard_artifacts
 
-from models import export
-from pipeline import served_model
 from pipeline.components import infra_check
 from pipeline.infra_probe import Probe
 from tests.pipeline.small_models import (
@@ -80,11 +78,6 @@ def problems(tmp_path):
 
 def rows_with_visits():
     return [row for row in raw_rows() if row["visits"]]
-
-
-def test_signatures_are_those_of_the_export():
-    for name in ("EXAMPLES_SIGNATURE", "TENSORS_SIGNATURE", "TRANSFORM_SIGNATURE", "OUTPUT"):
-        assert getattr(served_model, name) == getattr(export, name)
 
 
 def test_a_good_model_is_blessed_as_infra_validator_does_it(run, good):

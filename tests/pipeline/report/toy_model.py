@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from models.export import OUTPUT, TENSORS_SIGNATURE
+from models.signatures import OUTPUT, TENSORS_SIGNATURE
 
 
 def save_toy_model(folder, probability=None):
