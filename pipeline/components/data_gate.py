@@ -102,7 +102,7 @@ def _compare(
 ) -> dict[str, anomalies_pb2.Anomalies]:
     """Drift of the training split and skew of the test split, each against the champion's training data."""
     statistics = artifact_utils.get_single_instance(input_dict["statistics"])
-    schema = _schema(input_dict)
+    schema = _shared_columns(_schema(input_dict), training_data.read_schema(champion.uri))
     learnt = training_data.read_statistics(champion.uri)
     drift = tfdv.validate_statistics(
         stats_artifact_utils.load_statistics(statistics, "train").proto(),
@@ -119,6 +119,16 @@ def _compare(
 
 def _schema(input_dict: dict[str, list[types.Artifact]]) -> schema_pb2.Schema:
     return tfdv.load_schema_text(os.path.join(artifact_utils.get_single_uri(input_dict["schema"]), "schema.pbtxt"))
+
+
+def _shared_columns(schema: schema_pb2.Schema, champion: schema_pb2.Schema) -> schema_pb2.Schema:
+    """The schema without the columns that the champion does not know: of a new feature there is nothing to compare."""
+    known = {feature.name for feature in champion.feature}
+    shared = schema_pb2.Schema()
+    shared.CopyFrom(schema)  # with the domains that features refer to
+    del shared.feature[:]
+    shared.feature.extend(feature for feature in schema.feature if feature.name in known)
+    return shared
 
 
 def _with_comparators(

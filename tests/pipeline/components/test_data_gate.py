@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow_data_validation as tfdv
-from tensorflow_metadata.proto.v0 import anomalies_pb2
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 from tfx.types import artifact_utils, standard_artifacts
 
 from models.features import FeatureSet
@@ -78,7 +78,9 @@ def gate(tmp_path):
             model = standard_artifacts.Model()
             model.uri = str(tmp_path / "model")
             report = {**REPORT, "trained_through": trained_through}
-            training_data.write(model.uri, statistics=champion, schema=raw_schema(FEATURES, "y"), report=report)
+            known = {feature.path.step[0] for feature in champion.datasets[0].features}
+            learnt = schema_pb2.Schema(feature=[f for f in raw_schema(FEATURES, "y").feature if f.name in known])
+            training_data.write(model.uri, statistics=champion, schema=learnt, report=report)
             inputs["champion"] = [model]
         data_gate.Executor().Do(inputs, {"drift": [drift]}, {**PROPERTIES, **properties})
         return drift
@@ -122,6 +124,17 @@ def test_skew_of_a_category_against_the_champions_training_data_stops_the_run(ga
         gate(statistics(), statistics(source=("c", "d")), champion=statistics(seed=2))
     assert "split test, against the champion: feature 'source'" in str(error.value)
     assert "split train" not in str(error.value)
+
+
+def test_a_feature_that_the_champion_does_not_know_is_not_compared(gate):
+    drift = gate(statistics(), statistics(seed=1), champion=statistics(seed=2, needed=False))
+    assert not data_gate._load(drift, "train").anomaly_info
+    assert not data_gate._load(drift, "test").anomaly_info
+
+
+def test_the_others_still_are(gate):
+    with pytest.raises(data_gate.DataGateError, match="feature 'visits'"):
+        gate(statistics(shift=3), statistics(seed=1), champion=statistics(seed=2, needed=False))
 
 
 def test_bounds_decide(gate):
