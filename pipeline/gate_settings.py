@@ -22,8 +22,8 @@ class DataGateSettings(Settings):
     """
 
     severity: Literal["error", "warning", "none"] = "error"
-    max_drift: Annotated[float, Field(gt=0, le=1)] = 0.3
-    max_skew: Annotated[float, Field(gt=0, le=1)] = 0.3
+    max_drift: Annotated[float, Field(gt=0, le=1)] = 0.25
+    max_skew: Annotated[float, Field(gt=0, le=1)] = 0.25
 
 
 class Bound(Settings):

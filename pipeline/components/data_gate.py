@@ -149,6 +149,8 @@ def _with_comparators(
                 comparator.infinity_norm.threshold = threshold
             else:
                 comparator.jensen_shannon_divergence.threshold = threshold
+                # TFDV's bins of equal width would call one outlier, which widens them all, a drift.
+                comparator.jensen_shannon_divergence.source.type = schema_pb2.HistogramSelection.QUANTILES
     return bounded
 
 

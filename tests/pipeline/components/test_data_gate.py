@@ -34,11 +34,12 @@ REPORT = {
 }
 
 
-def statistics(*, shift=0.0, source=("a", "b"), needed=True, seed=0):
+def statistics(*, shift=0.0, outlier=None, source=("a", "b"), needed=True, seed=0):
     rng = np.random.default_rng(seed)
+    visits = (rng.normal(size=2000) + shift).astype(np.float32)
     frame = pd.DataFrame(
         {
-            "visits": (rng.normal(size=2000) + shift).astype(np.float32),
+            "visits": visits if outlier is None else np.append(visits[1:], np.float32(outlier)),
             "source": rng.choice(source, 2000),
             "y": rng.integers(0, 2, 2000),
         }
@@ -124,6 +125,10 @@ def test_skew_of_a_category_against_the_champions_training_data_stops_the_run(ga
         gate(statistics(), statistics(source=("c", "d")), champion=statistics(seed=2))
     assert "split test, against the champion: feature 'source'" in str(error.value)
     assert "split train" not in str(error.value)
+
+
+def test_one_outlier_is_no_drift(gate):
+    gate(statistics(outlier=500), statistics(seed=1, outlier=-80), champion=statistics(seed=2))
 
 
 def test_a_feature_that_the_champion_does_not_know_is_not_compared(gate):
