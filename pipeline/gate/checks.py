@@ -32,7 +32,7 @@ def infrastructure(problems: Sequence[str]) -> Check:
 
 def withdrawn(reason: str) -> Check:
     """That the challenger is a model which a rollback withdrew, and why."""
-    text = f"This very model was withdrawn by a rollback ({reason}); it stays withdrawn until it is trained anew."
+    text = f"This very model was withdrawn by a rollback ({reason}); training must give another one first."
     return Check("withdrawn", "fail", text)
 
 
