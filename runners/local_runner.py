@@ -44,6 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
         run = _run_settings(args, folder)
         home = LocalHome(run.output, folder.name)
         home.check_writable()
+        _check_hyperparameters(folder)
         if folder.schema_path:
             check_schema(folder.schema_path, folder.features, folder.dataset.columns.label)
     except SettingsError as error:
@@ -140,6 +141,15 @@ def _run_settings(args: argparse.Namespace, folder: DatasetFolder) -> RunSetting
     ):
         raise SettingsError(f"data set '{folder.name}' has no sample; name your data with DATA=<path> (--data)")
     return run
+
+
+def _check_hyperparameters(folder: DatasetFolder) -> None:
+    for family, path in folder.dataset.training.tuning.hyperparameters.items():
+        if not Path(path).is_dir():
+            raise SettingsError(
+                f"training.tuning.hyperparameters.{family}: no folder {path}; name the artifact of an earlier run, "
+                "such as output/ga4/artifacts/TuneXGBoost/best_hyperparameters/17"
+            )
 
 
 def _needs_sample(run: RunSettings) -> bool:

@@ -58,6 +58,14 @@ def test_a_misspelt_setting(refused, small, tmp_path):
     assert "dataset.yaml: unknown key 'split.test_procent'; allowed here: eval_percent, salt, test_from" in shown
 
 
+def test_hyperparameters_that_are_not_there(refused, small, tmp_path):
+    document = yaml.safe_load((small / "dataset.yaml").read_text())
+    document["training"] = {"tuning": {"hyperparameters": {"xgboost": "absent/17"}}}
+    (small / "dataset.yaml").write_text(yaml.safe_dump(document))
+    shown = run_table(refused, small, table(), tmp_path, code=2)
+    assert "training.tuning.hyperparameters.xgboost: no folder absent/17" in shown
+
+
 def test_a_feature_that_the_query_does_not_return(refused, small, tmp_path):
     edit(small / "query.sql", "visits, ", "")
     shown = run_table(refused, small, table(), tmp_path, code=2)
