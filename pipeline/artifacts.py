@@ -1,8 +1,12 @@
-"""Artifact types of our own, named as Vertex AI asks for it; all others are TFX's standard ones."""
+"""Artifact types of our own, named as Vertex AI asks for it, and names of files that several modules read."""
 
 from __future__ import annotations
 
 from tfx.types import artifact
+
+VERDICT = "verdict.json"  # of a Verdict
+SELECTION = "selection.json"  # of SelectModel's Model
+INFRA_CHECK = "check.json"  # of InfraCheck's InfraBlessing
 
 
 class Verdict(artifact.Artifact):

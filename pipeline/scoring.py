@@ -13,13 +13,13 @@ from tfx import types
 from tfx.types import artifact_utils
 
 from models.features import NOT_SET
+from models.raw_training_data import UNIT
 from models.signatures import EXAMPLES_SIGNATURE, OUTPUT
 from pipeline.served_model import reason
 
-UNIT = "unit"  # hexadecimal MD5 of the user
 _BATCH = 8192
 # What a SavedModel that is damaged, or is none, raises when it is loaded or called.
-_MODEL_ERRORS = (OSError, ValueError, TypeError, LookupError, AttributeError, RuntimeError, tf.errors.OpError)
+MODEL_ERRORS = (OSError, ValueError, TypeError, LookupError, AttributeError, RuntimeError, tf.errors.OpError)
 
 
 class ScoringError(RuntimeError):
@@ -127,7 +127,7 @@ def _signature(name: str, folder: str) -> Any:
     """The model's `serving_default`; what it returns keeps the model alive."""
     try:
         return tf.saved_model.load(folder).signatures[EXAMPLES_SIGNATURE]
-    except _MODEL_ERRORS as error:
+    except MODEL_ERRORS as error:
         raise ScoringError(name, f"cannot be loaded from {folder}: {reason(error)}") from error
 
 
@@ -135,7 +135,7 @@ def _call(name: str, call: Any, batch: tf.Tensor) -> np.ndarray:
     """Probabilities of a batch, float64 `[rows]`."""
     try:
         outputs = call(examples=batch)[OUTPUT].numpy()
-    except _MODEL_ERRORS as error:
+    except MODEL_ERRORS as error:
         raise ScoringError(name, f"cannot be called: {reason(error)}") from error
     if outputs.size != len(batch):
         raise ScoringError(name, f"returns {outputs.shape} for {len(batch)} rows; must be one probability for each")

@@ -11,7 +11,7 @@ from typing import Any
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
-from pipeline.components.evaluator import VERDICT_FILE
+from pipeline.artifacts import VERDICT
 from pipeline.components.example_gen import DATA_REPORT
 
 _ROLES = ("challenger", "champion", "anchor")
@@ -70,7 +70,7 @@ def summary(result: RunResult, told: Sequence[str] = ()) -> list[str]:
 
 def read_verdict(result: RunResult) -> dict[str, Any]:
     """The gate's verdict."""
-    return _read_json(result.artifacts["Evaluator", "verdict"], VERDICT_FILE)
+    return _read_json(result.artifacts["Evaluator", "verdict"], VERDICT)
 
 
 def data_report(result: RunResult) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from tfx.utils import io_utils, json_utils, proto_utils
 
 from models.config import validate_settings
 from models.features import FeatureSet
-from pipeline.artifacts import Verdict
+from pipeline.artifacts import VERDICT, Verdict
 from pipeline.components import challenger, gate_inputs, training_data
 from pipeline.components.comparability import comparable_champion
 from pipeline.evaluation import broken_bounds, with_bounded_slices
@@ -36,7 +36,7 @@ from pipeline.gate_settings import GateSettings
 from pipeline.report.verdict_page import render_verdict
 from pipeline.scoring import score_split
 
-VERDICT_FILE, VERDICT_PAGE = "verdict.json", "verdict.html"
+VERDICT_PAGE = "verdict.html"
 
 INFRA_BLESSING_KEY = "infra_blessing"
 VERDICT_KEY = "verdict"
@@ -180,7 +180,7 @@ def _features(exec_properties: dict[str, Any]) -> FeatureSet:
 
 def _write_verdict(verdict: types.Artifact, document: dict[str, Any]) -> None:
     fileio.makedirs(verdict.uri)
-    with fileio.open(os.path.join(verdict.uri, VERDICT_FILE), "w") as file:
+    with fileio.open(os.path.join(verdict.uri, VERDICT), "w") as file:
         file.write(json.dumps(document, indent=1))
     with fileio.open(os.path.join(verdict.uri, VERDICT_PAGE), "w") as file:
         file.write(render_verdict(document))

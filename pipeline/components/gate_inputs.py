@@ -14,8 +14,8 @@ from tfx import types
 from tfx.dsl.io import fileio
 from tfx.utils import path_utils
 
+from pipeline.artifacts import INFRA_CHECK
 from pipeline.components import challenger, training_data
-from pipeline.components.infra_check import CHECK
 from pipeline.gate import checks
 from pipeline.gate.rows import TestRows
 from pipeline.scoring import ScoredRows, ScoringError, read_units, score_split
@@ -77,7 +77,7 @@ def training_base_rate(model: types.Artifact) -> float:
 
 def infra_problems(infra_blessing: types.Artifact) -> list[str]:
     """What InfraCheck found."""
-    with fileio.open(os.path.join(infra_blessing.uri, CHECK)) as file:
+    with fileio.open(os.path.join(infra_blessing.uri, INFRA_CHECK)) as file:
         return json.loads(file.read())["problems"]
 
 

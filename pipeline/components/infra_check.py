@@ -24,13 +24,13 @@ from tfx.types import artifact_utils, component_spec, standard_artifacts
 from tfx.utils import io_utils, path_utils
 
 from models.features import FeatureSet, Missing
+from pipeline.artifacts import INFRA_CHECK
 from pipeline.gate_settings import InfraCheckSettings
 from pipeline.scoring import read_examples
 
 _log = logging.getLogger("propensity")
 _progress = logging.getLogger("propensity.progress")
 
-CHECK = "check.json"  # below the InfraBlessing
 _TIME_LIMIT_S = 600.0
 
 
@@ -85,7 +85,7 @@ class Executor(base_executor.BaseExecutor):
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
         blessed = not found["problems"]
         fileio.makedirs(blessing.uri)
-        with fileio.open(os.path.join(blessing.uri, CHECK), "w") as file:
+        with fileio.open(os.path.join(blessing.uri, INFRA_CHECK), "w") as file:
             file.write(json.dumps({"blessed": blessed, **found}, indent=1))
         io_utils.write_string_file(os.path.join(blessing.uri, "INFRA_BLESSED" if blessed else "INFRA_NOT_BLESSED"), "")
         blessing.set_int_custom_property("blessed", int(blessed))

@@ -21,13 +21,13 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, component_spec, standard_artifacts
 from tfx.utils import io_utils
 
+from pipeline.artifacts import SELECTION
 from pipeline.components import anchor, candidates, challenger
 from pipeline.training_settings import Family, Metric
 
 _log = logging.getLogger("propensity")
 _progress = logging.getLogger("propensity.progress")
 
-SELECTION = "selection.json"  # below the Model artifact
 _FAMILIES = typing.get_args(Family)
 
 

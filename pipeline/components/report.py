@@ -6,10 +6,10 @@ import datetime
 import json
 import math
 import os
+import typing
 from collections.abc import Mapping
 from typing import Any
 
-import tensorflow as tf
 from tfx import types
 from tfx.dsl.components.base import base_component, base_executor, executor_spec
 from tfx.dsl.io import fileio
@@ -24,13 +24,13 @@ from pipeline.report.curves import read_curves
 from pipeline.report.importance import RawRows, permutation_importance, read_rows
 from pipeline.report.page import render_report
 from pipeline.report.run_data import Family, RunData
+from pipeline.scoring import MODEL_ERRORS
+from pipeline.training_settings import Family as FamilyName
 
 REPORT_PAGE = "report.html"
-FAMILIES = ("keras", "xgboost")
+FAMILIES = typing.get_args(FamilyName)
 _SPLIT = "eval"  # the test split is for the gate alone
 _LOSSES = {"train/members_log_loss": "train", "train/log_loss": "train", "eval/log_loss": "eval"}
-# What a SavedModel that is damaged, or is none, raises when it is loaded or called.
-_MODEL_ERRORS = (OSError, ValueError, TypeError, LookupError, AttributeError, RuntimeError, tf.errors.OpError)
 
 
 class ReportSpec(component_spec.ComponentSpec):
@@ -95,9 +95,9 @@ class Executor(base_executor.BaseExecutor):
             anomalies=collect.read_anomalies(one["anomalies"]),
             drift=collect.read_drift(one["drift"]),
             families=_families(one, features, exec_properties["label"], data),
-            selection=collect.read_json(one["model"], collect.SELECTION),
-            verdict=collect.read_json(one["verdict"], collect.VERDICT) or {},
-            infra=collect.read_json(one["infra_blessing"], collect.INFRA_CHECK),
+            selection=collect.read_json(one["model"], artifacts.SELECTION),
+            verdict=collect.read_json(one["verdict"], artifacts.VERDICT) or {},
+            infra=collect.read_json(one["infra_blessing"], artifacts.INFRA_CHECK),
             pushed=pushed,
             pushed_to=one["pushed_model"].get_string_custom_property("pushed_destination") if pushed else "",
             references=[collect.reference(name, artifact) for name, artifact in one.items()],
@@ -127,7 +127,7 @@ def _family(name: str, one: Mapping[str, types.Artifact], rows: RawRows) -> Fami
     importance, problem = None, ""
     try:
         importance = permutation_importance(path_utils.serving_model_path(one[f"{name}_model"].uri), rows)
-    except _MODEL_ERRORS as error:  # a model that cannot be served is something to report, not to fail by
+    except MODEL_ERRORS as error:  # a model that cannot be served is something to report, not to fail by
         problem = f"importance could not be measured: the model raised {type(error).__name__}"
     if importance is not None and not math.isfinite(importance.log_loss):
         importance, problem = None, "importance could not be measured: the model gives values that are no probabilities"

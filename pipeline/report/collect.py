@@ -17,9 +17,6 @@ from tfx.types import artifact_utils
 from pipeline.report.run_data import Anomaly, Reference
 from pipeline.report.wording import FAMILIES, plain
 
-VERDICT = "verdict.json"
-SELECTION = "selection.json"
-INFRA_CHECK = "check.json"
 _HYPERPARAMETERS = "best_hyperparameters.txt"  # the name that TFX's Tuner gives
 _LIBRARIES = ("tfx", "tensorflow", "keras", "xgboost-cpu", "tensorflow-transform", "apache-beam", "scikit-learn")
 
