@@ -10,6 +10,8 @@ from pydantic import Field
 
 from models.config import Settings
 
+ProjectId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{4,61}[a-z0-9]$")]
+
 
 class DuckDBSettings(Settings):
     """The embedded engine.
@@ -40,7 +42,7 @@ class BigQuerySettings(Settings):
     """
 
     engine: Literal["bigquery"]
-    project: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{4,61}[a-z0-9]$")]
+    project: ProjectId
     location: str
     source: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{4,61}[a-z0-9]\.[A-Za-z0-9_]{1,1024}$")]
     features_dataset: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,1024}$")]
@@ -50,13 +52,14 @@ class BigQuerySettings(Settings):
 
 
 class RunSettings(Settings):
-    """Where and with what a pipeline runs (`runners/local.yaml`).
+    """Where and with what a pipeline runs, here (`runners/local.yaml`) or on Vertex AI (`runners/vertex.yaml`).
 
     Attributes:
         warehouse: the engine.
         data: for DuckDB: the folder of daily tables, or the CSV or Parquet file.
-        output: where artifacts, metadata and pushed models go.
+        output: where artifacts, metadata and pushed models go; of Vertex AI, the compiled job.
         example_gen: `arrow` (batch by batch, any engine) or `stock` (TFX's own executor, BigQuery only).
+        sample_percent: share of the users (of the rows, where there is no key) whose rows are read; for trial runs.
         schema_source: `curated` (schema.pbtxt of the data set, if it has one) or `inferred`.
         beam_args: Beam options of the steps that run on Beam.
     """
@@ -65,6 +68,7 @@ class RunSettings(Settings):
     data: Path | None = None
     output: Path = Path("output")
     example_gen: Literal["arrow", "stock"] = "arrow"
+    sample_percent: Annotated[int, Field(ge=1, le=100)] = 100
     schema_source: Literal["curated", "inferred"] = "curated"
     beam_args: tuple[str, ...] = ()
 

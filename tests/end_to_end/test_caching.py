@@ -52,7 +52,7 @@ def project(tmp_path_factory):
         "split: {test_percent: 20}\n"
         "training: {families: [xgboost]}\n"
         "gate: {min_positives: 50, margin: 0.2}\n"
-        "data_gate: {max_drift: 1, max_skew: 1}\n"  # the edited query moves a feature, which the gate is here to let pass
+        "data_gate: {max_drift: 1, max_skew: 1}\n"  # a query is edited, and moves a feature
     )
     (small / "features.yaml").write_text(
         "features:\n- {name: visits, kind: numeric}\n- {name: country, kind: categorical, vocabulary: 10}\n"
