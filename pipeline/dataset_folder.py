@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,24 @@ class DatasetFolder:
         """The curated schema, or None if there is none yet."""
         schema = self.path / "schema.pbtxt" if self.path else None
         return schema if schema and schema.is_file() else None
+
+    @property
+    def pipeline_name(self) -> str:
+        """The pipeline's name, under which ML Metadata keeps its artifacts; Vertex AI allows no underscore."""
+        return f"propensity-{self.name.lower().replace('_', '-')}"
+
+    def up_to(self, as_of: datetime.date | str) -> DatasetFolder:
+        """The data set with this `snapshots.as_of`; a table of one's own, which has none, takes only `latest`.
+
+        Raises:
+            SettingsError: a date for a table.
+        """
+        if not isinstance(self.dataset.source, EventSource):
+            if as_of != "latest":
+                raise SettingsError(f"as_of is {as_of}, but data set '{self.name}' is a table, which has no such day")
+            return self
+        snapshots = self.dataset.snapshots.model_copy(update={"as_of": as_of})
+        return dataclasses.replace(self, dataset=self.dataset.model_copy(update={"snapshots": snapshots}))
 
     def to_config(self) -> dict[str, Any]:
         """The data set as JSON-ready data, to travel in a component's custom_config."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tfx import v1 as tfx
 
@@ -11,6 +11,9 @@ from pipeline.components.trainer import Trainer
 from pipeline.dataset_folder import DatasetFolder
 from pipeline.digest import code_digest
 from pipeline.training_settings import Family
+
+if TYPE_CHECKING:
+    from pipeline.components.trainer_job import TrainerJob
 
 _TITLES = {"keras": "Keras", "xgboost": "XGBoost"}
 
@@ -36,7 +39,14 @@ class FamilyNodes:
 
 
 def family_nodes(
-    family: Family, folder: DatasetFolder, *, examples: Any, statistics: Any, schema: Any, transform: Any
+    family: Family,
+    folder: DatasetFolder,
+    *,
+    examples: Any,
+    statistics: Any,
+    schema: Any,
+    transform: Any,
+    trainer_job: TrainerJob | None = None,
 ) -> FamilyNodes:
     """The Trainer of a family and, where the settings say so, the search or the import of its hyperparameters.
 
@@ -47,6 +57,7 @@ def family_nodes(
         statistics: StatisticsGen.
         schema: what gives the raw schema.
         transform: Transform.
+        trainer_job: how the Trainer runs as a Vertex AI custom job; None for inside its step.
     """
     training = folder.dataset.training
     settings = getattr(training, family)
@@ -85,6 +96,7 @@ def family_nodes(
         raw_statistics=statistics.outputs["statistics"],
         train_args=train_args,
         eval_args=eval_args,
-        custom_config=config,
+        custom_config={**config, **(trainer_job.custom_config(title) if trainer_job else {})},
+        custom_executor_spec=trainer_job.executor_spec() if trainer_job else None,
     ).with_id(f"Train{title}")
     return FamilyNodes(trainer, hyperparameters, (tuner, trainer) if tuner else (trainer,))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tfx import v1 as tfx
 from tfx.dsl.components.base import executor_spec
@@ -22,7 +22,11 @@ from pipeline.dataset_folder import DatasetFolder
 from pipeline.digest import code_digest, text_digest
 from pipeline.evaluation import eval_config
 from pipeline.families import family_nodes
+from pipeline.run_parameters import RunParameters
 from pipeline.run_settings import RunSettings
+
+if TYPE_CHECKING:
+    from pipeline.components.trainer_job import TrainerJob
 
 
 def create_pipeline(
@@ -32,8 +36,9 @@ def create_pipeline(
     serving: str,
     folder: DatasetFolder,
     run: RunSettings,
-    data_fingerprint: str,
-    accept_incompatible_champion: bool = False,
+    parameters: RunParameters,
+    runtime_parameters: bool = False,
+    trainer_job: TrainerJob | None = None,
     stock: stock_example_gen.StockInput | None = None,
     metadata_connection_config: Any = None,
 ) -> tfx_pipeline.Pipeline:
@@ -43,10 +48,12 @@ def create_pipeline(
         name: the pipeline's name.
         root: where artifacts go.
         serving: where the Pusher puts a model that may replace the last, one numbered folder each.
-        folder: the data set; `snapshots.as_of` is a date by now.
+        folder: the data set.
         run: the engine, its data, and how to run.
-        data_fingerprint: of the tables that will be read.
-        accept_incompatible_champion: whether to go on as on a first run where the champion cannot be compared.
+        parameters: of this run.
+        runtime_parameters: whether the runner passes the parameters to each run of the compiled pipeline, instead of
+            their being part of it.
+        trainer_job: how each Trainer runs as a Vertex AI custom job; None for inside its step.
         stock: for TFX's own ExampleGen executor, which reads a features table that is there already.
         metadata_connection_config: of ML Metadata; None where the runner brings its own.
 
@@ -56,7 +63,10 @@ def create_pipeline(
     dataset, features = folder.dataset, folder.features
     label = dataset.columns.label
 
-    examples = _example_gen(folder, run, data_fingerprint, stock)
+    varying = parameters.properties(at_run_time=runtime_parameters)
+    accept_incompatible_champion = varying.pop("accept_incompatible_champion")
+
+    examples = _example_gen(folder, run, varying, stock)
 
     statistics = tfx.components.StatisticsGen(
         examples=examples.outputs["examples"],
@@ -102,7 +112,13 @@ def create_pipeline(
 
     families = {
         family: family_nodes(
-            family, folder, examples=examples, statistics=statistics, schema=schema, transform=transform
+            family,
+            folder,
+            examples=examples,
+            statistics=statistics,
+            schema=schema,
+            transform=transform,
+            trainer_job=trainer_job,
         )
         for family in dataset.training.families
     }
@@ -185,7 +201,7 @@ def create_pipeline(
 
 
 def _example_gen(
-    folder: DatasetFolder, run: RunSettings, fingerprint: str, stock: stock_example_gen.StockInput | None
+    folder: DatasetFolder, run: RunSettings, varying: dict[str, Any], stock: stock_example_gen.StockInput | None
 ) -> Any:
     """BigQueryExampleGen, with our executor or the stock one."""
     if stock is not None:
@@ -194,15 +210,12 @@ def _example_gen(
             custom_config=stock.custom_config(),
             custom_executor_spec=executor_spec.BeamExecutorSpec(stock_example_gen.Executor),
         )
-    return tfx.extensions.google_cloud_big_query.BigQueryExampleGen(
+    return example_gen.BigQueryExampleGen(
         query=folder.query,
         custom_config=example_gen.custom_config(
-            folder,
-            run,
-            fingerprint=fingerprint,
-            digest=_digest("example_gen", "example_batches", "leakage", "pipeline.warehouse"),
+            folder, run, digest=_digest("example_gen", "example_batches", "leakage", "pipeline.warehouse")
         ),
-        custom_executor_spec=executor_spec.ExecutorClassSpec(example_gen.Executor),
+        **varying,
     )
 
 

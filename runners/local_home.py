@@ -42,11 +42,6 @@ class LocalHome:
         """ML Metadata's SQLite file."""
         return self.folder / "metadata.sqlite"
 
-    @property
-    def pipeline_name(self) -> str:
-        """The pipeline's name, under which ML Metadata keeps its artifacts."""
-        return f"propensity-{self.dataset.replace('_', '-')}"
-
     def connection(self) -> Any:
         """ML Metadata's connection; imports TFX."""
         from tfx.orchestration import metadata

@@ -8,20 +8,27 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+if not __package__:  # executed as a file, as `tfx` does, the path begins with its folder instead of the repository's
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
 import schema
 from models.config import SettingsError, load_settings
 from pipeline.dataset_folder import DatasetFolder
 from pipeline.raw_schema import check_schema
+from pipeline.run_parameters import RunParameters
 from pipeline.run_settings import DuckDBSettings, RunSettings
 from pipeline.settings import EventSource
 from pipeline.warehouse import sample_events
 from pipeline.warehouse.extraction import Extraction, make_features_table, report_document, resolve
 from pipeline.warehouse.interface import WarehouseError
 from pipeline.warehouse.opening import open_warehouse
+from runners import tfx_command
 from runners.console import Console, console
 from runners.local_home import LocalHome
 
 if TYPE_CHECKING:
+    from tfx.orchestration.pipeline import Pipeline
+
     from pipeline.components.stock_example_gen import StockInput
     from pipeline.warehouse.bigquery_engine import BigQueryWarehouse
 
@@ -37,6 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
         data were refused before anything ran; 3 if nothing was pushed though --require-push was given.
     """
     args = _parser().parse_args(arguments)
+    compiling = tfx_command.is_compiling("beam")
     # Read when a library starts OpenMP: its waiting threads, XGBoost's foremost, stall when they share their cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
@@ -50,6 +58,11 @@ def main(arguments: list[str] | None = None) -> int:
     except SettingsError as error:
         print(f"Error: {error}", file=sys.stderr)
         return REFUSED
+    if compiling:
+        from tfx.orchestration.beam.beam_dag_runner import BeamDagRunner
+
+        BeamDagRunner().run(local_pipeline(folder, run, home, RunParameters(sample_percent=run.sample_percent)))
+        return 0
     log = home.new_log()
     with console(log, verbose=args.verbose) as terminal:
         try:
@@ -63,40 +76,52 @@ def main(arguments: list[str] | None = None) -> int:
         return _run(folder, run, home, terminal, log, args)
 
 
+def local_pipeline(
+    folder: DatasetFolder, run: RunSettings, home: LocalHome, parameters: RunParameters, stock: StockInput | None = None
+) -> Pipeline:
+    """The pipeline as it runs here; imports TFX."""
+    from pipeline.pipeline import create_pipeline
+
+    return create_pipeline(
+        name=folder.pipeline_name,
+        root=home.artifacts,
+        serving=home.serving,
+        folder=folder,
+        run=run,
+        parameters=parameters,
+        stock=stock,
+        metadata_connection_config=home.connection(),
+    )
+
+
 def _run(
     folder: DatasetFolder, run: RunSettings, home: LocalHome, terminal: Console, log: Path, args: argparse.Namespace
 ) -> int:
     try:
         with open_warehouse(run, folder.dataset) as warehouse:
-            extraction = resolve(warehouse, folder)
+            extraction = resolve(warehouse, folder, run.sample_percent)
             stock = _stock_input(warehouse, extraction) if run.example_gen == "stock" else None
     except (SettingsError, WarehouseError) as error:
         terminal.line(f"Error: {error}")
         return REFUSED
 
     # TFX takes ten seconds to import; errors of settings and data are told before.
-    from pipeline.pipeline import create_pipeline
     from runners import summary
     from runners.reporting_runner import run_reporting
 
-    connection = home.connection()
-    pipeline = create_pipeline(
-        name=home.pipeline_name,
-        root=home.artifacts,
-        serving=home.serving,
-        folder=extraction.folder,
-        run=run,
-        data_fingerprint=extraction.fingerprint,
+    parameters = RunParameters(
+        as_of=extraction.plan.as_of if extraction.plan else "latest",
+        sample_percent=run.sample_percent,
         accept_incompatible_champion=args.accept_incompatible_champion,
-        stock=stock,
-        metadata_connection_config=connection,
+        data_fingerprint=extraction.fingerprint,
     )
+    pipeline = local_pipeline(extraction.folder, run, home, parameters, stock)
     terminal.line()
     failure = run_reporting(pipeline, terminal)
     if failure:
         terminal.line(f"\nFAILED in {failure}\nNothing was pushed. The log has the details: {log}")
         return FAILED
-    result = summary.read_result(connection)
+    result = summary.read_result(home.connection())
     for line in summary.summary(result, terminal.warnings):
         terminal.line(line)
     terminal.line(f"Everything is in {home.folder}: artifacts/, serving/, metadata.sqlite; log: {log}")
@@ -116,9 +141,9 @@ def _stock_input(warehouse: BigQueryWarehouse, extraction: Extraction) -> StockI
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--dataset", default="ga4", help="a folder below schema/")
+    parser.add_argument("--dataset", default=tfx_command.default_dataset(), help="a folder below schema/")
     parser.add_argument(
-        "--settings", type=Path, default=Path(__file__).with_name("local.yaml"), help="how and where to run"
+        "--settings", type=Path, default=tfx_command.default_settings("local.yaml"), help="how and where to run"
     )
     parser.add_argument("--data", type=Path, help="for DuckDB: the folder of daily tables, or the CSV or Parquet file")
     parser.add_argument("--output", type=Path, help="where everything goes, instead of the settings' output")

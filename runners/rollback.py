@@ -28,7 +28,8 @@ def main(arguments: list[str] | None = None) -> int:
             raise SettingsError("a rollback needs a reason: REASON='...' (--reason); the blessing keeps it")
         overrides = {"output": args.output} if args.output else {}
         run = load_settings(args.settings, RunSettings, overrides)
-        home = LocalHome(run.output, DatasetFolder.load(args.schema_root / args.dataset).name)
+        folder = DatasetFolder.load(args.schema_root / args.dataset)
+        home = LocalHome(run.output, folder.name)
         if not home.metadata.is_file():
             raise SettingsError(f"{home.metadata}: no such file; there was no run yet")
     except SettingsError as error:
@@ -36,10 +37,10 @@ def main(arguments: list[str] | None = None) -> int:
         return REFUSED
     log = home.new_log()
     with console(log, verbose=args.verbose) as terminal:
-        return _roll_back(home, args.reason.strip(), terminal, log)
+        return _roll_back(home, folder.pipeline_name, args.reason.strip(), terminal, log)
 
 
-def _roll_back(home: LocalHome, reason: str, terminal: Console, log: Path) -> int:
+def _roll_back(home: LocalHome, name: str, reason: str, terminal: Console, log: Path) -> int:
     from ml_metadata.metadata_store import metadata_store
 
     from pipeline.rollback import RollbackError, create_rollback_pipeline, find_restoration
@@ -48,7 +49,7 @@ def _roll_back(home: LocalHome, reason: str, terminal: Console, log: Path) -> in
 
     connection = home.connection()
     store = metadata_store.MetadataStore(connection)
-    context = store.get_context_by_type_and_name("pipeline", home.pipeline_name)
+    context = store.get_context_by_type_and_name("pipeline", name)
     known = store.get_artifacts_by_context(context.id) if context else []
     try:
         restoration = find_restoration(
@@ -59,7 +60,7 @@ def _roll_back(home: LocalHome, reason: str, terminal: Console, log: Path) -> in
         terminal.line(f"Error: {error}")
         return REFUSED
     pipeline = create_rollback_pipeline(
-        name=home.pipeline_name,
+        name=name,
         root=home.artifacts,
         serving=home.serving,
         restoration=restoration,

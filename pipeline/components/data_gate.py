@@ -17,6 +17,7 @@ from tfx.components.example_validator import executor as example_validator
 from tfx.components.statistics_gen import stats_artifact_utils
 from tfx.dsl.components.base import base_component, base_executor, executor_spec
 from tfx.dsl.io import fileio
+from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import artifact_utils, component_spec, standard_artifacts
 
 from pipeline.components import training_data
@@ -220,7 +221,7 @@ class DataGate(base_component.BaseComponent):
         anomalies: types.BaseChannel,
         champion: types.BaseChannel,
         settings: DataGateSettings,
-        accept_incompatible_champion: bool,
+        accept_incompatible_champion: int | RuntimeParameter,
         digest: str,
     ):
         """Builds the component.
@@ -232,7 +233,7 @@ class DataGate(base_component.BaseComponent):
             anomalies: ExampleAnomalies of ExampleValidator.
             champion: the latest blessed Model; may resolve to none.
             settings: severity and bounds.
-            accept_incompatible_champion: whether to go on as on a first run if the champion cannot be compared.
+            accept_incompatible_champion: 1 to go on as on a first run if the champion cannot be compared.
             digest: of this component's code.
         """
         super().__init__(
@@ -245,7 +246,7 @@ class DataGate(base_component.BaseComponent):
                 severity=settings.severity,
                 max_drift=settings.max_drift,
                 max_skew=settings.max_skew,
-                accept_incompatible_champion=int(accept_incompatible_champion),
+                accept_incompatible_champion=accept_incompatible_champion,
                 digest=digest,
                 drift=types.Channel(type=standard_artifacts.ExampleAnomalies),
             )

@@ -19,6 +19,7 @@ from tfx.components.evaluator import executor as evaluator_executor
 from tfx.components.util import model_utils
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.dsl.io import fileio
+from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import artifact_utils, component_spec, standard_artifacts, standard_component_specs
 from tfx.utils import io_utils, json_utils, proto_utils
 
@@ -238,7 +239,7 @@ class Evaluator(base_beam_component.BaseBeamComponent):
         operating_share: float,
         features: FeatureSet,
         columns: Mapping[str, str | None],
-        accept_incompatible_champion: bool,
+        accept_incompatible_champion: int | RuntimeParameter,
         digest: str,
     ):
         """Builds the component.
@@ -253,7 +254,7 @@ class Evaluator(base_beam_component.BaseBeamComponent):
             operating_share: the share of rows that is acted on.
             features: the features, for the slices.
             columns: names of `label`, `key` and `date`; None where there is none.
-            accept_incompatible_champion: whether to go on as on a first run if the champion cannot be compared.
+            accept_incompatible_champion: 1 to go on as on a first run if the champion cannot be compared.
             digest: of the code that judges.
         """
         super().__init__(
@@ -269,7 +270,7 @@ class Evaluator(base_beam_component.BaseBeamComponent):
                 operating_share=operating_share,
                 features=json.dumps(features.to_config()),
                 columns=json.dumps(dict(columns), sort_keys=True),
-                accept_incompatible_champion=int(accept_incompatible_champion),
+                accept_incompatible_champion=accept_incompatible_champion,
                 digest=digest,
                 evaluation=types.Channel(type=standard_artifacts.ModelEvaluation),
                 blessing=types.Channel(type=standard_artifacts.ModelBlessing),

@@ -1,8 +1,9 @@
 """BigQueryExampleGen's executor: makes the features table in the warehouse and writes it as Examples, batch by batch.
 
 TFX's own executor converts row by row through Python dicts and hashes whole rows into splits. This one keeps the
-component (specification, driver, artifact layout, properties) and reads Arrow record batches from either engine; the
-split is a column which the SQL computed.
+component (driver, artifact layout, properties) and reads Arrow record batches from either engine; the split is a column
+which the SQL computed. What may differ from run to run is properties of their own, so that one compiled pipeline serves
+them all.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ import pyarrow as pa
 import tensorflow as tf
 from google.protobuf import json_format, struct_pb2
 from tfx import types
+from tfx.components.example_gen import driver
 from tfx.components.example_gen import utils as example_gen_utils
-from tfx.dsl.components.base import base_executor
+from tfx.dsl.components.base import base_component, base_executor, executor_spec
 from tfx.dsl.io import fileio
+from tfx.orchestration.data_types import RuntimeParameter
 from tfx.proto import example_gen_pb2
-from tfx.types import artifact_utils, standard_component_specs
+from tfx.types import artifact_utils, component_spec, standard_artifacts, standard_component_specs
 from tfx.utils import proto_utils
 from tfx_bsl.coders import example_coder
 
@@ -29,6 +32,7 @@ from models.config import validate_settings
 from pipeline.components import example_batches
 from pipeline.components.leakage import LeakageProbe, leakage_warnings
 from pipeline.dataset_folder import DatasetFolder
+from pipeline.run_parameters import RunParameters
 from pipeline.run_settings import RunSettings
 from pipeline.settings import SPLITS
 from pipeline.warehouse.extraction import make_features_table, report_document, resolve
@@ -39,21 +43,20 @@ _progress = logging.getLogger("propensity.progress")
 DATA_REPORT = "data_report.json"  # beside the splits, below the Examples artifact
 
 
-def custom_config(
-    folder: DatasetFolder, run: RunSettings, *, fingerprint: str, digest: str
-) -> example_gen_pb2.CustomConfig:
+_RUN_PROPERTIES = ("as_of", "sample_percent", "data_fingerprint")
+
+
+def custom_config(folder: DatasetFolder, run: RunSettings, *, digest: str) -> example_gen_pb2.CustomConfig:
     """What the executor needs, as the component's `custom_config`.
 
     Args:
-        folder: the data set; `snapshots.as_of` is a date by now.
+        folder: the data set.
         run: the engine and where its data is.
-        fingerprint: of the tables that will be read; changes the cache key when they change.
-        digest: of the code that reads them; likewise.
+        digest: of the code that reads them; changes the cache key when it changes.
     """
     document = {
         "folder": folder.to_config(),
         "run": run.model_dump(mode="json", include={"warehouse", "data"}, exclude_none=True),
-        "fingerprint": fingerprint,
         "digest": digest,
     }
     return write_config(document)
@@ -77,6 +80,17 @@ def read_config(text: str) -> dict[str, Any]:
     return json.loads(json_format.MessageToDict(struct)["json"])
 
 
+class BigQueryExampleGenSpec(standard_component_specs.QueryBasedExampleGenSpec):
+    """TFX's specification of BigQueryExampleGen, and what may differ from run to run."""
+
+    PARAMETERS = {  # noqa: RUF012  (TFX reads a plain dict)
+        **standard_component_specs.QueryBasedExampleGenSpec.PARAMETERS,
+        "as_of": component_spec.ExecutionParameter(type=str),
+        "sample_percent": component_spec.ExecutionParameter(type=int),
+        "data_fingerprint": component_spec.ExecutionParameter(type=str),
+    }
+
+
 class Executor(base_executor.BaseExecutor):
     """Reads the features table and writes one split of gzip TFRecord files of tf.Examples per value of `split`."""
 
@@ -91,7 +105,7 @@ class Executor(base_executor.BaseExecutor):
         Args:
             input_dict: empty.
             output_dict: `examples`: one Examples artifact.
-            exec_properties: those of BigQueryExampleGen; `custom_config` as made by `custom_config`.
+            exec_properties: those of BigQueryExampleGenSpec; `custom_config` as made by `custom_config`.
 
         Raises:
             SettingsError: the settings cannot be used.
@@ -99,7 +113,9 @@ class Executor(base_executor.BaseExecutor):
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         document = read_config(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY])
-        folder = DatasetFolder.from_config(document["folder"])
+        given = {name: exec_properties[name] for name in _RUN_PROPERTIES}
+        parameters = validate_settings(given, RunParameters, origin="runtime parameters")
+        folder = DatasetFolder.from_config(document["folder"]).up_to(parameters.as_of)
         run = validate_settings(document["run"], RunSettings, origin="custom_config")
         examples = artifact_utils.get_single_instance(output_dict[standard_component_specs.EXAMPLES_KEY])
 
@@ -109,7 +125,7 @@ class Executor(base_executor.BaseExecutor):
             example_gen_pb2.PayloadFormat.Name(example_gen_pb2.FORMAT_TF_EXAMPLE),
         )
         with open_warehouse(run, folder.dataset) as warehouse:
-            extraction = resolve(warehouse, folder)
+            extraction = resolve(warehouse, folder, parameters.sample_percent)
             report = make_features_table(warehouse, extraction)
             probe = LeakageProbe(folder.features, folder.dataset.columns.label)
             batches = warehouse.read(extraction.table, extraction.example_columns)
@@ -118,6 +134,51 @@ class Executor(base_executor.BaseExecutor):
         document = report_document(extraction, report, leakage_warnings(aucs))
         write_report(examples, {**document, "single_feature_auc": aucs})
         _progress.info("%s rows: %s", f"{sum(rows.values()):,}", ", ".join(f"{k} {v:,}" for k, v in rows.items()))
+
+
+class BigQueryExampleGen(base_component.BaseComponent):
+    """TFX's BigQueryExampleGen, whose rows are those that a data set's query gives.
+
+    Outputs:
+        examples: an Examples artifact with the splits train, eval and test, and `data_report.json` beside them.
+    """
+
+    SPEC_CLASS = BigQueryExampleGenSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+    DRIVER_CLASS = driver.QueryBasedDriver
+
+    def __init__(
+        self,
+        *,
+        query: str,
+        custom_config: example_gen_pb2.CustomConfig,
+        as_of: str | RuntimeParameter,
+        sample_percent: int | RuntimeParameter,
+        data_fingerprint: str | RuntimeParameter,
+    ):
+        """Builds the component.
+
+        Args:
+            query: the data set's query.sql, for people; the executor has it from `custom_config`.
+            custom_config: custom_config's.
+            as_of: as in RunParameters.
+            sample_percent: likewise.
+            data_fingerprint: likewise.
+        """
+        input_config = example_gen_utils.make_default_input_config(query)
+        super().__init__(
+            BigQueryExampleGenSpec(
+                input_config=input_config,
+                output_config=example_gen_utils.make_default_output_config(input_config),
+                output_data_format=example_gen_pb2.FORMAT_TF_EXAMPLE,
+                output_file_format=example_gen_pb2.FORMAT_TFRECORDS_GZIP,
+                custom_config=custom_config,
+                as_of=as_of,
+                sample_percent=sample_percent,
+                data_fingerprint=data_fingerprint,
+                examples=types.Channel(type=standard_artifacts.Examples),
+            )
+        )
 
 
 def write_report(examples: types.Artifact, document: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 from tfx import types
 from tfx.dsl.components.base import base_component, base_executor, executor_spec
 from tfx.dsl.io import fileio
+from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import artifact_utils, component_spec, standard_artifacts
 from tfx.utils import io_utils
 
@@ -144,7 +145,7 @@ class ModelSelector(base_component.BaseComponent):
         champion_blessing: types.BaseChannel,
         metric: Metric,
         label: str,
-        accept_incompatible_champion: bool,
+        accept_incompatible_champion: int | RuntimeParameter,
         digest: str,
     ):
         """Builds the component.
@@ -156,7 +157,7 @@ class ModelSelector(base_component.BaseComponent):
             champion_blessing: its ModelBlessing.
             metric: by which the models are compared.
             label: the label's feature.
-            accept_incompatible_champion: go on without an anchor where not even the champion can be scored.
+            accept_incompatible_champion: 1 to go on without an anchor where not even the champion can be scored.
             digest: of this component's code.
         """
         if not models:
@@ -169,7 +170,7 @@ class ModelSelector(base_component.BaseComponent):
                 champion_blessing=champion_blessing,
                 metric=metric,
                 label=label,
-                accept_incompatible_champion=int(accept_incompatible_champion),
+                accept_incompatible_champion=accept_incompatible_champion,
                 digest=digest,
                 model=types.Channel(type=standard_artifacts.Model),
             )

@@ -76,6 +76,7 @@ class Trainer(base_component.BaseComponent):
         train_args: trainer_pb2.TrainArgs,
         eval_args: trainer_pb2.EvalArgs,
         custom_config: dict[str, Any],
+        custom_executor_spec: executor_spec.ExecutorSpec | None = None,
     ):
         """Builds the component.
 
@@ -90,6 +91,7 @@ class Trainer(base_component.BaseComponent):
             train_args: which split to train on; our models take their budget from their hyperparameters.
             eval_args: unused by our models, which evaluate on the whole eval split.
             custom_config: JSON-ready data for the `run_fn`, with a digest of its code.
+            custom_executor_spec: of another executor than the one that calls the `run_fn` in the step.
         """
         super().__init__(
             TrainerSpec(
@@ -105,5 +107,6 @@ class Trainer(base_component.BaseComponent):
                 custom_config=json_utils.dumps(custom_config),
                 model=types.Channel(type=standard_artifacts.Model),
                 model_run=types.Channel(type=standard_artifacts.ModelRun),
-            )
+            ),
+            custom_executor_spec=custom_executor_spec,
         )

@@ -55,8 +55,13 @@ class Extraction:
         return ["unit", *([columns.date] if columns.date else []), columns.label, *self.folder.features.names, "split"]
 
 
-def resolve(warehouse: Warehouse, folder: DatasetFolder) -> Extraction:
+def resolve(warehouse: Warehouse, folder: DatasetFolder, sample_percent: int = 100) -> Extraction:
     """Finds the newest settled day, the snapshots and the tables, and checks the query's columns; reads no rows.
+
+    Args:
+        warehouse: over the data set's source.
+        folder: the data set.
+        sample_percent: share of the keys (of the rows, without a key) that will be read.
 
     Raises:
         SettingsError: snapshots that cannot be.
@@ -67,11 +72,10 @@ def resolve(warehouse: Warehouse, folder: DatasetFolder) -> Extraction:
         tables = warehouse.source_tables(source.table_prefix)
         today = datetime.datetime.now(zoneinfo.ZoneInfo(source.time_zone)).date()
         plan = plan_snapshots(tables, folder.dataset, today)
-        snapshots = folder.dataset.snapshots.model_copy(update={"as_of": plan.as_of})
-        folder = dataclasses.replace(folder, dataset=folder.dataset.model_copy(update={"snapshots": snapshots}))
+        folder = folder.up_to(plan.as_of)
     else:
         tables = warehouse.source_tables(source.table)
-    query = features_table.query_for(folder, plan)
+    query = features_table.query_for(folder, plan, sample_percent)
     returned = warehouse.columns(features_table.inner_query(folder, plan))
     notes = features_table.check_columns(folder, returned)
     return Extraction(

@@ -29,6 +29,7 @@ _FITTING_CASTS = {
     "ARRAY": "ARRAY_LENGTH({0})",
     "BYTES": "TO_HEX({0})",
 }
+_SAMPLE_SALT = "'sample:'"  # other than the split's, so that a sample has rows of every split
 _VOLATILE = (exp.CurrentDate, exp.CurrentDatetime, exp.CurrentTime, exp.CurrentTimestamp, exp.Rand, exp.Uuid)
 
 
@@ -37,12 +38,13 @@ def inner_query(folder: DatasetFolder, plan: SnapshotPlan | None) -> Query:
     return Query(folder.query, _event_parameters(folder, plan) if plan else {})
 
 
-def query_for(folder: DatasetFolder, plan: SnapshotPlan | None) -> Query:
+def query_for(folder: DatasetFolder, plan: SnapshotPlan | None, sample_percent: int = 100) -> Query:
     """The query of the features table: key and date (if any), label, features, unit, split.
 
     Args:
         folder: the data set.
         plan: the snapshots of a run over events; None for a table of one's own.
+        sample_percent: share of the keys (of the rows, without a key) that are kept.
 
     Raises:
         WarehouseError: query.sql is not one SELECT, or gives another result each time.
@@ -63,6 +65,9 @@ def query_for(folder: DatasetFolder, plan: SnapshotPlan | None) -> Query:
     selected = ",\n  ".join([*kept, label, *features, f"TO_HEX(MD5({whose})) AS unit", f"{split} AS split"])
     # The text goes in whole, for the engine to run as it was written; its own lines, since it may end with a comment.
     sql = f"SELECT\n  {selected}\nFROM (\n{text}\n) AS q"
+    if sample_percent < 100:
+        sql += f"\nWHERE {_bucket(whose, salt=_SAMPLE_SALT)} < @sample_percent"
+        parameters["sample_percent"] = sample_percent
     return Query(sql, {**inner_query(folder, plan).parameters, **parameters})
 
 
@@ -168,9 +173,9 @@ def _whose(folder: DatasetFolder) -> str:
     return f"CAST(q.{quoted(key)} AS STRING)" if key else "TO_JSON_STRING(q)"
 
 
-def _bucket(whose: str) -> str:
+def _bucket(whose: str, salt: str = "@split_salt") -> str:
     """SQL for an integer from 0 to 99, of 60 bits of a salted digest (so that it is never negative)."""
-    return f"MOD(CAST(CONCAT('0x', SUBSTR(TO_HEX(MD5(CONCAT(@split_salt, {whose}))), 1, 15)) AS INT64), 100)"
+    return f"MOD(CAST(CONCAT('0x', SUBSTR(TO_HEX(MD5(CONCAT({salt}, {whose}))), 1, 15)) AS INT64), 100)"
 
 
 def _split(folder: DatasetFolder, plan: SnapshotPlan | None, whose: str) -> tuple[str, dict[str, Value]]:

@@ -15,6 +15,7 @@ from pipeline.components import stock_example_gen
 from pipeline.components.stock_example_gen import StockInput, split_queries
 from pipeline.dataset_folder import DatasetFolder
 from pipeline.pipeline import create_pipeline
+from pipeline.run_parameters import RunParameters
 from pipeline.run_settings import BigQuerySettings, RunSettings
 from pipeline.warehouse.bigquery_engine import BigQueryWarehouse
 from pipeline.warehouse.dialect import to_duckdb
@@ -84,7 +85,7 @@ def test_values_are_those_of_our_executor(extraction):
 def test_the_pipeline_has_the_stock_executor_with_a_query_for_each_split(extraction):
     stock = StockInput({"train": "SELECT 1", "eval": "SELECT 2", "test": "SELECT 3"}, {"warnings": []})
     pipeline = create_pipeline(
-        name="p", root="r", serving="s", folder=extraction.folder, run=RUN, data_fingerprint="f", stock=stock
+        name="p", root="r", serving="s", folder=extraction.folder, run=RUN, parameters=RunParameters(), stock=stock
     )
     [component] = [c for c in pipeline.components if c.id == "BigQueryExampleGen"]
     assert isinstance(component.executor_spec, executor_spec.BeamExecutorSpec)

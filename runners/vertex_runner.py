@@ -1,0 +1,243 @@
+"""Compiles the pipeline for Vertex AI with KubeflowV2DagRunner: `python -m runners.vertex_runner --help`.
+
+Neither credentials nor a network are needed. What TFX does not emit is added to the compiled job: retries, and the
+parameters of a run where there is an exit handler.
+"""
+
+from __future__ import annotations
+
+import argparse
+import graphlib
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import schema
+from models.config import SettingsError
+from pipeline.dataset_folder import DatasetFolder
+from pipeline.raw_schema import check_schema
+from pipeline.run_parameters import RunParameters
+from runners import vertex_dataflow
+from runners.console import console
+from runners.vertex_settings import VertexSettings, load_vertex_settings
+
+if TYPE_CHECKING:
+    from tfx.orchestration import pipeline as tfx_pipeline
+    from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
+
+SETTINGS = Path(__file__).with_name("vertex.yaml")
+REFUSED = 2
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Compiles once, and prints the path of the job last.
+
+    Returns:
+        The exit code: 0, or 2 if the settings were refused.
+    """
+    args = _parser().parse_args(arguments)
+    try:
+        settings = load_vertex_settings(args.settings, {"output": args.output} if args.output else None)
+        folder = load_dataset(args.schema_root / args.dataset)
+        path = settings.compiled(folder.name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with console(path.with_name("compile.log"), verbose=args.verbose):
+            job = compile_job(folder, settings)
+        path.write_text(json.dumps(job, indent=1, sort_keys=True), encoding="utf-8")
+    except (SettingsError, OSError) as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return REFUSED
+    for line in _steps(job):
+        print(line)
+    print(path)
+    return 0
+
+
+def load_dataset(path: Path) -> DatasetFolder:
+    """The data set, with its curated schema checked. Raises SettingsError."""
+    folder = DatasetFolder.load(path)
+    if folder.schema_path:
+        check_schema(folder.schema_path, folder.features, folder.dataset.columns.label)
+    for family, uri in folder.dataset.training.tuning.hyperparameters.items():
+        if not uri.startswith(("gs://", "/gcs/")):
+            raise SettingsError(
+                f"training.tuning.hyperparameters.{family}: {uri} is not on Cloud Storage (gs://...), where a run on "
+                "Vertex AI could read it"
+            )
+    return folder
+
+
+def default_parameters(folder: DatasetFolder, settings: VertexSettings) -> RunParameters:
+    """A run's parameters where the user gives no others."""
+    return RunParameters(as_of=folder.dataset.snapshots.as_of, sample_percent=settings.sample_percent)
+
+
+def compile_job(folder: DatasetFolder, settings: VertexSettings) -> dict[str, Any]:
+    """The pipeline as a Vertex AI PipelineJob, JSON-ready, of pipeline spec 2.1.
+
+    Raises:
+        SettingsError: the settings name a step that the pipeline does not have.
+    """
+    runner, pipeline, parameters = _prepared(folder, settings)
+    job = runner.run(pipeline, parameter_values=parameters, write_out=False)
+    _pass_parameters_on(job["pipelineSpec"])
+    _add_retries(job["pipelineSpec"], settings)
+    return job
+
+
+def _prepared(
+    folder: DatasetFolder, settings: VertexSettings
+) -> tuple[kubeflow_v2_dag_runner.KubeflowV2DagRunner, tfx_pipeline.Pipeline, dict[str, str | int]]:
+    from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
+
+    from pipeline.pipeline import create_pipeline
+
+    parameters = default_parameters(folder, settings)
+    pipeline = create_pipeline(
+        name=folder.pipeline_name,
+        root=settings.root_of(folder.name),
+        serving=settings.serving_of(folder.name),
+        folder=folder,
+        run=settings.model_copy(update={"beam_args": ()}),  # of each Beam step, see _place
+        parameters=parameters,
+        runtime_parameters=True,
+        trainer_job=_trainer_job(settings),
+    )
+    settings.check_steps(component.id for component in pipeline.components)
+    for component in pipeline.components:
+        _place(component, folder.name, settings)
+    path = settings.compiled(folder.name)
+    runner = kubeflow_v2_dag_runner.KubeflowV2DagRunner(
+        kubeflow_v2_dag_runner.KubeflowV2DagRunnerConfig(default_image=settings.image, use_pipeline_spec_2_1=True),
+        output_dir=str(path.parent),
+        output_filename=path.name,
+    )
+    if settings.alert_topic:
+        runner.set_exit_handler(_exit_handler(settings.alert_topic))
+    return runner, pipeline, parameters.values()
+
+
+def _place(component: Any, dataset: str, settings: VertexSettings) -> None:
+    """Says which machine a step has, and where its Beam pipelines run."""
+    from kfp.pipeline_spec import pipeline_spec_pb2
+    from tfx.dsl.components.base import base_beam_component, base_component
+
+    if not isinstance(component, base_component.BaseComponent):
+        return  # resolvers and importers have no container
+    resources = settings.resources_of(component.id)
+    if resources:
+        container = pipeline_spec_pb2.PipelineDeploymentConfig.PipelineContainerSpec
+        machine = container.ResourceSpec(cpu_limit=resources.cpu or 0, memory_limit=resources.memory_gb or 0)
+        if resources.accelerator:
+            machine.accelerator.type = resources.accelerator
+            machine.accelerator.count = resources.accelerators
+        component.with_platform_config(machine)
+    if settings.dataflow and component.id in vertex_dataflow.STEPS:
+        component.with_beam_pipeline_args(vertex_dataflow.beam_options(settings, dataset, component.id))
+    elif isinstance(component, base_beam_component.BaseBeamComponent):
+        component.with_beam_pipeline_args(list(settings.beam_args))
+
+
+def _trainer_job(settings: VertexSettings) -> Any:
+    """The custom job in which Trainers run; None for inside their steps."""
+    if settings.trainer_job is None:
+        return None
+    from pipeline.components.trainer_job import TrainerJob
+
+    machine: dict[str, Any] = {"machine_type": settings.trainer_job.machine_type}
+    if settings.trainer_job.accelerator:
+        machine["accelerator_type"] = settings.trainer_job.accelerator
+        machine["accelerator_count"] = settings.trainer_job.accelerators
+    worker = {"machine_spec": machine, "replica_count": 1, "container_spec": {"image_uri": settings.image}}
+    places = {"service_account": settings.service_account, "network": settings.network}
+    return TrainerJob(
+        project=settings.project,
+        region=settings.region,
+        job_spec={"worker_pool_specs": [worker], **{key: value for key, value in places.items() if value}},
+        labels=settings.labels,
+        kms_key=settings.kms_key,
+    )
+
+
+def _exit_handler(topic: str) -> Any:
+    from tfx.orchestration.kubeflow.decorators import FinalStatusStr
+
+    from pipeline.components.alert import AlertOnFailure
+
+    return AlertOnFailure(final_status=FinalStatusStr(), topic=topic)
+
+
+def _pass_parameters_on(spec: dict[str, Any]) -> None:
+    """Hands the parameters to the DAG of all steps, which an exit handler makes; TFX leaves them at the root."""
+    from tfx.orchestration.kubeflow import utils
+
+    declared = spec["root"].get("inputDefinitions", {}).get("parameters", {})
+    if utils.TFX_DAG_NAME not in spec["components"] or not declared:
+        return
+    spec["components"][utils.TFX_DAG_NAME]["inputDefinitions"] = {"parameters": declared}
+    spec["root"]["dag"]["tasks"][utils.TFX_DAG_NAME]["inputs"] = {
+        "parameters": {name: {"componentInputParameter": name} for name in declared}
+    }
+
+
+def _add_retries(spec: dict[str, Any], settings: VertexSettings) -> None:
+    """Retries of each step that has a container; the compiler knows none."""
+    executors = spec["deploymentSpec"]["executors"]
+    for name, task in tasks_of(spec).items():
+        component = spec["components"][task["componentRef"]["name"]]
+        retry = settings.retry_of(name)
+        if retry and retry.count and "container" in executors.get(component.get("executorLabel"), {}):
+            task["retryPolicy"] = {
+                "maxRetryCount": retry.count,
+                "backoffDuration": f"{retry.backoff_seconds}s",
+                "backoffFactor": retry.backoff_factor,
+                "backoffMaxDuration": f"{retry.max_backoff_seconds}s",
+            }
+
+
+def tasks_of(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """All tasks of a pipeline spec by name, those of DAGs within it too."""
+    dags = [spec["root"]["dag"], *(part["dag"] for part in spec["components"].values() if "dag" in part)]
+    return {name: task for dag in dags for name, task in dag["tasks"].items()}
+
+
+def _steps(job: dict[str, Any]) -> list[str]:
+    """A line per step in the order of their run: its machine, its retries, and where its Beam pipelines run."""
+    spec = job["pipelineSpec"]
+    tasks = tasks_of(spec)
+    order = graphlib.TopologicalSorter({name: task.get("dependentTasks", []) for name, task in tasks.items()})
+    lines = []
+    for name in order.static_order():
+        label = spec["components"][tasks[name]["componentRef"]["name"]].get("executorLabel")
+        if label is None:
+            continue  # the DAG of all steps
+        container = spec["deploymentSpec"]["executors"][label].get("container")
+        what = _machine(container, tasks[name]) if container else "looked up by Vertex AI"
+        lines.append(f"  {name:<33}{what}")
+    return lines
+
+
+def _machine(container: dict[str, Any], task: dict[str, Any]) -> str:
+    resources = container.get("resources", {})
+    cpu, memory, accelerator = (resources.get(key) for key in ("cpuLimit", "memoryLimit", "accelerator"))
+    said = [f"{cpu:g} cores"] if cpu else []
+    said += [f"{memory:g} GB"] if memory else []
+    said += [f"{accelerator['count']} x {accelerator['type']}"] if accelerator else []
+    said += ["Dataflow"] if "--runner=DataflowRunner" in container["args"] else []
+    said += [f"{task['retryPolicy']['maxRetryCount']} retries"] if "retryPolicy" in task else []
+    return ", ".join(said)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dataset", default="ga4", help="a folder below schema/")
+    parser.add_argument("--settings", type=Path, default=SETTINGS, help="where and with what it runs on Vertex AI")
+    parser.add_argument("--output", type=Path, help="where the compiled job goes, instead of the settings' output")
+    parser.add_argument("--verbose", action="store_true", help="show the log of TFX here")
+    parser.add_argument("--schema-root", type=Path, default=schema.ROOT, help=argparse.SUPPRESS)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
