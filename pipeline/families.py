@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 _TITLES = {"keras": "Keras", "xgboost": "XGBoost"}
 
 
+# Steps that there are in some pipelines and not in others.
+OPTIONAL_STEPS = tuple(f"{verb}{title}" for verb in ("Tune", "Train") for title in _TITLES.values())
+
+
 @dataclasses.dataclass(frozen=True)
 class FamilyNodes:
     """The nodes of one model family.

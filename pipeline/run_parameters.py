@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from models.config import Settings
+from pipeline.settings import AsOf
 
 
 class RunParameters(Settings):
@@ -22,7 +22,7 @@ class RunParameters(Settings):
             caching is off.
     """
 
-    as_of: datetime.date | Literal["latest"] = "latest"
+    as_of: AsOf = "latest"
     sample_percent: Annotated[int, Field(ge=1, le=100)] = 100
     accept_incompatible_champion: bool = False
     data_fingerprint: str = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import zoneinfo
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import pydantic
 from pydantic import Field
@@ -15,6 +15,17 @@ from pipeline.training_settings import Training
 
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,299}$")]
 Days = Annotated[int, Field(ge=0, le=3650)]
+
+
+def _as_of(value: Any, inner: pydantic.ValidatorFunctionWrapHandler) -> Any:
+    """One error instead of one for each kind of value."""
+    try:
+        return inner(value)
+    except pydantic.ValidationError:
+        raise ValueError("must be 'latest' or a date such as 2025-11-03") from None
+
+
+AsOf = Annotated[datetime.date | Literal["latest"], pydantic.WrapValidator(_as_of)]
 
 RESERVED_COLUMNS = ("unit", "split")  # added to each features table; see pipeline/warehouse/features_table.py
 _GA360_CONVERSIONS = ("transaction", "session")  # what query.sql of ga360 knows; a session's absence is churn
@@ -124,7 +135,7 @@ class Snapshots(Settings):
     every_days: Annotated[int, Field(ge=1, le=366)] = 7
     train: Annotated[int, Field(ge=1, le=400)] = 6
     test: Annotated[int, Field(ge=1, le=100)] = 2
-    as_of: datetime.date | Literal["latest"] = "latest"
+    as_of: AsOf = "latest"
     train_dates: tuple[datetime.date, ...] = ()
     test_dates: tuple[datetime.date, ...] = ()
 

@@ -13,12 +13,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+if not __package__:  # executed as a file, as `tfx` does, the path begins with its folder instead of the repository's
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
 import schema
 from models.config import SettingsError
 from pipeline.dataset_folder import DatasetFolder
 from pipeline.raw_schema import check_schema
 from pipeline.run_parameters import RunParameters
-from runners import vertex_dataflow
+from runners import tfx_command, vertex_dataflow
 from runners.console import console
 from runners.vertex_settings import VertexSettings, load_vertex_settings
 
@@ -26,7 +29,6 @@ if TYPE_CHECKING:
     from tfx.orchestration import pipeline as tfx_pipeline
     from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 
-SETTINGS = Path(__file__).with_name("vertex.yaml")
 REFUSED = 2
 
 
@@ -37,13 +39,14 @@ def main(arguments: list[str] | None = None) -> int:
         The exit code: 0, or 2 if the settings were refused.
     """
     args = _parser().parse_args(arguments)
+    tfx_command.is_compiling("vertex")  # or another engine, which it refuses
     try:
         settings = load_vertex_settings(args.settings, {"output": args.output} if args.output else None)
         folder = load_dataset(args.schema_root / args.dataset)
         path = settings.compiled(folder.name)
         path.parent.mkdir(parents=True, exist_ok=True)
         with console(path.with_name("compile.log"), verbose=args.verbose):
-            job = compile_job(folder, settings)
+            job, path = _compile(folder, settings)
         path.write_text(json.dumps(job, indent=1, sort_keys=True), encoding="utf-8")
     except (SettingsError, OSError) as error:
         print(f"Error: {error}", file=sys.stderr)
@@ -79,11 +82,16 @@ def compile_job(folder: DatasetFolder, settings: VertexSettings) -> dict[str, An
     Raises:
         SettingsError: the settings name a step that the pipeline does not have.
     """
+    return _compile(folder, settings)[0]
+
+
+def _compile(folder: DatasetFolder, settings: VertexSettings) -> tuple[dict[str, Any], Path]:
+    """The job, and where to write it: as the settings say, or where `tfx pipeline create` and `update` want it."""
     runner, pipeline, parameters = _prepared(folder, settings)
     job = runner.run(pipeline, parameter_values=parameters, write_out=False)
     _pass_parameters_on(job["pipelineSpec"])
     _add_retries(job["pipelineSpec"], settings)
-    return job
+    return job, Path(runner._output_dir, runner._output_filename)  # `tfx` changes these two as `run` begins
 
 
 def _prepared(
@@ -91,6 +99,7 @@ def _prepared(
 ) -> tuple[kubeflow_v2_dag_runner.KubeflowV2DagRunner, tfx_pipeline.Pipeline, dict[str, str | int]]:
     from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 
+    from pipeline.families import OPTIONAL_STEPS
     from pipeline.pipeline import create_pipeline
 
     parameters = default_parameters(folder, settings)
@@ -104,7 +113,7 @@ def _prepared(
         runtime_parameters=True,
         trainer_job=_trainer_job(settings),
     )
-    settings.check_steps(component.id for component in pipeline.components)
+    settings.check_steps({*(component.id for component in pipeline.components), *OPTIONAL_STEPS})
     for component in pipeline.components:
         _place(component, folder.name, settings)
     path = settings.compiled(folder.name)
@@ -231,8 +240,13 @@ def _machine(container: dict[str, Any], task: dict[str, Any]) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--dataset", default="ga4", help="a folder below schema/")
-    parser.add_argument("--settings", type=Path, default=SETTINGS, help="where and with what it runs on Vertex AI")
+    parser.add_argument("--dataset", default=tfx_command.default_dataset(), help="a folder below schema/")
+    parser.add_argument(
+        "--settings",
+        type=Path,
+        default=tfx_command.default_settings("vertex.yaml"),
+        help="where and with what it runs on Vertex AI",
+    )
     parser.add_argument("--output", type=Path, help="where the compiled job goes, instead of the settings' output")
     parser.add_argument("--verbose", action="store_true", help="show the log of TFX here")
     parser.add_argument("--schema-root", type=Path, default=schema.ROOT, help=argparse.SUPPRESS)

@@ -201,7 +201,7 @@ class VertexSettings(RunSettings):
 
     def check_steps(self, steps: Iterable[str]) -> None:
         """Raises SettingsError if `retries` or `resources` name a step that the pipeline does not have."""
-        known = ("default", *steps)
+        known = ("default", *sorted(steps))
         for key in ("retries", "resources"):
             for step in getattr(self, key):
                 if step not in known:

@@ -1,3 +1,4 @@
+import datetime
 import shutil
 
 import pytest
@@ -52,3 +53,15 @@ def test_a_missing_query_is_named(copy):
     (copy / "query.sql").unlink()
     with pytest.raises(SettingsError, match=r"query\.sql: no such file"):
         DatasetFolder.load(copy)
+
+
+def test_the_day_up_to_which_events_are_read_can_be_another():
+    folder = DatasetFolder.load(schema.ROOT / "ga4")
+    day = datetime.date(2025, 11, 3)
+    assert folder.dataset.snapshots.as_of == "latest"
+    assert folder.up_to(day).dataset.snapshots.as_of == day
+    assert folder.up_to(day).up_to("latest") == folder
+
+
+def test_pipeline_names_are_those_that_vertex_takes():
+    assert DatasetFolder.load(schema.ROOT / "online_shoppers").pipeline_name == "propensity-online-shoppers"

@@ -57,10 +57,10 @@ def events_folder(query=EVENTS_SQL):
     return DatasetFolder(name="mine-too", dataset=dataset, features=FEATURES, query=query)
 
 
-def rows_of(folder, plan, data):
+def rows_of(folder, plan, data, **sample):
     with DuckDBWarehouse(DuckDBSettings(engine="duckdb", threads=2), data, folder.dataset.source) as warehouse:
         check_columns(folder, warehouse.columns(inner_query(folder, plan)))
-        return warehouse.select(query_for(folder, plan))
+        return warehouse.select(query_for(folder, plan, **sample))
 
 
 @pytest.fixture
@@ -111,6 +111,22 @@ def test_split_of_events_by_snapshot_and_key(tmp_path):
         assert row["split"] == ("test" if is_test else "eval" if place < 12 else "train")
     with DuckDBWarehouse(DuckDBSettings(engine="duckdb"), tmp_path, folder.dataset.source) as warehouse:
         assert warehouse.select(events_without_key(folder, PLAN)) == [{"events": 2}]
+
+
+@pytest.mark.parametrize("key", ["who", None])
+def test_a_sample_is_a_share_of_the_users_with_all_their_rows_and_every_split(sessions, key):
+    folder = table_folder({"key": key} if key else {})
+    rows, sample = rows_of(folder, None, sessions), rows_of(folder, None, sessions, sample_percent=40)
+    units = {row["unit"] for row in sample}
+    assert 0.25 < len(units) / len({row["unit"] for row in rows}) < 0.55
+    assert sorted(map(str, sample)) == sorted(str(row) for row in rows if row["unit"] in units)
+    assert {row["split"] for row in sample} == {"train", "eval", "test"}
+    if key:
+        assert {row["who"] for row in sample} == {row["who"] for row in rows if bucket(row["who"], "sample:") < 40}
+
+
+def test_all_users_need_no_condition():
+    assert query_for(table_folder(), None, sample_percent=100) == query_for(table_folder(), None)
 
 
 def test_names_may_be_reserved_words(sessions):

@@ -1,0 +1,73 @@
+"""BigQueryExampleGen's executor on DuckDB: what a run's own parameters do. Its rows are tested below warehouse/."""
+
+import json
+
+import pytest
+from tfx.types import standard_artifacts
+
+from models.config import SettingsError
+from models.features import FeatureSet
+from pipeline.components import example_gen
+from pipeline.dataset_folder import DatasetFolder
+from pipeline.run_parameters import RunParameters
+from pipeline.run_settings import RunSettings
+from pipeline.settings import Dataset
+from tests.support import table
+
+PROPERTIES = ("as_of", "sample_percent", "data_fingerprint")
+
+
+@pytest.fixture(scope="module")
+def folder():
+    dataset = Dataset(
+        source={"kind": "table", "table": "customers"},
+        columns={"label": "bought", "key": "customer"},
+        split={"test_percent": 20},
+    )
+    features = FeatureSet(features=[{"name": "visits", "kind": "numeric"}])
+    query = "SELECT customer, visits, bought FROM `customers` AS c"
+    return DatasetFolder(name="small", dataset=dataset, features=features, query=query)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "customers.csv"
+    table(2000).to_csv(path, index=False)
+    return path
+
+
+def rows_by_split(folder, data, output, **parameters):
+    """Runs the executor as the runner would; rows by split, by the report beside them."""
+    run = RunSettings.model_validate({"warehouse": {"engine": "duckdb"}, "data": data})
+    component = example_gen.BigQueryExampleGen(
+        query=folder.query,
+        custom_config=example_gen.custom_config(folder, run, digest="d"),
+        **{name: value for name, value in {**RunParameters().values(), **parameters}.items() if name in PROPERTIES},
+    )
+    examples = standard_artifacts.Examples()
+    examples.uri = str(output)
+    example_gen.Executor().Do({}, {"examples": [examples]}, component.exec_properties)
+    assert json.loads(examples.split_names) == ["train", "eval", "test"]
+    return {count["split"]: count["rows"] for count in example_gen.read_report(examples)["splits"]}
+
+
+def test_a_sample_reads_a_share_of_every_split(folder, data, tmp_path):
+    whole = rows_by_split(folder, data, tmp_path / "whole")
+    sample = rows_by_split(folder, data, tmp_path / "sample", sample_percent=25)
+    assert sum(whole.values()) == 2000
+    for split, rows in whole.items():
+        assert 0.15 < sample[split] / rows < 0.35
+
+
+@pytest.mark.parametrize(
+    "parameters, message",
+    [
+        ({"as_of": "2025-11-03"}, "is a table, which has no such day"),
+        ({"as_of": "yesterday"}, "runtime parameters: key 'as_of': must be 'latest' or a date"),
+        ({"sample_percent": 0}, "runtime parameters: key 'sample_percent'"),
+    ],
+)
+def test_parameters_that_cannot_be_are_refused_and_nothing_is_written(folder, data, tmp_path, parameters, message):
+    with pytest.raises(SettingsError, match=message):
+        rows_by_split(folder, data, tmp_path / "refused", **parameters)
+    assert not (tmp_path / "refused").exists()

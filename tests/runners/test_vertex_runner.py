@@ -1,0 +1,148 @@
+"""The compiled job: what TFX emits, and what is added to it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import runners
+import schema
+from models.config import SettingsError
+from pipeline.dataset_folder import DatasetFolder
+from runners import vertex_dataflow, vertex_runner
+from runners.vertex_settings import load_vertex_settings
+
+EXAMPLE = Path(runners.__file__).with_name("vertex.yaml")
+PARAMETERS = {"as_of", "sample_percent", "accept_incompatible_champion", "data_fingerprint"}
+
+
+def compiled(overrides=None, dataset="ga4", dataset_overrides=None):
+    folder = DatasetFolder.load(schema.ROOT / dataset, dataset_overrides)
+    return vertex_runner.compile_job(folder, load_vertex_settings(EXAMPLE, overrides))
+
+
+@pytest.fixture(scope="module")
+def job():
+    return compiled()
+
+
+def tasks(job):
+    return vertex_runner.tasks_of(job["pipelineSpec"])
+
+
+def container(job, step):
+    return job["pipelineSpec"]["deploymentSpec"]["executors"][f"{step}_executor"]["container"]
+
+
+def test_every_parameter_is_declared_and_has_a_value(job):
+    assert job["pipelineSpec"]["schemaVersion"] == "2.1.0"
+    assert set(job["pipelineSpec"]["root"]["inputDefinitions"]["parameters"]) == PARAMETERS
+    assert set(job["runtimeConfig"]["parameterValues"]) == PARAMETERS
+    assert job["runtimeConfig"]["gcsOutputDirectory"] == "gs://my-bucket/propensity/ga4"
+
+
+@pytest.mark.parametrize("topic", ["projects/p/topics/alerts", None])
+def test_a_step_finds_each_of_its_parameters_in_its_own_parent(topic):
+    spec = compiled({"alert_topic": topic})["pipelineSpec"]
+    parents = [spec["root"], *(component for component in spec["components"].values() if "dag" in component)]
+    used = set()
+    for parent in parents:
+        for task in parent["dag"]["tasks"].values():
+            for value in task.get("inputs", {}).get("parameters", {}).values():
+                if name := value.get("componentInputParameter"):
+                    assert name in parent["inputDefinitions"]["parameters"]
+                    used.add(name)
+    assert used == PARAMETERS
+    assert ("AlertOnFailure" in spec["root"]["dag"]["tasks"]) == bool(topic)
+
+
+def test_containers_are_retried_as_the_settings_say(job):
+    retried = {name: task["retryPolicy"]["maxRetryCount"] for name, task in tasks(job).items() if "retryPolicy" in task}
+    assert retried["Transform"] == 2
+    assert retried["Evaluator"] == 1
+    assert "DataGate" not in retried
+    assert not {name for name in retried if "resolver" in name}
+    assert tasks(job)["Transform"]["retryPolicy"] == {
+        "maxRetryCount": 2,
+        "backoffDuration": "60s",
+        "backoffFactor": 2,
+        "backoffMaxDuration": "3600s",
+    }
+
+
+def test_a_step_has_the_machine_of_the_settings(job):
+    assert container(job, "TrainKeras")["resources"] == {"cpuLimit": 8, "memoryLimit": 32}
+    machine = container(
+        compiled({"resources.TrainKeras": {"accelerator": "NVIDIA_TESLA_T4", "accelerators": 2}}), "TrainKeras"
+    )["resources"]
+    assert machine["accelerator"] == {"type": "NVIDIA_TESLA_T4", "count": "2"}
+
+
+def test_every_step_runs_in_the_image(job):
+    executors = job["pipelineSpec"]["deploymentSpec"]["executors"].values()
+    images = {executor["container"]["image"] for executor in executors if "container" in executor}
+    assert images == {"us-central1-docker.pkg.dev/my-project/propensity/pipeline:latest"}
+
+
+def test_dataflow_is_for_the_steps_that_grow_alone(job):
+    for step in tasks(job):
+        if f"{step}_executor" in job["pipelineSpec"]["deploymentSpec"]["executors"] and "resolver" not in step:
+            runners_named = [arg for arg in container(job, step)["args"] if arg.startswith("--runner=")]
+            assert runners_named == (["--runner=DataflowRunner"] if step in vertex_dataflow.STEPS else [])
+    in_process = container(compiled({"dataflow": None}), "Transform")["args"]
+    assert next(arg for arg in in_process if arg.startswith("--runner=")).endswith("FnApiRunner")
+
+
+def test_trainers_run_in_a_custom_job_where_the_settings_say_so(job):
+    of_job = compiled({"trainer_job": {"machine_type": "n1-highmem-8", "accelerator": "NVIDIA_TESLA_T4"}})
+    for step in ("TrainKeras", "TrainXGBoost"):
+        assert "pipeline.components.trainer.Executor" in container(job, step)["args"]
+        assert "pipeline.components.trainer_job.Executor" in container(of_job, step)["args"]
+        config = json.loads(tasks(of_job)[step]["inputs"]["parameters"]["custom_config"]["runtimeValue"]["constant"])
+        [worker] = config["ai_platform_training_args"]["job_spec"]["worker_pool_specs"]
+        assert worker["machine_spec"]["machine_type"] == "n1-highmem-8"
+        assert worker["container_spec"]["image_uri"] == container(job, step)["image"]
+
+
+def test_models_are_pushed_to_cloud_storage(job):
+    destination = tasks(job)["Pusher"]["inputs"]["parameters"]["push_destination"]["runtimeValue"]["constant"]
+    assert json.loads(destination)["filesystem"]["base_directory"] == "gs://my-bucket/propensity/serving/ga4"
+
+
+def test_nothing_of_this_machine_is_in_the_job(job):
+    assert str(schema.ROOT.parent) not in json.dumps(job)
+
+
+def test_settings_may_name_steps_that_another_data_set_has():
+    assert "TrainKeras" not in tasks(compiled(dataset_overrides={"training.families": ["xgboost"]}))
+
+
+def test_a_step_that_is_not_there_is_refused():
+    with pytest.raises(SettingsError, match=r"retries.TrainForest.*TrainKeras"):
+        compiled({"retries.TrainForest": {}})
+
+
+def test_hyperparameters_of_an_earlier_run_are_on_cloud_storage(tmp_path):
+    import shutil
+
+    shutil.copytree(schema.ROOT / "online_shoppers", tmp_path / "shop")
+    file = tmp_path / "shop" / "dataset.yaml"
+    file.write_text(file.read_text() + "\ntraining: {tuning: {hyperparameters: {xgboost: output/earlier/17}}}\n")
+    with pytest.raises(SettingsError, match=r"hyperparameters.xgboost: output/earlier/17 is not on Cloud Storage"):
+        vertex_runner.load_dataset(tmp_path / "shop")
+
+
+def test_the_command_prints_the_steps_and_the_path_of_the_job_last(tmp_path, capfd):
+    assert vertex_runner.main(["--dataset", "online_shoppers", "--output", str(tmp_path)]) == 0
+    *steps, path = capfd.readouterr().out.splitlines()
+    assert json.loads(Path(path).read_text())["displayName"] == "propensity-online-shoppers"
+    assert path == str(tmp_path / "online_shoppers" / "vertex" / "pipeline.json")
+    named = [line.split()[0] for line in steps]
+    assert named.index("Transform") < named.index("TrainKeras") < named.index("Evaluator") < named.index("Pusher")
+
+
+def test_settings_that_cannot_be_are_refused_before_tfx_is_imported(tmp_path, capsys):
+    file = tmp_path / "vertex.yaml"
+    file.write_text("project: my-project\n")
+    assert vertex_runner.main(["--settings", str(file)]) == 2
+    assert f"{file}: key 'region' is required" in capsys.readouterr().err
