@@ -12,16 +12,17 @@ DATASET ?= ga4
 DATA ?=
 OUTPUT ?=
 SETTINGS ?= runners/local.yaml
+VERTEX_SETTINGS ?= runners/vertex.yaml
 REASON ?=
 ARGS ?=
 TESTS ?= tests
 WORKERS ?= 2
 export REASON
 
-.PHONY: help run rollback sample test lint lock clean
+.PHONY: help run rollback sample vertex-compile vertex-local test lint lock clean
 
 help: ## List the targets.
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 	@echo
 	@echo '  Variables: DATASET=ga4 DATA=folder-or-file OUTPUT=folder SETTINGS=runners/local.yaml VERBOSE=1'
 
@@ -39,6 +40,13 @@ rollback: $(READY) ## Make the previous champion the current one again (DATASET=
 
 sample: $(READY) ## Make the sample events (make run does it when they are not there).
 	@$(PYTHON) -m pipeline.warehouse.sample_events --out data/sample $(ARGS)
+
+vertex-compile: $(READY) ## Compile the pipeline for Vertex AI (DATASET=ga4 VERTEX_SETTINGS=runners/vertex.yaml).
+	@$(PYTHON) -m runners.vertex_runner --dataset $(DATASET) --settings $(VERTEX_SETTINGS) \
+	    $(if $(OUTPUT),--output '$(OUTPUT)') $(if $(VERBOSE),--verbose) $(ARGS)
+
+vertex-local: $(READY) ## Run the compiled job in containers here, and hold it against the same run by BeamDagRunner.
+	@$(PYTHON) -m runners.vertex_local $(ARGS)
 
 test: $(READY) ## Run the tests.
 	@$(PYTHON) -m pytest --numprocesses $(WORKERS) --dist loadfile $(TESTS) $(ARGS)

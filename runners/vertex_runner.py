@@ -196,7 +196,7 @@ def _add_retries(spec: dict[str, Any], settings: VertexSettings) -> None:
     for name, task in tasks_of(spec).items():
         component = spec["components"][task["componentRef"]["name"]]
         retry = settings.retry_of(name)
-        if retry and retry.count and "container" in executors.get(component.get("executorLabel"), {}):
+        if retry.count and "container" in executors.get(component.get("executorLabel"), {}):
             task["retryPolicy"] = {
                 "maxRetryCount": retry.count,
                 "backoffDuration": f"{retry.backoff_seconds}s",

@@ -167,7 +167,7 @@ class VertexSettings(RunSettings):
     caching: bool = False
     failure_policy: Literal["fast", "slow"] = "fast"
     alert_topic: Annotated[str, Field(pattern=r"^projects/[^/]+/topics/[^/]+$")] | None = None
-    retries: dict[str, Retry] = Field(default_factory=lambda: {"default": Retry()})
+    retries: dict[str, Retry] = Field(default_factory=dict)
     resources: dict[str, Resources] = Field(default_factory=dict)
     trainer_job: TrainerJob | None = None
     dataflow: Dataflow | None = None
@@ -191,9 +191,9 @@ class VertexSettings(RunSettings):
         """The compiled job, on this machine."""
         return self.output / dataset / "vertex" / "pipeline.json"
 
-    def retry_of(self, step: str) -> Retry | None:
+    def retry_of(self, step: str) -> Retry:
         """The retries of a step."""
-        return self.retries.get(step, self.retries.get("default"))
+        return self.retries.get(step, self.retries.get("default", Retry()))
 
     def resources_of(self, step: str) -> Resources | None:
         """The machine of a step."""

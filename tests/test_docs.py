@@ -25,6 +25,7 @@ from pipeline.warehouse.extraction import make_features_table, resolve
 from pipeline.warehouse.interface import Column, Query, WarehouseError
 from pipeline.warehouse.opening import open_warehouse
 from pipeline.warehouse.snapshots import plan_snapshots
+from runners.vertex_settings import VertexSettings
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -67,9 +68,9 @@ def test_readme_leads_to_every_page():
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands_exist(page):
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     commands = code(page)
-    made = {target for line in commands for target in re.findall(r"^make ([a-z]+)", line)}
+    made = {target for line in commands for target in re.findall(r"^make ([a-z-]+)", line)}
     modules = {module for line in commands for module in re.findall(r"^\S*python -m ([\w.]+)", line)}
     assert made <= targets
     assert [module for module in modules if importlib.util.find_spec(module) is None] == []
@@ -170,6 +171,11 @@ def test_settings_of_features():
 def test_settings_of_a_run():
     headings = ["### warehouse: DuckDB", "### warehouse: BigQuery", "### The run"]
     check_settings(headings, list(walk(RunSettings)))
+
+
+def test_settings_of_vertex():
+    shared = {key for key, _, _ in walk(RunSettings)}
+    check_settings(["## runners/vertex.yaml"], [row for row in walk(VertexSettings) if row[0] not in shared])
 
 
 # docs/sql.md
