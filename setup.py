@@ -13,6 +13,7 @@ TFX_STACKS = [
 
 REQUIRES = [
     *TFX_STACKS,
+    "click",  # by which runners.tfx_command asks what the tfx command was told
     "duckdb>=1.5",
     "google-cloud-aiplatform",
     "google-cloud-bigquery",
@@ -47,7 +48,7 @@ setup(
     python_requires=">=3.10,<3.14",
     install_requires=REQUIRES,
     extras_require={"dev": DEV_REQUIRES},
-    py_modules=["preprocessing"],
+    py_modules=["preprocessing", "propensity"],
     packages=find_packages(include=["pipeline*", "models*", "runners*", "schema*"]),
     package_data={
         "schema": ["*/*"],

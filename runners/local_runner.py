@@ -115,7 +115,7 @@ def _run(
         accept_incompatible_champion=args.accept_incompatible_champion,
         data_fingerprint=extraction.fingerprint,
     )
-    pipeline = local_pipeline(extraction.folder, run, home, parameters, stock)
+    pipeline = local_pipeline(folder, run, home, parameters, stock)
     terminal.line()
     failure = run_reporting(pipeline, terminal)
     if failure:

@@ -22,6 +22,8 @@ for name in ("ga4", "ga360", "online_shoppers"):
     assert DatasetFolder.load(schema.ROOT / name).schema_path.is_file()
 load_settings(Path(runners.__file__).parent / "local.yaml", RunSettings)
 code_digest("models", "pipeline.components", "preprocessing")
+from propensity import Report, Verdict
+assert all(kind.TYPE_NAME == f"propensity.{kind.__name__}" for kind in (Report, Verdict))
 """
 LIGHT = """
 import sys
@@ -53,7 +55,7 @@ def test_the_wheel_is_whole(unpacked, tmp_path):
 
 def test_the_wheel_has_no_tests_and_no_data(unpacked):
     names = {path.name for path in unpacked.iterdir() if not path.name.endswith(".dist-info")}
-    assert names == {"models", "pipeline", "preprocessing.py", "runners", "schema"}
+    assert names == {"models", "pipeline", "preprocessing.py", "propensity.py", "runners", "schema"}
 
 
 def test_settings_sql_and_the_command_line_need_no_tensorflow():
