@@ -19,7 +19,7 @@ TESTS ?= tests
 WORKERS ?= 2
 export REASON
 
-.PHONY: help run rollback sample vertex-compile vertex-local test lint lock clean
+.PHONY: help run rollback sample vertex-compile image vertex-local emulator test lint lock clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -45,8 +45,15 @@ vertex-compile: $(READY) ## Compile the pipeline for Vertex AI (DATASET=ga4 VERT
 	@$(PYTHON) -m runners.vertex_runner --dataset $(DATASET) --settings $(VERTEX_SETTINGS) \
 	    $(if $(OUTPUT),--output '$(OUTPUT)') $(if $(VERBOSE),--verbose) $(ARGS)
 
+image: ## Build the images of Vertex AI's steps and of Dataflow's workers with podman, and look into them.
+	@bash runners/images.sh dataflow
+	@bash runners/images.sh check
+
 vertex-local: $(READY) ## Run the compiled job in containers here, and hold it against the same run by BeamDagRunner.
 	@$(PYTHON) -m runners.vertex_local $(ARGS)
+
+emulator: $(READY) ## Make the BigQuery emulator's environment; make test runs its tests where it is there.
+	@bash tests/emulator/environment.sh
 
 test: $(READY) ## Run the tests.
 	@$(PYTHON) -m pytest --numprocesses $(WORKERS) --dist loadfile $(TESTS) $(ARGS)

@@ -1,4 +1,4 @@
-"""The project's artifact types by the names that metadata stores know: Vertex AI's steps import `propensity.Verdict`."""
+"""The project's artifact types under the names that metadata stores have; Vertex AI's steps import them by these."""
 
 from pipeline.artifacts import Report, Verdict
 

@@ -18,6 +18,8 @@ REQUIRES = [
     "google-cloud-aiplatform",
     "google-cloud-bigquery",
     "google-cloud-bigquery-storage",
+    "google-cloud-pubsub",
+    "google-cloud-storage",
     "jinja2",
     "keras-tuner",
     "kfp-pipeline-spec<2.17",
@@ -27,6 +29,7 @@ REQUIRES = [
     "pyarrow",
     "pydantic>=2",
     "pyyaml",
+    "requests",
     "scikit-learn",
     "setuptools<81",  # TFX and Beam still import pkg_resources
     "sqlglot>=30,<31",  # tests/pipeline/warehouse holds its translation of each construct in use

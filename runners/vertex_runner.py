@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 
 REFUSED = 2
+_LONGEST_NAME = 48  # a run's id, which is a label too, has 63 characters: the pipeline's name and a time
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -60,6 +61,11 @@ def main(arguments: list[str] | None = None) -> int:
 def load_dataset(path: Path) -> DatasetFolder:
     """The data set, with its curated schema checked. Raises SettingsError."""
     folder = DatasetFolder.load(path)
+    if len(folder.pipeline_name) > _LONGEST_NAME:
+        raise SettingsError(
+            f"data set '{folder.name}': runs on Vertex AI and their Dataflow jobs are named after its pipeline "
+            f"'{folder.pipeline_name}', which may have {_LONGEST_NAME} characters; give the folder a shorter name"
+        )
     if folder.schema_path:
         check_schema(folder.schema_path, folder.features, folder.dataset.columns.label)
     for family, uri in folder.dataset.training.tuning.hyperparameters.items():

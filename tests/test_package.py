@@ -49,7 +49,10 @@ def unpacked(tmp_path_factory):
 
 def test_the_wheel_is_whole(unpacked, tmp_path):
     subprocess.run(
-        [sys.executable, "-c", LOADS, str(unpacked)], check=True, cwd=tmp_path, env={"PYTHONPATH": str(unpacked)}
+        [sys.executable, "-c", LOADS, str(unpacked)],
+        check=True,
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(unpacked), "PYTHONDONTWRITEBYTECODE": "1"},
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -17,10 +18,12 @@ from pipeline.settings import EventSource, TableSource
 from pipeline.warehouse.bigquery_errors import describe
 from pipeline.warehouse.dialect import Statement, check_identifier, parameter_type, quoted, to_bigquery
 from pipeline.warehouse.interface import Column, Query, Value, WarehouseError
+from pipeline.warehouse.streams import in_parallel
 
 _progress = logging.getLogger("propensity.progress")
 
 _GIB = 2**30
+_STREAMS = 4  # at most, of a table that is read
 _STANDARD_NAMES = {  # of the types that the service calls by its older names
     "INTEGER": "INT64",
     "FLOAT": "FLOAT64",
@@ -121,7 +124,7 @@ class BigQueryWarehouse:
         return self._translate(query).sql
 
     def read(self, name: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """See Warehouse; in no particular order of rows, the columns as asked for."""
+        """See Warehouse; several streams at once, in no particular order of rows, the columns as asked for."""
         project, dataset, table = self._full_name(name).split(".")
         wanted = [check_identifier(column) for column in columns]
         with _explained():
@@ -133,11 +136,14 @@ class BigQueryWarehouse:
                     data_format=bigquery_storage.types.DataFormat.ARROW,
                     read_options=bigquery_storage.types.ReadSession.TableReadOptions(selected_fields=wanted),
                 ),
-                max_stream_count=1,  # one is faster than what consumes it
+                max_stream_count=_STREAMS,
             )
-            for stream in session.streams:
+
+            def batches(stream: bigquery_storage.types.ReadStream) -> Iterator[pa.RecordBatch]:
                 for page in client.read_rows(stream.name).rows(session).pages:
                     yield _in_order(page.to_arrow(), wanted)
+
+            yield from in_parallel([functools.partial(batches, stream) for stream in session.streams])
 
     def drop_table(self, name: str) -> None:
         """See Warehouse."""

@@ -8,14 +8,15 @@ from google.api_core import exceptions
 from google.auth.exceptions import GoogleAuthError
 
 _VALUE = re.compile(r"\b(value|date|datetime|timestamp|time): .*|'[^']*'|\"[^\"]*\"", re.DOTALL)
-_POST_URL = re.compile(r"^\d{3} (?:POST|GET|DELETE|PATCH) \S+: ")
+_REQUEST = re.compile(r"^(?:\d{3} )?(?:POST|GET|DELETE|PATCH|PUT) \S+: ")
 
 
 def describe(error: Exception) -> str:
     """One line about an error of a call, and what to do about it."""
     text = getattr(error, "message", None) or str(error)
-    text = _POST_URL.sub("", str(text)).strip()
-    first = text.splitlines()[0] if text else type(error).__name__
+    text = _REQUEST.sub("", str(text)).strip()
+    # An error of a job says all of it a second time, after its reason.
+    first = text.splitlines()[0].partition("; reason: ")[0] if text else type(error).__name__
     if isinstance(error, GoogleAuthError):
         return f"no usable credentials ({first}); run `gcloud auth application-default login` or use a service account"
     if isinstance(error, exceptions.NotFound):

@@ -74,7 +74,7 @@ class Warehouse(Protocol):
         """Rows of a query with a small result; tables made by create_table are named as they were there."""
 
     def read(self, name: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """The table's rows as Arrow batches, one batch in memory at a time."""
+        """The table's rows as Arrow batches, a few of them in memory at a time."""
 
     def drop_table(self, name: str) -> None:
         """Deletes a table made by create_table, if it is there."""

@@ -1,10 +1,8 @@
-"""What is asked of BigQuery, by fakes of its two clients; and the real protocol, where an emulator is named."""
+"""What is asked of BigQuery, by fakes of its two clients. The real protocol: test_bigquery_emulator."""
 
 import datetime
 import logging
-import os
 import types
-import uuid
 
 import pyarrow as pa
 import pytest
@@ -164,8 +162,9 @@ def test_arrow_batches_in_the_asked_order_of_columns():
     _, warehouse = opened(read_client=read_client)
     read = list(warehouse.read("features_x", ["x", "unit"]))
     assert [batch.schema.names for batch in read] == [["x", "unit"]] * 2
-    assert [batch.num_rows for batch in read] == [2, 3]
-    parent, session, _ = read_client.asked
+    assert sorted(batch.num_rows for batch in read) == [2, 3]
+    parent, session, streams = read_client.asked
+    assert streams > 1
     assert parent == "projects/my-project"
     assert session.table == "projects/my-project/datasets/features/tables/features_x"
     assert list(session.read_options.selected_fields) == ["x", "unit"] and session.data_format.name == "ARROW"
@@ -179,6 +178,15 @@ def test_arrow_batches_in_the_asked_order_of_columns():
             "location, see",
         ),
         (exceptions.Forbidden("Access Denied: User lacks bigquery.jobs.create permission"), "jobs.create.*grant"),
+        (
+            exceptions.PermissionDenied("Access Denied: lacks bigquery.readsessions.create"),
+            "readsessions.create.*grant",
+        ),
+        (exceptions.BadRequest("POST https://x/y?z=1: Syntax error at [1:8]"), "^BigQuery: Syntax error at"),
+        (
+            exceptions.BadRequest("Syntax error; reason: invalidQuery, message: Syntax error"),
+            "^BigQuery: Syntax error$",
+        ),
         (exceptions.Forbidden("Quota exceeded"), "raise the project's quota"),
         (exceptions.BadRequest("Query exceeded limit for bytes billed: 5"), "raise warehouse.max_gib"),
         (exceptions.BadRequest("Unrecognized name: visitz at [1:8]\nmore"), "visitz at"),
@@ -189,9 +197,22 @@ def test_arrow_batches_in_the_asked_order_of_columns():
 )
 def test_errors_say_in_one_line_what_to_do(error, advice):
     _, warehouse = opened(error)
-    with pytest.raises(WarehouseError, match=f"BigQuery: .*{advice}") as raised:
+    with pytest.raises(WarehouseError, match=advice if advice[0] == "^" else f"BigQuery: .*{advice}") as raised:
         warehouse.columns(QUERY)
     assert "\n" not in str(raised.value) and "secret" not in str(raised.value) and "https:" not in str(raised.value)
+
+
+def test_an_error_of_a_stream():
+    """Errors of the Storage Read API come while the rows are read, in the thread that reads them."""
+
+    class Failing(FakeReadClient):
+        def read_rows(self, name):
+            raise exceptions.PermissionDenied("Access Denied: lacks bigquery.readsessions.getData")
+
+    _, warehouse = opened(read_client=Failing([], []))
+    with pytest.raises(WarehouseError, match=r"BigQuery: .*readsessions\.getData; grant") as raised:
+        list(warehouse.read("features_x", ["x"]))
+    assert "\n" not in str(raised.value)
 
 
 def test_an_error_while_the_job_runs():
@@ -200,53 +221,3 @@ def test_an_error_while_the_job_runs():
     _, warehouse = opened(FakeJob(), failing)
     with pytest.raises(WarehouseError, match="Division by zero"):
         warehouse.create_table("features_x", QUERY, partition_by=None, order_by=[])
-
-
-EMULATOR = os.environ.get("BIGQUERY_EMULATOR_REST"), os.environ.get("BIGQUERY_EMULATOR_GRPC")
-
-
-@pytest.mark.skipif(
-    not all(EMULATOR), reason="set BIGQUERY_EMULATOR_REST and BIGQUERY_EMULATOR_GRPC to an emulator's host:port"
-)
-def test_against_an_emulator():
-    import grpc
-    from google.api_core.client_options import ClientOptions
-    from google.auth.credentials import AnonymousCredentials
-    from google.cloud import bigquery_storage
-    from google.cloud.bigquery_storage_v1.services.big_query_read.transports import BigQueryReadGrpcTransport
-
-    client = bigquery.Client(
-        project="my-project",
-        credentials=AnonymousCredentials(),
-        client_options=ClientOptions(api_endpoint=f"http://{EMULATOR[0]}"),
-    )
-    transport = BigQueryReadGrpcTransport(channel=grpc.insecure_channel(EMULATOR[1]))
-    dataset = f"data_{uuid.uuid4().hex[:8]}"
-    for name in (dataset, "features"):
-        client.create_dataset(f"my-project.{name}", exists_ok=True)
-    client.query(
-        f"CREATE TABLE `my-project.{dataset}.sessions` AS "
-        "SELECT 'u' || CAST(i AS STRING) AS who, i AS visits, i / 2 AS spent FROM UNNEST(GENERATE_ARRAY(1, 1000)) AS i"
-    ).result()
-    settings = SETTINGS.model_copy(update={"source": f"my-project.{dataset}", "location": "US"})
-    warehouse = BigQueryWarehouse(
-        settings,
-        TableSource(kind="table", table="sessions"),
-        client=client,
-        read_client=bigquery_storage.BigQueryReadClient(transport=transport),
-    )
-    with warehouse:
-        query = Query(
-            "SELECT s.*, TO_HEX(MD5(s.who)) AS unit, day FROM sessions AS s CROSS JOIN UNNEST(@days) AS day "
-            "WHERE s.visits > @least",
-            {"days": DAYS, "least": 10},
-        )
-        kinds = {column.name: column.type for column in warehouse.columns(query)}
-        assert kinds == {"who": "STRING", "visits": "INT64", "spent": "FLOAT64", "unit": "STRING", "day": "DATE"}
-        name = f"features_{uuid.uuid4().hex[:8]}"
-        warehouse.create_table(name, query, partition_by="day", order_by=["unit"])
-        batches = list(warehouse.read(name, ["unit", "visits", "spent"]))
-        assert [str(field.type) for field in batches[0].schema] == ["string", "int64", "double"]
-        assert sum(batch.num_rows for batch in batches) == 1980
-        assert warehouse.select(Query(f"SELECT MIN(t.visits) AS least FROM `{name}` AS t")) == [{"least": 11}]
-        warehouse.drop_table(name)

@@ -1,0 +1,76 @@
+"""Checks before money is spent: `python -m runners.vertex_jobs doctor`. Nothing is changed, and no row is read."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from pipeline.dataset_folder import DatasetFolder
+from runners import doctor_access, doctor_data, doctor_images, doctor_places, doctor_settings
+from runners.doctor_findings import Case, Finding, attempt, warning
+from runners.vertex_settings import VertexSettings
+
+if TYPE_CHECKING:
+    from runners.vertex_clients import Clients
+
+Check = Callable[[Case], Iterable[Finding]]
+
+_HERE: dict[str, Check] = {
+    "settings": doctor_settings.check_settings,
+    "compiled job": doctor_settings.check_compiled_job,
+    "regions": doctor_places.check_regions,
+}
+_CLOUD: dict[str, Check] = {  # these need credentials
+    "APIs": doctor_access.check_apis,
+    "permissions": doctor_access.check_permissions,
+    "accounts": doctor_access.check_accounts,
+    "buckets": doctor_places.check_buckets,
+    "data sets": doctor_places.check_data_sets,
+    "images": doctor_images.check_images,
+    "query": doctor_data.check_query,
+}
+_UNCHECKED = "Not checked: quotas, networks, and roles that come by groups or on single resources."
+
+
+def run_doctor(
+    folder: DatasetFolder,
+    settings: VertexSettings,
+    *,
+    clients: Clients,
+    settings_file: Path | None = None,
+    out: TextIO | None = None,
+) -> int:
+    """Runs every check, and writes a line for each finding.
+
+    Args:
+        folder: the data set.
+        settings: where and with what it would run.
+        clients: of Google's services.
+        settings_file: from which the settings were read; a job that was compiled before its last change is told of.
+        out: where the lines go; None is standard output.
+
+    Returns:
+        The exit code: 1 if there is a problem, else 0.
+    """
+    out = out or sys.stdout
+    levels = []
+    for name, finding in examine(Case(folder, settings, clients, settings_file)):
+        levels.append(finding.level)
+        print(f"{finding.level:<8} {name}: {finding.text}", file=out, flush=True)
+    problems, warnings = levels.count("problem"), levels.count("warning")
+    print(f"\n{problems} problem(s), {warnings} warning(s). {_UNCHECKED}", file=out)
+    return 1 if problems else 0
+
+
+def examine(case: Case) -> Iterator[tuple[str, Finding]]:
+    """Each check's name with each of its findings; all are made, whatever the others find."""
+    for name, check in _HERE.items():
+        yield from ((name, finding) for finding in attempt(check, case))
+    found = list(attempt(doctor_access.check_credentials, case))
+    yield from (("credentials", finding) for finding in found)
+    usable = all(finding.level != "problem" for finding in found)
+    for name, check in _CLOUD.items():
+        findings = attempt(check, case) if usable else [warning("not checked, without credentials")]
+        yield from ((name, finding) for finding in findings)

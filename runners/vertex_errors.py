@@ -1,0 +1,118 @@
+"""Errors of Google's services in one line that says what to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+# The narrowest predefined role that has it, by the permission's beginning; docs/vertex.md has them all.
+_ROLES = {
+    "iam.serviceAccounts.actAs": "roles/iam.serviceAccountUser on it",
+    "aiplatform.": "roles/aiplatform.user",
+    "dataflow.": "roles/dataflow.viewer",
+    "bigquery.tables.": "roles/bigquery.dataEditor on the data set of the features tables",
+    "bigquery.": "roles/bigquery.jobUser",
+    "storage.": "roles/storage.objectAdmin on the bucket",
+    "serviceusage.": "roles/serviceusage.serviceUsageConsumer",
+}
+_REQUEST = re.compile(r"^(?:\d{3} )?(?:(?:POST|GET|PUT|PATCH|DELETE) \S+: )?")
+_PERMISSION = re.compile(r"(?<![\w@.-])([a-z]+\.[A-Za-z]+\.[A-Za-z]+)(?![\w@]|\.\w)")
+_ACTS_AS = re.compile(r"permission to act as service.account:? ?(\S+@\S+)")
+
+
+def handled() -> tuple[type[Exception], ...]:
+    """The errors that `describe` explains; imports Google's libraries."""
+    import requests
+    from google.api_core.exceptions import GoogleAPIError
+    from google.auth.exceptions import GoogleAuthError
+
+    return GoogleAPIError, GoogleAuthError, requests.exceptions.RequestException
+
+
+def describe(error: Exception, *, project: str, region: str) -> str:
+    """One line about an error of a call: what the service said, and what to do about it.
+
+    Args:
+        error: one of `handled()`.
+        project: of the settings.
+        region: likewise.
+    """
+    import requests
+    from google.api_core import exceptions
+    from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
+
+    if isinstance(error, exceptions.RetryError) and isinstance(error.cause, Exception):
+        return describe(error.cause, project=project, region=region)
+    if isinstance(error, DefaultCredentialsError):
+        return (
+            "no Google credentials were found; run `gcloud auth application-default login`, or name a service "
+            "account's key file in GOOGLE_APPLICATION_CREDENTIALS"
+        )
+    if isinstance(error, GoogleAuthError):
+        return f"the credentials were not accepted ({_one_line(error)}); run `gcloud auth application-default login`"
+    if isinstance(error, requests.exceptions.RequestException):
+        return f"{_host(error)} was not reached ({type(error).__name__}); check the network, a proxy and --endpoint"
+    said = _one_line(error)
+    if isinstance(error, exceptions.Unauthenticated | exceptions.Unauthorized):
+        return f"{said}; run `gcloud auth application-default login`"
+    if isinstance(error, exceptions.Forbidden):
+        return _forbidden(error, said, project)
+    if isinstance(error, exceptions.NotFound):
+        return f"{said}; check project '{project}' and region '{region}' of the settings, and the name"
+    if isinstance(error, exceptions.Conflict):
+        return f"{said}; an earlier attempt may have arrived: `status` shows it"
+    if isinstance(error, exceptions.TooManyRequests):
+        return f"{said}; wait and try again, or have the quota of project '{project}' raised in region '{region}'"
+    if isinstance(error, exceptions.BadRequest):
+        fields = [f"{field}: {problem}" for field, problem in _violations(error)]
+        return f"the service refused the request: {'; '.join(fields) or said}"
+    if isinstance(error, exceptions.ServerError):
+        return f"{said}; the service has a fault of its own: try again, and see status.cloud.google.com"
+    return said
+
+
+def _forbidden(error: Any, said: str, project: str) -> str:
+    info = _info(error, "ErrorInfo")
+    metadata = info.get("metadata", {})
+    if info.get("reason") == "SERVICE_DISABLED":
+        service = metadata.get("service", "the service")
+        return f"{service} is not enabled; run `gcloud services enable {service} --project {project}`"
+    permission, where = metadata.get("permission"), metadata.get("resource") or f"project '{project}'"
+    if acts_as := _ACTS_AS.search(said):
+        permission, where = "iam.serviceAccounts.actAs", acts_as[1]
+    elif not permission and (found := _PERMISSION.search(said)):
+        permission = found[1]
+    if not permission:
+        return f"{said}; see the roles in docs/vertex.md"
+    role = next((role for begin, role in _ROLES.items() if permission.startswith(begin)), "a role that has it")
+    return f"your account lacks the permission {permission} on {where}; have it granted {role} (docs/vertex.md)"
+
+
+def _violations(error: Any) -> Iterator[tuple[str, str]]:
+    for violation in _info(error, "BadRequest").get("fieldViolations", []):
+        yield violation.get("field", "request"), violation.get("description", "")
+
+
+def _info(error: Any, kind: str) -> dict[str, Any]:
+    """A detail of the error by its type, as JSON has it; empty if the service gave none."""
+    for detail in getattr(error, "details", None) or []:
+        if isinstance(detail, dict) and detail.get("@type", "").endswith(f".{kind}"):
+            return detail
+        if type(detail).__name__ == kind:
+            from google.protobuf import json_format
+
+            return json_format.MessageToDict(detail)
+    return {}
+
+
+def _one_line(error: Exception) -> str:
+    text = getattr(error, "message", None) or (error.args[0] if error.args else "") or type(error).__name__
+    return _REQUEST.sub("", " ".join(str(text).split())).rstrip(".")
+
+
+def _host(error: Any) -> str:
+    from urllib.parse import urlsplit
+
+    url = getattr(getattr(error, "request", None), "url", None)
+    return urlsplit(url).netloc if url else "the service"

@@ -1,0 +1,255 @@
+"""Submits, schedules, watches and removes runs on Vertex AI: `python -m runners.vertex_jobs --help`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import datetime
+import json
+import re
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import schema
+from models.config import SettingsError
+from pipeline.dataset_folder import DatasetFolder
+from pipeline.warehouse.interface import WarehouseError
+from runners import vertex_errors, vertex_requests, vertex_runs, vertex_schedules, vertex_status
+from runners.vertex_clients import Clients, parse_endpoints
+from runners.vertex_compiled import read_job
+from runners.vertex_parameters import resolve_data, run_parameters, scheduled_parameters
+from runners.vertex_settings import VertexSettings, load_vertex_settings
+from runners.vertex_teardown import plan_teardown
+
+FAILED, REFUSED, INTERRUPTED = 1, 2, 130  # exit codes: by a service or in the run; before; while waiting
+
+
+@dataclasses.dataclass(frozen=True)
+class _Command:
+    """What every command needs."""
+
+    args: argparse.Namespace
+    folder: DatasetFolder
+    settings: VertexSettings
+    clients: Clients
+
+
+def main(arguments: list[str] | None = None, clients: Clients | None = None) -> int:
+    """Runs one command.
+
+    Args:
+        arguments: of the command line.
+        clients: instead of those of the settings.
+
+    Returns:
+        The exit code: 0; 1 if a service refused, or the run that was waited for did not succeed; 2 if the settings or
+        the arguments were refused before; 130 if waiting was interrupted.
+    """
+    args = _parser().parse_args(arguments)
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.")  # of Google's packages, at import
+    try:
+        settings = load_vertex_settings(args.settings, {"output": args.output} if args.output else None)
+        folder = DatasetFolder.load(args.schema_root / args.dataset)
+        clients = clients or Clients(settings, endpoints=parse_endpoints(args.endpoint))
+    except SettingsError as error:
+        return _refused(error)
+    try:
+        return args.run(_Command(args, folder, settings, clients))
+    except (SettingsError, WarehouseError) as error:
+        return _refused(error)
+    except vertex_errors.handled() as error:
+        said = vertex_errors.describe(error, project=settings.project, region=settings.region)
+        print(f"Error: {said}", file=sys.stderr)
+        return FAILED
+
+
+def _submit(command: _Command) -> int:
+    args, folder, settings = command.args, command.folder, command.settings
+    run_id = args.run_id or vertex_requests.new_run_id(
+        folder.pipeline_name, datetime.datetime.now(datetime.timezone.utc)
+    )
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,62}", run_id):
+        raise SettingsError(f"run id '{run_id}': at most 63 lower-case letters, digits and dashes, a letter first")
+    job = read_job(folder, settings, args.settings)
+    parameters = run_parameters(folder, settings, args.parameter)
+    if settings.caching:
+        parameters = resolve_data(folder, settings, parameters, command.clients)
+    run = vertex_requests.run_document(job, folder, settings, parameters, caching=settings.caching)
+    request = vertex_requests.create_run(run, settings, run_id)
+    if args.dry_run:
+        return _print_json(vertex_requests.as_json(request))
+    created = vertex_runs.create(command.clients, request)
+    print("\n".join(vertex_status.lines(vertex_status.status_of(command.clients, created))), flush=True)
+    return _wait(command, run_id) if args.wait else 0
+
+
+def _wait(command: _Command, run_id: str) -> int:
+    try:
+        status = vertex_runs.watch(command.clients, run_id, _show, every=command.args.every)
+    except KeyboardInterrupt:
+        print(f"The run goes on; `status {run_id} --wait` watches it again, `cancel {run_id}` stops it.")
+        return INTERRUPTED
+    print("\n".join(vertex_status.lines(status)))
+    return 0 if status.state == "SUCCEEDED" else FAILED
+
+
+def _show(line: str) -> None:
+    print(line, flush=True)
+
+
+def _status(command: _Command) -> int:
+    clients = command.clients
+    run_id = command.args.run_id or vertex_status.newest_run(clients, command.folder.pipeline_name)
+    if command.args.wait:
+        return _wait(command, run_id)
+    status = vertex_status.read_status(clients, run_id)
+    if command.args.json:
+        return _print_json(dataclasses.asdict(status))
+    print("\n".join(vertex_status.lines(status)))
+    return 0
+
+
+def _cancel(command: _Command) -> int:
+    vertex_runs.cancel(command.clients, command.args.run_id)
+    print(f"cancelling {command.args.run_id}; steps that run now are stopped")
+    return 0
+
+
+def _apply(command: _Command) -> int:
+    folder, settings = command.folder, command.settings
+    if settings.schedule is None:
+        print("key 'schedule' has no value: there is nothing to apply. `schedule delete` deletes an earlier one.")
+        return 0
+    job = read_job(folder, settings, command.args.settings)
+    run = vertex_requests.run_document(job, folder, settings, scheduled_parameters(folder, settings), caching=False)
+    request = vertex_requests.create_schedule(run, settings.schedule, settings)
+    if command.args.dry_run:
+        return _print_json(vertex_requests.as_json(request))
+    print(vertex_schedules.apply(command.clients, request))
+    return 0
+
+
+def _list_schedules(command: _Command) -> int:
+    found = vertex_schedules.find_all(command.clients, command.folder.pipeline_name)
+    for schedule in found:
+        print(vertex_schedules.describe(schedule))
+    if not found:
+        print(f"no schedule is called '{command.folder.pipeline_name}'")
+    return 0
+
+
+def _pause(command: _Command) -> int:
+    print(vertex_schedules.pause(command.clients, command.folder.pipeline_name))
+    return 0
+
+
+def _resume(command: _Command) -> int:
+    print(vertex_schedules.resume(command.clients, command.folder.pipeline_name))
+    return 0
+
+
+def _delete_schedule(command: _Command) -> int:
+    print(vertex_schedules.delete(command.clients, command.folder.pipeline_name, command.args.id))
+    return 0
+
+
+def _doctor(command: _Command) -> int:
+    from runners.vertex_doctor import run_doctor
+
+    return run_doctor(command.folder, command.settings, clients=command.clients, settings_file=command.args.settings)
+
+
+def _teardown(command: _Command) -> int:
+    args = command.args
+    removals = plan_teardown(
+        command.clients, command.folder, command.settings, records=args.runs, artifacts=args.artifacts
+    )
+    for removal in removals:
+        print(removal.what)
+    if not removals:
+        print("nothing is there to remove")
+    if args.dry_run or not removals:
+        return 0
+    if not args.yes:
+        print("Nothing was removed; add --yes to remove all of this.", file=sys.stderr)
+        return REFUSED
+    failures = 0
+    for removal in removals:
+        try:
+            removal.remove()
+        except vertex_errors.handled() as error:
+            failures += 1
+            said = vertex_errors.describe(error, project=command.settings.project, region=command.settings.region)
+            print(f"Error: could not {removal.what}: {said}", file=sys.stderr)
+    print(f"done: {len(removals) - failures} of {len(removals)}")
+    return FAILED if failures else 0
+
+
+def _refused(error: Exception) -> int:
+    print(f"Error: {error}", file=sys.stderr)
+    return REFUSED
+
+
+def _print_json(document: dict[str, Any]) -> int:
+    print(json.dumps(document, indent=2, sort_keys=True))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--dataset", default="ga4", help="a folder below schema/")
+    common.add_argument(
+        "--settings",
+        type=Path,
+        default=Path(__file__).with_name("vertex.yaml"),
+        help="where and with what it runs on Vertex AI",
+    )
+    common.add_argument("--output", type=Path, help="where the compiled job is, instead of the settings' output")
+    common.add_argument(
+        "--endpoint", action="append", default=[], metavar="SERVICE=URL", help="a private endpoint of a service"
+    )
+    common.add_argument("--schema-root", type=Path, default=schema.ROOT, help=argparse.SUPPRESS)
+    parser = argparse.ArgumentParser(description=__doc__)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def add(name: str, run: Any, text: str, to: Any = commands) -> argparse.ArgumentParser:
+        added = to.add_parser(name, help=text, description=text, parents=[common])
+        added.set_defaults(run=run)
+        return added
+
+    submit = add("submit", _submit, "Start a run of the compiled job.")
+    submit.add_argument(
+        "--parameter", action="append", default=[], metavar="NAME=VALUE", help="of this run; repeatable"
+    )
+    submit.add_argument("--run-id", help="of the run; a second run with the same one is refused")
+    submit.add_argument("--dry-run", action="store_true", help="print the request instead of sending it")
+    status = add("status", _status, "Show a run: its steps, their logs, its Dataflow jobs.")
+    status.add_argument("run_id", nargs="?", help="none is the newest run")
+    status.add_argument("--json", action="store_true", help="as JSON")
+    for watched in (submit, status):
+        watched.add_argument("--wait", action="store_true", help="until the run has ended; exit with 1 if it failed")
+        watched.add_argument("--every", type=float, default=30, help=argparse.SUPPRESS)  # seconds between two looks
+    add("cancel", _cancel, "Stop a run.").add_argument("run_id")
+    add("doctor", _doctor, "Check settings, permissions, regions, image and query before money is spent.")
+    teardown = add("teardown", _teardown, "Remove the schedule, stop the runs, and delete the features tables.")
+    teardown.add_argument("--runs", action="store_true", help="delete the records of runs that have ended, too")
+    teardown.add_argument("--artifacts", action="store_true", help="delete the artifacts too; pushed models stay")
+    teardown.add_argument("--yes", action="store_true", help="remove; without it, what would be removed is shown")
+    teardown.add_argument("--dry-run", action="store_true", help="only show what would be removed")
+
+    schedule = commands.add_parser("schedule", help="Make, change, pause and delete the schedule of the settings.")
+    actions = schedule.add_subparsers(metavar="ACTION", required=True)
+    apply = add("apply", _apply, "Make the schedule, or change it to what the settings say.", actions)
+    apply.add_argument("--dry-run", action="store_true", help="print the request that makes it instead of sending it")
+    add("list", _list_schedules, "Show the schedules of the pipeline's name.", actions)
+    add("pause", _pause, "Begin no further run.", actions)
+    add("resume", _resume, "Go on, without the runs that were missed.", actions)
+    delete = add("delete", _delete_schedule, "Delete the schedule.", actions)
+    delete.add_argument("--id", help="of the schedule, where several have the pipeline's name")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
