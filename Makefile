@@ -46,8 +46,8 @@ vertex-compile: $(READY) ## Compile the pipeline for Vertex AI (DATASET=ga4 VERT
 	    $(if $(OUTPUT),--output '$(OUTPUT)') $(if $(VERBOSE),--verbose) $(ARGS)
 
 image: ## Build the images of Vertex AI's steps and of Dataflow's workers with podman, and look into them.
-	@bash runners/images.sh dataflow
-	@bash runners/images.sh check
+	@bash runners/images/build.sh dataflow
+	@bash runners/images/build.sh check
 
 vertex-local: $(READY) ## Run the compiled job in containers here, and hold it against the same run by BeamDagRunner.
 	@$(PYTHON) -m runners.vertex_local $(ARGS)

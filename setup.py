@@ -57,6 +57,7 @@ setup(
         "schema": ["*/*"],
         "pipeline.warehouse": ["*.json"],
         "runners": ["*.yaml"],
+        "runners.vertex": ["*.yaml"],
         "pipeline.report": ["*.j2", "*.css"],
     },
 )

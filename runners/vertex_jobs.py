@@ -16,12 +16,12 @@ import schema
 from models.config import SettingsError
 from pipeline.dataset_folder import DatasetFolder
 from pipeline.warehouse.interface import WarehouseError
-from runners import vertex_errors, vertex_requests, vertex_runs, vertex_schedules, vertex_status
-from runners.vertex_clients import Clients, parse_endpoints
-from runners.vertex_compiled import read_job
-from runners.vertex_parameters import resolve_data, run_parameters, scheduled_parameters
-from runners.vertex_settings import VertexSettings, load_vertex_settings
-from runners.vertex_teardown import plan_teardown
+from runners.vertex import errors, requests, runs, schedules, status
+from runners.vertex.clients import Clients, parse_endpoints
+from runners.vertex.compiled import read_job
+from runners.vertex.parameters import resolve_data, run_parameters, scheduled_parameters
+from runners.vertex.settings import VertexSettings, load_vertex_settings
+from runners.vertex.teardown import plan_teardown
 
 FAILED, REFUSED, INTERRUPTED = 1, 2, 130  # exit codes: by a service or in the run; before; while waiting
 
@@ -59,40 +59,38 @@ def main(arguments: list[str] | None = None, clients: Clients | None = None) -> 
         return args.run(_Command(args, folder, settings, clients))
     except (SettingsError, WarehouseError) as error:
         return _refused(error)
-    except vertex_errors.handled() as error:
-        said = vertex_errors.describe(error, project=settings.project, region=settings.region)
+    except errors.handled() as error:
+        said = errors.describe(error, project=settings.project, region=settings.region)
         print(f"Error: {said}", file=sys.stderr)
         return FAILED
 
 
 def _submit(command: _Command) -> int:
     args, folder, settings = command.args, command.folder, command.settings
-    run_id = args.run_id or vertex_requests.new_run_id(
-        folder.pipeline_name, datetime.datetime.now(datetime.timezone.utc)
-    )
+    run_id = args.run_id or requests.new_run_id(folder.pipeline_name, datetime.datetime.now(datetime.timezone.utc))
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,62}", run_id):
         raise SettingsError(f"run id '{run_id}': at most 63 lower-case letters, digits and dashes, a letter first")
     job = read_job(folder, settings, args.settings)
     parameters = run_parameters(folder, settings, args.parameter)
     if settings.caching:
         parameters = resolve_data(folder, settings, parameters, command.clients)
-    run = vertex_requests.run_document(job, folder, settings, parameters, caching=settings.caching)
-    request = vertex_requests.create_run(run, settings, run_id)
+    run = requests.run_document(job, folder, settings, parameters, caching=settings.caching)
+    request = requests.create_run(run, settings, run_id)
     if args.dry_run:
-        return _print_json(vertex_requests.as_json(request))
-    created = vertex_runs.create(command.clients, request)
-    print("\n".join(vertex_status.lines(vertex_status.status_of(command.clients, created))), flush=True)
+        return _print_json(requests.as_json(request))
+    created = runs.create(command.clients, request)
+    print("\n".join(status.lines(status.status_of(command.clients, created))), flush=True)
     return _wait(command, run_id) if args.wait else 0
 
 
 def _wait(command: _Command, run_id: str) -> int:
     try:
-        status = vertex_runs.watch(command.clients, run_id, _show, every=command.args.every)
+        seen = runs.watch(command.clients, run_id, _show, every=command.args.every)
     except KeyboardInterrupt:
         print(f"The run goes on; `status {run_id} --wait` watches it again, `cancel {run_id}` stops it.")
         return INTERRUPTED
-    print("\n".join(vertex_status.lines(status)))
-    return 0 if status.state == "SUCCEEDED" else FAILED
+    print("\n".join(status.lines(seen)))
+    return 0 if seen.state == "SUCCEEDED" else FAILED
 
 
 def _show(line: str) -> None:
@@ -101,18 +99,18 @@ def _show(line: str) -> None:
 
 def _status(command: _Command) -> int:
     clients = command.clients
-    run_id = command.args.run_id or vertex_status.newest_run(clients, command.folder.pipeline_name)
+    run_id = command.args.run_id or status.newest_run(clients, command.folder.pipeline_name)
     if command.args.wait:
         return _wait(command, run_id)
-    status = vertex_status.read_status(clients, run_id)
+    seen = status.read_status(clients, run_id)
     if command.args.json:
-        return _print_json(dataclasses.asdict(status))
-    print("\n".join(vertex_status.lines(status)))
+        return _print_json(dataclasses.asdict(seen))
+    print("\n".join(status.lines(seen)))
     return 0
 
 
 def _cancel(command: _Command) -> int:
-    vertex_runs.cancel(command.clients, command.args.run_id)
+    runs.cancel(command.clients, command.args.run_id)
     print(f"cancelling {command.args.run_id}; steps that run now are stopped")
     return 0
 
@@ -123,40 +121,40 @@ def _apply(command: _Command) -> int:
         print("key 'schedule' has no value: there is nothing to apply. `schedule delete` deletes an earlier one.")
         return 0
     job = read_job(folder, settings, command.args.settings)
-    run = vertex_requests.run_document(job, folder, settings, scheduled_parameters(folder, settings), caching=False)
-    request = vertex_requests.create_schedule(run, settings.schedule, settings)
+    run = requests.run_document(job, folder, settings, scheduled_parameters(folder, settings), caching=False)
+    request = requests.create_schedule(run, settings.schedule, settings)
     if command.args.dry_run:
-        return _print_json(vertex_requests.as_json(request))
-    print(vertex_schedules.apply(command.clients, request))
+        return _print_json(requests.as_json(request))
+    print(schedules.apply(command.clients, request))
     return 0
 
 
 def _list_schedules(command: _Command) -> int:
-    found = vertex_schedules.find_all(command.clients, command.folder.pipeline_name)
+    found = schedules.find_all(command.clients, command.folder.pipeline_name)
     for schedule in found:
-        print(vertex_schedules.describe(schedule))
+        print(schedules.describe(schedule))
     if not found:
         print(f"no schedule is called '{command.folder.pipeline_name}'")
     return 0
 
 
 def _pause(command: _Command) -> int:
-    print(vertex_schedules.pause(command.clients, command.folder.pipeline_name))
+    print(schedules.pause(command.clients, command.folder.pipeline_name))
     return 0
 
 
 def _resume(command: _Command) -> int:
-    print(vertex_schedules.resume(command.clients, command.folder.pipeline_name))
+    print(schedules.resume(command.clients, command.folder.pipeline_name))
     return 0
 
 
 def _delete_schedule(command: _Command) -> int:
-    print(vertex_schedules.delete(command.clients, command.folder.pipeline_name, command.args.id))
+    print(schedules.delete(command.clients, command.folder.pipeline_name, command.args.id))
     return 0
 
 
 def _doctor(command: _Command) -> int:
-    from runners.vertex_doctor import run_doctor
+    from runners.doctor.examination import run_doctor
 
     return run_doctor(command.folder, command.settings, clients=command.clients, settings_file=command.args.settings)
 
@@ -179,9 +177,9 @@ def _teardown(command: _Command) -> int:
     for removal in removals:
         try:
             removal.remove()
-        except vertex_errors.handled() as error:
+        except errors.handled() as error:
             failures += 1
-            said = vertex_errors.describe(error, project=command.settings.project, region=command.settings.region)
+            said = errors.describe(error, project=command.settings.project, region=command.settings.region)
             print(f"Error: could not {removal.what}: {said}", file=sys.stderr)
     print(f"done: {len(removals) - failures} of {len(removals)}")
     return FAILED if failures else 0
@@ -225,10 +223,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     submit.add_argument("--run-id", help="of the run; a second run with the same one is refused")
     submit.add_argument("--dry-run", action="store_true", help="print the request instead of sending it")
-    status = add("status", _status, "Show a run: its steps, their logs, its Dataflow jobs.")
-    status.add_argument("run_id", nargs="?", help="none is the newest run")
-    status.add_argument("--json", action="store_true", help="as JSON")
-    for watched in (submit, status):
+    watching = add("status", _status, "Show a run: its steps, their logs, its Dataflow jobs.")
+    watching.add_argument("run_id", nargs="?", help="none is the newest run")
+    watching.add_argument("--json", action="store_true", help="as JSON")
+    for watched in (submit, watching):
         watched.add_argument("--wait", action="store_true", help="until the run has ended; exit with 1 if it failed")
         watched.add_argument("--every", type=float, default=30, help=argparse.SUPPRESS)  # seconds between two looks
     add("cancel", _cancel, "Stop a run.").add_argument("run_id")

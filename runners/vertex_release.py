@@ -16,9 +16,9 @@ from typing import Any
 import yaml
 
 from models.config import SettingsError, read_yaml, validate_settings
-from runners import vertex_errors
-from runners.vertex_clients import Clients
-from runners.vertex_settings import VertexSettings, load_vertex_settings
+from runners.vertex import errors
+from runners.vertex.clients import Clients
+from runners.vertex.settings import VertexSettings, load_vertex_settings
 
 FAILED, REFUSED = 1, 2
 
@@ -85,8 +85,8 @@ def _upload(args: argparse.Namespace, clients: Clients | None) -> int:
             bucket, _, name = target.removeprefix("gs://").partition("/")
             clients.storage.bucket(bucket).blob(name).upload_from_filename(path, content_type="application/json")
             print(target)
-    except vertex_errors.handled() as error:
-        said = vertex_errors.describe(error, project=settings.project, region=settings.region)
+    except errors.handled() as error:
+        said = errors.describe(error, project=settings.project, region=settings.region)
         print(f"Error: {said}", file=sys.stderr)
         return FAILED
     return 0

@@ -21,9 +21,10 @@ from models.config import SettingsError
 from pipeline.dataset_folder import DatasetFolder
 from pipeline.raw_schema import check_schema
 from pipeline.run_parameters import RunParameters
-from runners import tfx_command, vertex_dataflow
+from runners import tfx_command
 from runners.console import console
-from runners.vertex_settings import VertexSettings, load_vertex_settings
+from runners.vertex import dataflow
+from runners.vertex.settings import VertexSettings, load_vertex_settings
 
 if TYPE_CHECKING:
     from tfx.orchestration import pipeline as tfx_pipeline
@@ -148,8 +149,8 @@ def _place(component: Any, dataset: str, settings: VertexSettings) -> None:
             machine.accelerator.type = resources.accelerator
             machine.accelerator.count = resources.accelerators
         component.with_platform_config(machine)
-    if settings.dataflow and component.id in vertex_dataflow.STEPS:
-        component.with_beam_pipeline_args(vertex_dataflow.beam_options(settings, dataset, component.id))
+    if settings.dataflow and component.id in dataflow.STEPS:
+        component.with_beam_pipeline_args(dataflow.beam_options(settings, dataset, component.id))
     elif isinstance(component, base_beam_component.BaseBeamComponent):
         component.with_beam_pipeline_args(list(settings.beam_args))
 

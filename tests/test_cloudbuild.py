@@ -1,4 +1,4 @@
-"""cloudbuild.yaml and runners/triggers.sh: what they call is there, in an order in which it can work."""
+"""cloudbuild.yaml and runners/cloudbuild_triggers.sh: what they call is there, in an order in which it can work."""
 
 import contextlib
 import graphlib
@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from runners import vertex_jobs, vertex_release, vertex_runner
-from runners.vertex_settings import load_vertex_settings
+from runners.vertex.settings import load_vertex_settings
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "cloudbuild.yaml").read_text()
@@ -182,7 +182,7 @@ def test_logs_need_no_bucket():
     assert BUILD["options"]["logging"] == "CLOUD_LOGGING_ONLY"
 
 
-# runners/triggers.sh
+# runners/cloudbuild_triggers.sh
 
 
 @pytest.fixture(scope="module")
@@ -196,7 +196,7 @@ def triggers(tmp_path_factory):
     gcloud.chmod(0o755)
     path = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
     arguments = ["ci-project", "us-central1", "projects/p/locations/l/connections/c/repositories/r", "ci@p"]
-    subprocess.run(["bash", ROOT / "runners" / "triggers.sh", *arguments], env=path, check=True)
+    subprocess.run(["bash", ROOT / "runners" / "cloudbuild_triggers.sh", *arguments], env=path, check=True)
     calls = [call.splitlines() for call in (folder / "calls").read_text().split("---\n") if call]
     return {value(call, "name"): call for call in calls}
 
@@ -233,5 +233,7 @@ def test_documentation_alone_starts_nothing(triggers):
 
 
 def test_the_script_says_what_it_needs():
-    done = subprocess.run(["bash", ROOT / "runners" / "triggers.sh"], capture_output=True, text=True, check=False)
-    assert done.returncode != 0 and "usage: runners/triggers.sh PROJECT REGION" in done.stderr
+    done = subprocess.run(
+        ["bash", ROOT / "runners" / "cloudbuild_triggers.sh"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0 and "usage: runners/cloudbuild_triggers.sh PROJECT REGION" in done.stderr

@@ -25,7 +25,7 @@ from pipeline.warehouse.extraction import make_features_table, resolve
 from pipeline.warehouse.interface import Column, Query, WarehouseError
 from pipeline.warehouse.opening import open_warehouse
 from pipeline.warehouse.snapshots import plan_snapshots
-from runners.vertex_settings import VertexSettings
+from runners.vertex.settings import VertexSettings
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
-CONFIGURATION = Path(__file__).parents[1] / "containers.conf"
+CONFIGURATION = Path(__file__).parents[1] / "images" / "containers.conf"
 _RUN = ("podman", "run", "--rm", "--pull=never", "--network=none")
 LABEL = "propensity-vertex-local"  # of our containers, so that none is left behind
 

@@ -12,7 +12,7 @@ from pipeline.dataset_folder import DatasetFolder
 from pipeline.run_settings import RunSettings
 from runners import local_runner, vertex_runner
 from runners.local_home import LocalHome
-from runners.vertex_settings import load_vertex_settings
+from runners.vertex.settings import load_vertex_settings
 from tests.runners.dag_comparison import differences, from_ir, from_job, unexplained
 
 HERE = Path(runners.__file__).parent

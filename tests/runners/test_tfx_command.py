@@ -17,7 +17,7 @@ import yaml
 import schema
 from pipeline.dataset_folder import DatasetFolder
 from runners import vertex_runner
-from runners.vertex_settings import load_vertex_settings
+from runners.vertex.settings import load_vertex_settings
 
 ROOT = schema.ROOT.parent
 FILES = {"beam": "runners/local_runner.py", "vertex": "runners/vertex_runner.py"}

@@ -8,9 +8,9 @@ import pytest
 from google.auth.exceptions import DefaultCredentialsError
 
 from runners import vertex_jobs
-from runners.vertex_clients import Clients
-from tests.support_runs import PARAMETERS, all_requests, finished_run, place_in
-from tests.support_vertex import PARENT, Refusal, bad_field, denied
+from runners.vertex.clients import Clients
+from tests.runners.cloud.runs import PARAMETERS, all_requests, finished_run, place_in
+from tests.runners.cloud.vertex import PARENT, Refusal, bad_field, denied
 
 RUN = f"{PARENT}/pipelineJobs/run-1"
 
@@ -102,7 +102,7 @@ def test_an_interrupted_wait_says_that_the_run_goes_on(place, capsys, monkeypatc
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(vertex_jobs.vertex_runs, "watch", interrupt)
+    monkeypatch.setattr(vertex_jobs.runs, "watch", interrupt)
     assert place.run("submit", "--run-id", "run-1", "--wait") == vertex_jobs.INTERRUPTED
     assert "The run goes on; `status run-1 --wait` watches it again" in capsys.readouterr().out
 

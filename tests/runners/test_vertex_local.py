@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from runners import vertex_local
-from runners.vertex_settings import load_vertex_settings
+from runners.vertex.settings import load_vertex_settings
 from tests.runners.local_vertex import jobs
 
 LINES = "  BigQueryExampleGen      12.5 s  9 rows\n  SelectModel              3.5 s\n"

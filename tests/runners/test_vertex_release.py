@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from runners import vertex_release
-from runners.vertex_settings import load_vertex_settings
+from runners.vertex.settings import load_vertex_settings
 
 SETTINGS = Path(__file__).parents[2] / "runners" / "vertex.yaml"
 ROOT = "gs://my-bucket/propensity/jobs/ga4"

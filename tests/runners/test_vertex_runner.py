@@ -9,8 +9,9 @@ import runners
 import schema
 from models.config import SettingsError
 from pipeline.dataset_folder import DatasetFolder
-from runners import vertex_dataflow, vertex_runner
-from runners.vertex_settings import load_vertex_settings
+from runners import vertex_runner
+from runners.vertex import dataflow
+from runners.vertex.settings import load_vertex_settings
 
 EXAMPLE = Path(runners.__file__).with_name("vertex.yaml")
 PARAMETERS = {"as_of", "sample_percent", "accept_incompatible_champion", "data_fingerprint"}
@@ -88,7 +89,7 @@ def test_dataflow_is_for_the_steps_that_grow_alone(job):
     for step in tasks(job):
         if f"{step}_executor" in job["pipelineSpec"]["deploymentSpec"]["executors"] and "resolver" not in step:
             runners_named = [arg for arg in container(job, step)["args"] if arg.startswith("--runner=")]
-            assert runners_named == (["--runner=DataflowRunner"] if step in vertex_dataflow.STEPS else [])
+            assert runners_named == (["--runner=DataflowRunner"] if step in dataflow.STEPS else [])
     in_process = container(compiled({"dataflow": None}), "Transform")["args"]
     assert next(arg for arg in in_process if arg.startswith("--runner=")).endswith("FnApiRunner")
 

@@ -12,8 +12,8 @@ from google.auth.exceptions import TransportError
 import schema
 from pipeline.dataset_folder import DatasetFolder
 from pipeline.run_parameters import RunParameters
-from runners import vertex_requests
-from runners.vertex_settings import load_vertex_settings
+from runners.vertex import requests
+from runners.vertex.settings import load_vertex_settings
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "runners" / "trigger"
@@ -51,8 +51,8 @@ def template():
             "components": {},
         }
     }
-    run = vertex_requests.run_document(job, folder, settings, parameters, caching=False)
-    return vertex_requests.as_json(vertex_requests.create_run(run, settings, "propensity-ga4-20260131000000"))
+    run = requests.run_document(job, folder, settings, parameters, caching=False)
+    return requests.as_json(requests.create_run(run, settings, "propensity-ga4-20260131000000"))
 
 
 class Cloud:
@@ -110,7 +110,7 @@ def test_a_new_table_starts_a_run(main, cloud, template, capsys, body):
     main.on_message(Event("17", body))
     [(run_id, request)] = cloud.runs.items()
     assert re.fullmatch(r"propensity-ga4-[0-9a-f]{20}", run_id)
-    assert vertex_requests.as_json(request) == {**template, "pipelineJobId": run_id}
+    assert requests.as_json(request) == {**template, "pipelineJobId": run_id}
     assert cloud.endpoints == ["us-central1-aiplatform.googleapis.com"]
     line = logged(capsys)
     assert line["severity"] == "INFO"
@@ -130,7 +130,7 @@ def test_a_message_that_comes_twice_is_one_run(main, cloud, capsys):
 def test_parameters_of_the_message(main, cloud):
     main.on_message(Event("17", {"table": TABLE, "parameters": {"as_of": "2026-01-31", "sample_percent": 10}}))
     [request] = cloud.runs.values()
-    values = vertex_requests.as_json(request)["pipelineJob"]["runtimeConfig"]["parameterValues"]
+    values = requests.as_json(request)["pipelineJob"]["runtimeConfig"]["parameterValues"]
     expected = RunParameters(as_of="2026-01-31", sample_percent=10)
     assert RunParameters.model_validate(values) == expected
 

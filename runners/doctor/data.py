@@ -1,0 +1,60 @@
+"""The doctor has BigQuery look at the query: tables, columns and types, and the bytes that it would read."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from pipeline.run_settings import BigQuerySettings
+from pipeline.warehouse.extraction import Extraction, resolve
+from pipeline.warehouse.interface import Warehouse
+from runners.doctor.findings import Case, Finding, ok, problem, warning
+
+_GIB = 2**30
+
+
+def check_query(case: Case) -> Iterator[Finding]:
+    """Dry runs only: free, and nothing is read but the names of the source's tables."""
+    settings = case.settings.warehouse
+    if not isinstance(settings, BigQuerySettings):
+        yield warning(f"warehouse.engine is {settings.engine}: the query is not looked at")
+        return
+    with _open(case, settings) as warehouse:
+        extraction = resolve(warehouse, case.folder, case.settings.sample_percent)
+        yield ok(f"query.sql returns what dataset.yaml and features.yaml declare{_days(extraction)}")
+        for note in extraction.notes:
+            yield warning(note)
+        gib = (warehouse.estimate(extraction.query) or 0) / _GIB
+    if gib > settings.max_gib:
+        yield problem(
+            f"it would read {gib:.2f} GiB, and warehouse.max_gib is {settings.max_gib:g}; raise it, or read fewer days"
+        )
+    else:
+        yield ok(f"it would read {gib:.2f} GiB of at most {settings.max_gib:g}")
+
+
+def _days(extraction: Extraction) -> str:
+    plan = extraction.plan
+    if plan is None:
+        return ""
+    return (
+        f"; the newest settled day is {plan.as_of}, test snapshots {plan.test_dates[0]} to {plan.test_dates[-1]}, "
+        f"training from {plan.train_dates[0]}"
+    )
+
+
+@contextlib.contextmanager
+def _open(case: Case, settings: BigQuerySettings) -> Iterator[Warehouse]:
+    """The warehouse, by the doctor's own clients."""
+    from google.cloud import bigquery
+
+    from pipeline.warehouse.bigquery_engine import BigQueryWarehouse
+
+    client = bigquery.Client(
+        project=settings.project,
+        location=settings.location,
+        credentials=case.clients.credentials,
+        client_options={"api_endpoint": case.clients.url("bigquery")},
+    )
+    with BigQueryWarehouse(settings, case.folder.dataset.source, client=client) as warehouse:
+        yield warehouse

@@ -1,0 +1,117 @@
+"""The doctor asks where things are: BigQuery's data, the bucket, the images and the key must be near the runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipeline.run_settings import BigQuerySettings
+from runners.doctor.findings import Case, Finding, attempt, ok, problem, warning
+from runners.doctor.images import ImageName
+
+_CONTINENTS = {
+    "us": ("us", "northamerica"),
+    "europe": ("europe",),
+    "asia": ("asia",),
+    "australia": ("australia",),
+    "southamerica": ("southamerica",),
+    "me": ("me",),
+    "africa": ("africa",),
+}
+# Multi-regions of BigQuery, Cloud Storage and Artifact Registry, by the continent that they spread over.
+_MULTI_REGIONS = {"us": "us", "eu": "europe", "europe": "europe", "asia": "asia"}
+_OUTSIDE_EU = ("europe-west2", "europe-west6")  # London and Zurich: in none of Europe's multi-regions
+_DUAL_REGIONS = {  # of Cloud Storage, those with a name of their own
+    "nam4": ("us-central1", "us-east1"),
+    "eur4": ("europe-north1", "europe-west4"),
+    "eur5": ("europe-west1", "europe-west2"),
+    "eur7": ("europe-west2", "europe-west3"),
+    "eur8": ("europe-west3", "europe-west6"),
+    "asia1": ("asia-northeast1", "asia-northeast2"),
+}
+
+
+def check_buckets(case: Case) -> Iterator[Finding]:
+    """The buckets are where Vertex AI runs."""
+    settings = case.settings
+    folders = (settings.pipeline_root, settings.serving, settings.dataflow and settings.dataflow.temp_location)
+    for name in dict.fromkeys(folder.split("/")[2] for folder in folders if folder):
+        yield from attempt(_place_of_bucket, case, name)
+
+
+def _place_of_bucket(case: Case, name: str) -> Iterator[Finding]:
+    bucket = case.clients.storage.get_bucket(name)
+    regions = [region.lower() for region in bucket.data_locations or _DUAL_REGIONS.get(bucket.location.lower(), ())]
+    if case.settings.region in regions:
+        yield ok(f"bucket {name} is in {bucket.location}, which has {case.settings.region}")
+    else:
+        yield _near(f"bucket {name}", regions[0] if regions else bucket.location, case.settings.region)
+
+
+def check_data_sets(case: Case) -> Iterator[Finding]:
+    """BigQuery's data sets are in warehouse.location, and that is where Vertex AI runs."""
+    warehouse = case.settings.warehouse
+    if not isinstance(warehouse, BigQuerySettings):
+        yield warning(f"warehouse.engine is {warehouse.engine}: there are no data sets of BigQuery to look at")
+        return
+    yield from attempt(_place_of_data_set, case, "source", warehouse.source)
+    yield from attempt(
+        _place_of_data_set, case, "features_dataset", f"{warehouse.project}.{warehouse.features_dataset}"
+    )
+    yield _near("warehouse.location", warehouse.location, case.settings.region)
+
+
+def _place_of_data_set(case: Case, key: str, name: str) -> Iterator[Finding]:
+    wanted = case.settings.warehouse.location
+    location = case.clients.bigquery.get_dataset(name).location
+    if location.lower() == wanted.lower():
+        yield ok(f"warehouse.{key} {name} is in {location}")
+    else:
+        yield problem(
+            f"warehouse.{key} {name} is in {location}, warehouse.location is {wanted}: a query reads and writes in one "
+            "location only"
+        )
+
+
+def check_regions(case: Case) -> Iterator[Finding]:
+    """Of the settings alone: Dataflow, its subnetwork, the key and the registry."""
+    settings = case.settings
+    if settings.dataflow:
+        region = settings.dataflow.region or settings.region
+        yield _near("dataflow.region", region, settings.region)
+        subnetwork = settings.dataflow.subnetwork
+        if subnetwork and f"regions/{region}/" not in subnetwork:
+            yield problem(f"dataflow.subnetwork {subnetwork} is not in {region}, where Dataflow runs")
+    if settings.kms_key:
+        location = settings.kms_key.split("/")[3]
+        if location != settings.region:
+            yield problem(f"kms_key is in {location}; Vertex AI takes only keys of the region of its runs")
+        else:
+            yield ok(f"kms_key is in {location}")
+    image = ImageName.parse(settings.image)
+    if image:
+        yield _near("image", image.location, settings.region)
+
+
+def _near(what: str, location: str, region: str) -> Finding:
+    """A finding about the way between a location and the region of the runs."""
+    way = distance(location, region)
+    if way == "same":
+        return ok(f"{what} is in {location}")
+    if way == "near":
+        return warning(f"{what} is in {location}, runs in {region}: slower, and the way is billed")
+    return problem(f"{what} is in {location}, runs in {region}: data would leave its continent; bring them together")
+
+
+def distance(location: str, region: str) -> str:
+    """`same` where the location is the region, or a multi-region with it; `near` on the same continent; else `far`."""
+    location = location.lower()
+    spread = _MULTI_REGIONS.get(location)
+    here = _continent(region)
+    if location == region or (spread and spread == here and region not in _OUTSIDE_EU):
+        return "same"
+    return "near" if (spread or _continent(location)) == here else "far"
+
+
+def _continent(region: str) -> str:
+    begin = region.partition("-")[0]
+    return next((name for name, begins in _CONTINENTS.items() if begin in begins), begin)

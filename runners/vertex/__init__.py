@@ -1,0 +1,1 @@
+"""Vertex AI: its settings, the requests to it, and what it answers."""

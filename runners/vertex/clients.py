@@ -1,0 +1,186 @@
+"""Google's clients, made in one place from the settings: project, region, credentials and endpoints."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from models.config import SettingsError
+from runners.vertex.settings import VertexSettings
+
+if TYPE_CHECKING:
+    from google.api_core.operation import Operation
+    from google.auth.credentials import Credentials
+    from google.auth.transport.requests import AuthorizedSession
+    from google.cloud import bigquery, storage
+    from google.cloud.aiplatform_v1 import PipelineServiceClient, ScheduleServiceClient
+
+SERVICES = ("aiplatform", "dataflow", "storage", "bigquery")  # those that another endpoint can be named for here
+_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+_TIMEOUT = 60  # seconds for one request
+_OPERATION = 120  # seconds for a long-running operation
+
+
+class Clients:
+    """Google's official clients; each is made, and credentials are looked for, when it is first used.
+
+    Attributes:
+        project: of the runs.
+        region: of the runs.
+        parent: projects/<project>/locations/<region>.
+    """
+
+    def __init__(
+        self,
+        settings: VertexSettings,
+        *,
+        endpoints: Mapping[str, str] | None = None,
+        credentials: Credentials | None = None,
+    ):
+        """Connects to nothing yet.
+
+        Args:
+            settings: project and region.
+            endpoints: base URLs by service, such as {"aiplatform": "https://..."}, for private endpoints and local
+                servers; `*` is that of all others. Without it they are Google's, of Vertex AI the region's.
+            credentials: instead of the application default credentials.
+        """
+        self.project, self.region = settings.project, settings.region
+        self.parent = f"projects/{settings.project}/locations/{settings.region}"
+        self._endpoints = dict(endpoints or {})
+        self._given_credentials = credentials
+
+    def url(self, service: str) -> str:
+        """Base URL of a service, such as `dataflow`, without a slash at its end."""
+        host = f"{self.region}-aiplatform" if service == "aiplatform" else service
+        given = self._endpoints.get(service, self._endpoints.get("*"))
+        return (given or f"https://{host}.googleapis.com").rstrip("/")
+
+    @functools.cached_property
+    def credentials(self) -> Credentials:
+        """Those given, or the application default credentials. Raises GoogleAuthError."""
+        if self._given_credentials is not None:
+            return self._given_credentials
+        import google.auth
+
+        return google.auth.default(scopes=[_SCOPE])[0]
+
+    @functools.cached_property
+    def pipelines(self) -> PipelineServiceClient:
+        """Of Vertex AI's runs."""
+        from google.cloud.aiplatform_v1 import PipelineServiceClient
+
+        return PipelineServiceClient(**self._options("aiplatform"), transport="rest")
+
+    @functools.cached_property
+    def schedules(self) -> ScheduleServiceClient:
+        """Of Vertex AI's schedules."""
+        from google.cloud.aiplatform_v1 import ScheduleServiceClient
+
+        return ScheduleServiceClient(**self._options("aiplatform"), transport="rest")
+
+    @functools.cached_property
+    def storage(self) -> storage.Client:
+        """Of Cloud Storage."""
+        from google.cloud import storage
+
+        return storage.Client(project=self.project, **self._options("storage"))
+
+    @functools.cached_property
+    def bigquery(self) -> bigquery.Client:
+        """Of BigQuery's tables."""
+        from google.cloud import bigquery
+
+        return bigquery.Client(project=self.project, **self._options("bigquery"))
+
+    @functools.cached_property
+    def session(self) -> AuthorizedSession:
+        """Of services without a client here."""
+        from google.auth.transport.requests import AuthorizedSession
+
+        return AuthorizedSession(self.credentials)
+
+    def call(
+        self,
+        method: str,
+        service: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """One request to a service's REST API.
+
+        Args:
+            method: GET, POST, ...
+            service: as in `url`.
+            path: with its leading slash.
+            params: of the query.
+            body: JSON.
+
+        Returns:
+            The answer's JSON.
+
+        Raises:
+            GoogleAPICallError: the service refused.
+            RequestException: it was not reached.
+        """
+        from google.api_core.exceptions import from_http_response
+
+        response = self.session.request(method, self.url(service) + path, params=params, json=body, timeout=_TIMEOUT)
+        if not response.ok:
+            raise from_http_response(response)
+        return response.json() if response.content else {}
+
+    def finish(self, operation: Operation) -> None:
+        """Waits for a long-running operation of Vertex AI.
+
+        The client's own way of waiting asks for a path of the console's (/ui/...), so that it is not used.
+
+        Raises:
+            GoogleAPICallError: it failed, or took too long.
+        """
+        from google.api_core import exceptions
+
+        state = {"done": operation.operation.done}
+        until = time.monotonic() + _OPERATION
+        while not state.get("done"):
+            if time.monotonic() > until:
+                raise exceptions.DeadlineExceeded(f"{operation.operation.name} is not done after {_OPERATION} seconds")
+            state = self.call("GET", "aiplatform", f"/v1/{operation.operation.name}")
+            if not state.get("done"):
+                time.sleep(1)
+        if "error" in state:
+            raise exceptions.from_grpc_status(state["error"].get("code"), state["error"].get("message", ""))
+
+    def _options(self, service: str) -> dict[str, Any]:
+        return {"credentials": self.credentials, "client_options": {"api_endpoint": self.url(service)}}
+
+
+def call_options(patience: float = 15, on_failure: Callable[[Exception], object] | None = None) -> dict[str, Any]:
+    """`retry` and `timeout` of a client's method whose request may be repeated.
+
+    Args:
+        patience: seconds for which it is tried again while there is no connection or the service is unavailable.
+        on_failure: told of each attempt that failed so.
+    """
+    import requests
+    from google.api_core import exceptions
+    from google.api_core.retry import Retry, if_exception_type
+
+    passing = (exceptions.ServiceUnavailable, exceptions.GatewayTimeout, requests.exceptions.ConnectionError)
+    retry = Retry(if_exception_type(*passing), initial=0.5, maximum=20, timeout=patience, on_error=on_failure)
+    return {"retry": retry, "timeout": _TIMEOUT}
+
+
+def parse_endpoints(given: list[str]) -> dict[str, str]:
+    """`service=URL` of the command line. Raises SettingsError."""
+    endpoints = {}
+    for text in given:
+        service, _, url = text.partition("=")
+        if service not in (*SERVICES, "*") or not url.startswith(("https://", "http://")):
+            raise SettingsError(f"--endpoint {text}: give <service>=<URL>, the service one of {', '.join(SERVICES)}")
+        endpoints[service] = url
+    return endpoints

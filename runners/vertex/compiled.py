@@ -1,0 +1,55 @@
+"""The compiled job as `make vertex-compile` left it, unless it is not what the settings say now."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from models.config import SettingsError
+from pipeline.dataset_folder import DatasetFolder
+from runners.vertex.settings import VertexSettings
+
+_AGAIN = "compile it again: make vertex-compile"
+
+
+def read_job(folder: DatasetFolder, settings: VertexSettings, settings_file: Path) -> dict[str, Any]:
+    """The compiled job.
+
+    Args:
+        folder: the data set.
+        settings: of Vertex AI.
+        settings_file: from which they were read.
+
+    Raises:
+        SettingsError: the job is missing, older than a file that it was compiled from, or was compiled for others.
+    """
+    path = settings.compiled(folder.name)
+    try:
+        job = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(f"{path}: no such file; compile the pipeline first: make vertex-compile") from None
+    except ValueError as error:
+        raise SettingsError(f"{path}: not a compiled job ({error}); {_AGAIN}") from None
+    sources = [settings_file, *(sorted(folder.path.iterdir()) if folder.path else [])]
+    for source in sources:
+        if source.stat().st_mtime > path.stat().st_mtime:
+            raise SettingsError(f"{path} is older than {source}; {_AGAIN}")
+    _check_target(job, folder, settings, path)
+    return job
+
+
+def _check_target(job: dict[str, Any], folder: DatasetFolder, settings: VertexSettings, path: Path) -> None:
+    """A job that other settings compiled into the same folder must not run under these."""
+    try:
+        executors = job["pipelineSpec"]["deploymentSpec"]["executors"].values()
+        compiled = {
+            "pipeline_root": {job["runtimeConfig"]["gcsOutputDirectory"]},
+            "image": {executor["container"]["image"] for executor in executors if "container" in executor},
+        }
+    except (KeyError, TypeError) as error:
+        raise SettingsError(f"{path}: not a compiled job (no {error}); {_AGAIN}") from None
+    for key, wanted in (("pipeline_root", settings.root_of(folder.name)), ("image", settings.image)):
+        if wanted not in compiled[key]:
+            found = ", ".join(sorted(compiled[key])) or "none"
+            raise SettingsError(f"{path} was compiled for {key} {found}, but the settings say {wanted}; {_AGAIN}")

@@ -1,0 +1,122 @@
+"""Who needs which roles: `iam.yaml`. `python -m runners.vertex.iam` prints the table of docs/vertex.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from models.config import Settings, load_settings
+from runners.vertex.settings import VertexSettings
+
+_FILE = Path(__file__).with_name("iam.yaml")
+TABLE_HEADER = ("account", "role", "on", "permissions in use", "why")
+
+Resource = Literal[
+    "project",
+    "warehouse project",
+    "source data set",
+    "features data set",
+    "bucket",
+    "repository",
+    "alert topic",
+    "trigger topic",
+    "trigger function",
+    "key",
+    "the pipeline's account",
+    "Dataflow's account",
+]
+
+
+class Grant(Settings):
+    """A role that an account needs.
+
+    Attributes:
+        role: a predefined one.
+        resource: what it is granted on.
+        permissions: those of the role's that are used.
+        why: what for.
+        when: dotted key of vertex.yaml; where nothing is set there, the grant is not needed.
+    """
+
+    role: Annotated[str, Field(pattern=r"^roles/[A-Za-z]+(\.[A-Za-z]+)*$")]
+    resource: Resource
+    permissions: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^[a-z]+\.[A-Za-z]+\.[A-Za-z]+$")], ...], Field(min_length=1)
+    ]
+    why: str
+    when: str | None = None
+
+    def needed_with(self, settings: VertexSettings) -> bool:
+        """Whether these settings need the grant."""
+        return self.when is None or bool(setting_of(settings, self.when))
+
+
+class Account(Settings):
+    """A person's or a service's account.
+
+    Attributes:
+        name: what the docs call it.
+        who: what it is.
+        setting: dotted key of vertex.yaml that names it; None where none does.
+        grants: what it needs.
+    """
+
+    name: str
+    who: str
+    setting: str | None = None
+    grants: tuple[Grant, ...]
+
+    def email(self, settings: VertexSettings) -> str | None:
+        """The account in these settings; None where they do not name it."""
+        return setting_of(settings, self.setting) if self.setting else None
+
+
+class Roles(Settings):
+    """All accounts."""
+
+    accounts: tuple[Account, ...]
+
+    def account(self, name: str) -> Account:
+        """The account of a name; raises KeyError."""
+        return {account.name: account for account in self.accounts}[name]
+
+    def rows(self) -> Iterator[tuple[Account, Grant]]:
+        """Each account with each of its grants."""
+        for account in self.accounts:
+            for grant in account.grants:
+                yield account, grant
+
+
+def load_roles() -> Roles:
+    """Reads iam.yaml. Raises SettingsError."""
+    return load_settings(_FILE, Roles)
+
+
+def roles_table() -> list[list[str]]:
+    """The rows of the docs' table, under TABLE_HEADER; a condition stands behind the reason."""
+    return [
+        [
+            account.name,
+            f"`{grant.role}`",
+            grant.resource,
+            ", ".join(f"`{permission}`" for permission in grant.permissions),
+            grant.why + (f" (with `{grant.when}`)" if grant.when else ""),
+        ]
+        for account, grant in load_roles().rows()
+    ]
+
+
+def setting_of(settings: VertexSettings, key: str) -> Any:
+    """The value of a dotted key of vertex.yaml; None below a part that is not set."""
+    value: Any = settings
+    for part in key.split("."):
+        value = getattr(value, part) if value is not None else None
+    return value
+
+
+if __name__ == "__main__":
+    for row in ([*TABLE_HEADER], ["---"] * len(TABLE_HEADER), *roles_table()):
+        print(f"| {' | '.join(row)} |")
