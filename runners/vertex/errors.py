@@ -6,16 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-# The narrowest predefined role that has it, by the permission's beginning; docs/vertex.md has them all.
-_ROLES = {
-    "iam.serviceAccounts.actAs": "roles/iam.serviceAccountUser on it",
-    "aiplatform.": "roles/aiplatform.user",
-    "dataflow.": "roles/dataflow.viewer",
-    "bigquery.tables.": "roles/bigquery.dataEditor on the data set of the features tables",
-    "bigquery.": "roles/bigquery.jobUser",
-    "storage.": "roles/storage.objectAdmin on the bucket",
-    "serviceusage.": "roles/serviceusage.serviceUsageConsumer",
-}
+from runners.vertex.iam import load_roles
+
 _REQUEST = re.compile(r"^(?:\d{3} )?(?:(?:POST|GET|PUT|PATCH|DELETE) \S+: )?")
 _PERMISSION = re.compile(r"(?<![\w@.-])([a-z]+\.[A-Za-z]+\.[A-Za-z]+)(?![\w@]|\.\w)")
 _ACTS_AS = re.compile(r"permission to act as service.account:? ?(\S+@\S+)")
@@ -85,8 +77,18 @@ def _forbidden(error: Any, said: str, project: str) -> str:
         permission = found[1]
     if not permission:
         return f"{said}; see the roles in docs/vertex.md"
-    role = next((role for begin, role in _ROLES.items() if permission.startswith(begin)), "a role that has it")
-    return f"your account lacks the permission {permission} on {where}; have it granted {role} (docs/vertex.md)"
+    return (
+        f"your account lacks the permission {permission} on {where}; have it granted {_role_with(permission)} "
+        "(docs/vertex.md)"
+    )
+
+
+def _role_with(permission: str) -> str:
+    """The role by which the deployer has a permission, and on what."""
+    grants = [grant for grant in load_roles().account("deployer").grants if permission in grant.permissions]
+    return (
+        " or ".join(f"{grant.role} on the {grant.resource.removeprefix('the ')}" for grant in grants) or "a role of it"
+    )
 
 
 def _violations(error: Any) -> Iterator[tuple[str, str]]:

@@ -9,9 +9,11 @@ import runners
 import schema
 from models.config import SettingsError
 from pipeline.dataset_folder import DatasetFolder
+from pipeline.run_parameters import RunParameters
 from runners import vertex_runner
-from runners.vertex import dataflow
+from runners.vertex import dataflow, requests
 from runners.vertex.settings import load_vertex_settings
+from tests.runners.cloud.vertex import check_run
 
 EXAMPLE = Path(runners.__file__).with_name("vertex.yaml")
 PARAMETERS = {"as_of", "sample_percent", "accept_incompatible_champion", "data_fingerprint"}
@@ -40,6 +42,11 @@ def test_every_parameter_is_declared_and_has_a_value(job):
     assert set(job["pipelineSpec"]["root"]["inputDefinitions"]["parameters"]) == PARAMETERS
     assert set(job["runtimeConfig"]["parameterValues"]) == PARAMETERS
     assert job["runtimeConfig"]["gcsOutputDirectory"] == "gs://my-bucket/propensity/ga4"
+
+
+def test_the_service_takes_it(job):
+    folder, settings = DatasetFolder.load(schema.ROOT / "ga4"), load_vertex_settings(EXAMPLE)
+    check_run(requests.run_document(job, folder, settings, RunParameters(), caching=False))
 
 
 @pytest.mark.parametrize("topic", ["projects/p/topics/alerts", None])

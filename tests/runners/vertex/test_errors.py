@@ -38,12 +38,12 @@ DISABLED = {
         (
             answered(denied("aiplatform.pipelineJobs.create", "//aiplatform.googleapis.com/projects/p")),
             "your account lacks the permission aiplatform.pipelineJobs.create on //aiplatform.googleapis.com/projects/p"
-            "; have it granted roles/aiplatform.user (docs/vertex.md)",
+            "; have it granted roles/aiplatform.user on the project (docs/vertex.md)",
         ),
         (
             answered(Refusal(403, "You do not have permission to act as service_account: a@b.iam.gserviceaccount.com")),
             "your account lacks the permission iam.serviceAccounts.actAs on a@b.iam.gserviceaccount.com; have it "
-            "granted roles/iam.serviceAccountUser on it (docs/vertex.md)",
+            "granted roles/iam.serviceAccountUser on the pipeline's account (docs/vertex.md)",
         ),
         (
             answered(Refusal(403, "The caller does not have permission")),
@@ -52,7 +52,7 @@ DISABLED = {
         (
             answered(Refusal(403, "Access Denied: User does not have bigquery.tables.delete permission for table x.")),
             "your account lacks the permission bigquery.tables.delete on project 'my-project'; have it granted "
-            "roles/bigquery.dataEditor on the data set of the features tables (docs/vertex.md)",
+            "roles/bigquery.dataEditor on the features data set (docs/vertex.md)",
         ),
         (
             answered(Refusal(403, "Vertex AI API has not been used in project 1 before", details=[DISABLED])),
