@@ -17,6 +17,15 @@ Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,299}$")]
 Days = Annotated[int, Field(ge=0, le=3650)]
 
 
+def _known_zone(value: str) -> str:
+    if value not in zoneinfo.available_timezones():
+        raise ValueError("not a time zone of the IANA database, such as 'UTC' or 'America/New_York'")
+    return value
+
+
+TimeZone = Annotated[str, pydantic.AfterValidator(_known_zone)]
+
+
 def _as_of(value: Any, inner: pydantic.ValidatorFunctionWrapHandler) -> Any:
     """One error instead of one for each kind of value."""
     try:
@@ -48,18 +57,11 @@ class EventSource(Settings):
 
     kind: Literal["ga4", "ga360"]
     tables: Literal["daily", "intraday", "fresh"] = "daily"
-    time_zone: str = "UTC"
+    time_zone: TimeZone = "UTC"
     conversion_event: str = Field(default="purchase", min_length=1)
     label_is: Literal["conversion", "absence"] = "conversion"
     eligibility: Literal["all", "never_converted"] = "all"
     missing_days: tuple[datetime.date, ...] = ()
-
-    @pydantic.field_validator("time_zone")
-    @classmethod
-    def _known_zone(cls, value: str) -> str:
-        if value not in zoneinfo.available_timezones():
-            raise ValueError("not a time zone of the IANA database, such as 'UTC' or 'America/New_York'")
-        return value
 
     @pydantic.model_validator(mode="after")
     def _known_conversion(self) -> EventSource:

@@ -20,10 +20,10 @@ import schema
 from models.config import SettingsError
 from pipeline.dataset_folder import DatasetFolder
 from pipeline.raw_schema import check_schema
-from pipeline.run_parameters import RunParameters
 from runners import tfx_command
 from runners.console import console
 from runners.vertex import dataflow
+from runners.vertex.parameters import default_parameters
 from runners.vertex.settings import VertexSettings, load_vertex_settings
 
 if TYPE_CHECKING:
@@ -76,11 +76,6 @@ def load_dataset(path: Path) -> DatasetFolder:
                 "Vertex AI could read it"
             )
     return folder
-
-
-def default_parameters(folder: DatasetFolder, settings: VertexSettings) -> RunParameters:
-    """A run's parameters where the user gives no others."""
-    return RunParameters(as_of=folder.dataset.snapshots.as_of, sample_percent=settings.sample_percent)
 
 
 def compile_job(folder: DatasetFolder, settings: VertexSettings) -> dict[str, Any]:

@@ -12,7 +12,11 @@ from pipeline.warehouse.interface import Warehouse
 from pipeline.warehouse.opening import open_warehouse
 from runners.vertex.clients import Clients
 from runners.vertex.settings import VertexSettings
-from runners.vertex_runner import default_parameters
+
+
+def default_parameters(folder: DatasetFolder, settings: VertexSettings) -> RunParameters:
+    """A run's parameters where the user gives no others."""
+    return RunParameters(as_of=folder.dataset.snapshots.as_of, sample_percent=settings.sample_percent)
 
 
 def run_parameters(folder: DatasetFolder, settings: VertexSettings, given: Sequence[str] = ()) -> RunParameters:

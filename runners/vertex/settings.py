@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import zoneinfo
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
@@ -13,6 +12,7 @@ from pydantic import Field
 
 from models.config import Settings, SettingsError, load_settings
 from pipeline.run_settings import ProjectId, RunSettings
+from pipeline.settings import TimeZone
 
 CloudFolder = Annotated[str, Field(pattern=r"^gs://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](/[^/\s]+)*$")]
 Region = Annotated[str, Field(pattern=r"^[a-z]+-[a-z]+\d+$")]
@@ -107,18 +107,11 @@ class Schedule(Settings):
     """
 
     cron: Annotated[str, Field(pattern=r"^\S+( \S+){4}$")]
-    time_zone: str = "UTC"
+    time_zone: TimeZone = "UTC"
     max_concurrent_runs: Annotated[int, Field(ge=1, le=100)] = 1
     queue: bool = False
     start: datetime.datetime | None = None
     end: datetime.datetime | None = None
-
-    @pydantic.field_validator("time_zone")
-    @classmethod
-    def _known_zone(cls, value: str) -> str:
-        if value not in zoneinfo.available_timezones():
-            raise ValueError("not a time zone of the IANA database, such as 'UTC' or 'America/New_York'")
-        return value
 
     @pydantic.model_validator(mode="after")
     def _in_order(self) -> Schedule:

@@ -12,6 +12,7 @@ from pipeline.dataset_folder import DatasetFolder
 from pipeline.run_settings import RunSettings
 from runners import local_runner, vertex_runner
 from runners.local_home import LocalHome
+from runners.vertex.parameters import default_parameters
 from runners.vertex.settings import load_vertex_settings
 from tests.runners.dag_comparison import differences, from_ir, from_job, unexplained
 
@@ -68,7 +69,7 @@ def both(dataset, overrides, settings, vertex):
     folder = DatasetFolder.load(schema.ROOT / dataset, overrides)
     run = load_settings(HERE / "local.yaml", RunSettings, {"data": "data", **settings})
     on_vertex = load_vertex_settings(HERE / "vertex.yaml", {**settings, **vertex})
-    parameters = vertex_runner.default_parameters(folder, on_vertex)
+    parameters = default_parameters(folder, on_vertex)
     here = local_runner.local_pipeline(folder, run, LocalHome(run.output, dataset), parameters)
     return from_ir(compiler.Compiler().compile(here)), vertex_runner.compile_job(folder, on_vertex)
 
