@@ -49,8 +49,8 @@ image: ## Build the images of Vertex AI's steps and of Dataflow's workers with p
 	@bash runners/images/build.sh dataflow
 	@bash runners/images/build.sh check
 
-vertex-local: $(READY) ## Run the compiled job in containers here, and hold it against the same run by BeamDagRunner.
-	@$(PYTHON) -m runners.vertex_local $(ARGS)
+vertex-local: ## Run the compiled job in containers here, and hold it against the same run by BeamDagRunner.
+	@python3 -m runners.vertex_local $(ARGS)
 
 emulator: $(READY) ## Make the BigQuery emulator's environment; make test runs its tests where it is there.
 	@bash tests/emulator/environment.sh

@@ -150,7 +150,7 @@ clean() {
     command -v podman >/dev/null || return 0
     local image
     for image in "$dataflow" "$pipeline" "$stand_in" "$own_base"; do
-        if podman image exists "$image"; then podman image rm --force "$image" >/dev/null; fi
+        ! podman image exists "$image" || podman image rm "$image" >/dev/null || echo "$image is in use, and stays." >&2
     done
     drop_older
     podman image prune --force --filter label=propensity.stage=build >/dev/null # the cache of the build

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
+from tfx.utils import import_utils
 
 import runners
 import schema
@@ -47,6 +49,18 @@ def test_every_parameter_is_declared_and_has_a_value(job):
 def test_the_service_takes_it(job):
     folder, settings = DatasetFolder.load(schema.ROOT / "ga4"), load_vertex_settings(EXAMPLE)
     check_run(requests.run_document(job, folder, settings, RunParameters(), caching=False))
+
+
+def test_steps_can_import_the_type_of_every_artifact(job):
+    """A step's entry point takes the title of a type that is not TFX's own for the path of its class."""
+    titles = set()
+    for component in job["pipelineSpec"]["components"].values():
+        for direction in ("inputDefinitions", "outputDefinitions"):
+            for artifact in component.get(direction, {}).get("artifacts", {}).values():
+                titles.add(yaml.safe_load(artifact["artifactType"]["instanceSchema"])["title"])
+    ours = {title for title in titles if not title.startswith("tfx.")}
+    assert ours == {"propensity.Verdict", "propensity.Report"}
+    assert {import_utils.import_class_by_path(title).TYPE_NAME for title in ours} == ours
 
 
 @pytest.mark.parametrize("topic", ["projects/p/topics/alerts", None])
