@@ -217,10 +217,15 @@ def _steps(job: dict[str, Any]) -> list[str]:
     """A line per step in the order of their run: its machine, its retries, and where its Beam pipelines run."""
     spec = job["pipelineSpec"]
     tasks = tasks_of(spec)
-    order = graphlib.TopologicalSorter({name: task.get("dependentTasks", []) for name, task in tasks.items()})
+    components = {name: spec["components"][task["componentRef"]["name"]] for name, task in tasks.items()}
+    # A DAG has ended, and its exit handler may begin, when all of its tasks have.
+    waits_for = {
+        name: {*task.get("dependentTasks", ()), *components[name].get("dag", {}).get("tasks", ())}
+        for name, task in tasks.items()
+    }
     lines = []
-    for name in order.static_order():
-        label = spec["components"][tasks[name]["componentRef"]["name"]].get("executorLabel")
+    for name in graphlib.TopologicalSorter(waits_for).static_order():
+        label = components[name].get("executorLabel")
         if label is None:
             continue  # the DAG of all steps
         container = spec["deploymentSpec"]["executors"][label].get("container")
@@ -236,7 +241,8 @@ def _machine(container: dict[str, Any], task: dict[str, Any]) -> str:
     said += [f"{memory:g} GB"] if memory else []
     said += [f"{accelerator['count']} x {accelerator['type']}"] if accelerator else []
     said += ["Dataflow"] if "--runner=DataflowRunner" in container["args"] else []
-    said += [f"{task['retryPolicy']['maxRetryCount']} retries"] if "retryPolicy" in task else []
+    retries = task.get("retryPolicy", {}).get("maxRetryCount", 0)
+    said += [f"{retries} {'retry' if retries == 1 else 'retries'}"] if retries else []
     return ", ".join(said)
 
 

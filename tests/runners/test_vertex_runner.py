@@ -160,6 +160,7 @@ def test_the_command_prints_the_steps_and_the_path_of_the_job_last(tmp_path, cap
     assert json.loads(Path(path).read_text())["displayName"] == "propensity-online-shoppers"
     assert path == str(tmp_path / "online_shoppers" / "vertex" / "pipeline.json")
     named = [line.split()[0] for line in steps]
+    assert named[-1] == "AlertOnFailure"
     assert named.index("Transform") < named.index("TrainKeras") < named.index("Evaluator") < named.index("Pusher")
 
 
