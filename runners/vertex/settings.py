@@ -134,7 +134,7 @@ class VertexSettings(RunSettings):
         image: of every step: the Dockerfile's target `pipeline`.
         service_account: as which steps run; none is Compute Engine's default account.
         network: projects/<number>/global/networks/<name>, for private services.
-        kms_key: projects/.../cryptoKeys/<name>, of runs, custom jobs and Dataflow jobs; buckets and data sets have their own.
+        kms_key: projects/.../cryptoKeys/<name>, of runs, custom jobs and Dataflow jobs; buckets have keys of their own.
         labels: of runs, custom jobs and Dataflow jobs.
         caching: whether a submitted run takes unchanged steps from earlier runs; a scheduled one never does.
         failure_policy: `fast` begins no further step after a failure; `slow` those that do not depend on it.
