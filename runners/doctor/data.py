@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 
 from pipeline.run_settings import BigQuerySettings
 from pipeline.warehouse.extraction import Extraction, resolve
-from pipeline.warehouse.interface import Warehouse
 from runners.doctor.findings import Case, Finding, ok, problem, warning
 
 _GIB = 2**30
@@ -19,7 +17,9 @@ def check_query(case: Case) -> Iterator[Finding]:
     if not isinstance(settings, BigQuerySettings):
         yield warning(f"warehouse.engine is {settings.engine}: the query is not looked at")
         return
-    with _open(case, settings) as warehouse:
+    from pipeline.warehouse.bigquery_engine import BigQueryWarehouse
+
+    with BigQueryWarehouse(settings, case.folder.dataset.source, client=case.clients.bigquery) as warehouse:
         extraction = resolve(warehouse, case.folder, case.settings.sample_percent)
         yield ok(f"query.sql returns what dataset.yaml and features.yaml declare{_days(extraction)}")
         for note in extraction.notes:
@@ -41,20 +41,3 @@ def _days(extraction: Extraction) -> str:
         f"; the newest settled day is {plan.as_of}, test snapshots {plan.test_dates[0]} to {plan.test_dates[-1]}, "
         f"training from {plan.train_dates[0]}"
     )
-
-
-@contextlib.contextmanager
-def _open(case: Case, settings: BigQuerySettings) -> Iterator[Warehouse]:
-    """The warehouse, by the doctor's own clients."""
-    from google.cloud import bigquery
-
-    from pipeline.warehouse.bigquery_engine import BigQueryWarehouse
-
-    client = bigquery.Client(
-        project=settings.project,
-        location=settings.location,
-        credentials=case.clients.credentials,
-        client_options={"api_endpoint": case.clients.url("bigquery")},
-    )
-    with BigQueryWarehouse(settings, case.folder.dataset.source, client=client) as warehouse:
-        yield warehouse

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from models.config import SettingsError
+from pipeline.run_settings import BigQuerySettings
 from runners.vertex.settings import VertexSettings
 
 if TYPE_CHECKING:
@@ -42,13 +43,14 @@ class Clients:
         """Connects to nothing yet.
 
         Args:
-            settings: project and region.
+            settings: project, region and warehouse.
             endpoints: base URLs by service, such as {"aiplatform": "https://..."}, for private endpoints and local
                 servers; `*` is that of all others. Without it they are Google's, of Vertex AI the region's.
             credentials: instead of the application default credentials.
         """
         self.project, self.region = settings.project, settings.region
         self.parent = f"projects/{settings.project}/locations/{settings.region}"
+        self._warehouse = settings.warehouse
         self._endpoints = dict(endpoints or {})
         self._given_credentials = credentials
 
@@ -90,10 +92,13 @@ class Clients:
 
     @functools.cached_property
     def bigquery(self) -> bigquery.Client:
-        """Of BigQuery's tables."""
+        """Of the warehouse: its project pays for jobs, in its location."""
         from google.cloud import bigquery
 
-        return bigquery.Client(project=self.project, **self._options("bigquery"))
+        where = {"project": self.project}
+        if isinstance(self._warehouse, BigQuerySettings):
+            where = {"project": self._warehouse.project, "location": self._warehouse.location}
+        return bigquery.Client(**where, **self._options("bigquery"))
 
     @functools.cached_property
     def session(self) -> AuthorizedSession:

@@ -13,6 +13,7 @@ from tests.runners.cloud.runs import EXAMPLE
 from tests.runners.cloud.vertex import PARENT, Refusal, serving
 
 SETTINGS = load_vertex_settings(EXAMPLE, {"region": "europe-west1"})
+WAREHOUSE_ELSEWHERE = load_vertex_settings(EXAMPLE, {"warehouse.project": "my-data", "warehouse.location": "EU"})
 
 
 @pytest.mark.parametrize(
@@ -36,6 +37,11 @@ def test_clients_ask_at_the_regions_endpoint():
         assert client.transport.kind == "rest"
         assert client.api_endpoint == "https://europe-west1-aiplatform.googleapis.com"
     assert clients.parent == "projects/my-project/locations/europe-west1"
+
+
+def test_bigquery_is_asked_in_the_project_and_the_location_of_the_warehouse():
+    client = Clients(WAREHOUSE_ELSEWHERE, credentials=AnonymousCredentials()).bigquery
+    assert (client.project, client.location) == ("my-data", "EU")
 
 
 @pytest.mark.parametrize("text", ["aiplatform", "compute=https://x", "storage=localhost:1", "=https://x"])
