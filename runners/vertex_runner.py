@@ -23,6 +23,7 @@ from pipeline.raw_schema import check_schema
 from runners import tfx_command
 from runners.console import console
 from runners.vertex import dataflow
+from runners.vertex.compiled import tasks_of
 from runners.vertex.parameters import default_parameters
 from runners.vertex.settings import VertexSettings, load_vertex_settings
 
@@ -205,12 +206,6 @@ def _add_retries(spec: dict[str, Any], settings: VertexSettings) -> None:
                 "backoffFactor": retry.backoff_factor,
                 "backoffMaxDuration": f"{retry.max_backoff_seconds}s",
             }
-
-
-def tasks_of(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """All tasks of a pipeline spec by name, those of DAGs within it too."""
-    dags = [spec["root"]["dag"], *(part["dag"] for part in spec["components"].values() if "dag" in part)]
-    return {name: task for dag in dags for name, task in dag["tasks"].items()}
 
 
 def _steps(job: dict[str, Any]) -> list[str]:

@@ -46,6 +46,12 @@ class Case:
     clients: Clients
     settings_file: Path | None = None
 
+    @property
+    def images(self) -> dict[str, str]:
+        """The images that the settings name, by dotted key."""
+        named = {"image": self.settings.image}
+        return {**named, "dataflow.image": self.settings.dataflow.image} if self.settings.dataflow else named
+
 
 def ok(text: str) -> Finding:
     """All is well."""

@@ -74,12 +74,11 @@ class ImageContent:
 
 def check_images(case: Case) -> Iterator[Finding]:
     """The images are there; Python and Beam are known, and the same in both."""
-    settings, found = case.settings, {}
-    for key, image in (("image", settings.image), ("dataflow.image", settings.dataflow and settings.dataflow.image)):
-        name = ImageName.parse(image) if image else None
-        if image and name is None:
-            yield warning(f"{key} {image} is not in Artifact Registry (*-docker.pkg.dev), and is not looked at")
+    found = {}
+    for key, image in case.images.items():
+        name = ImageName.parse(image)
         if name is None:
+            yield warning(f"{key} {image} is not in Artifact Registry (*-docker.pkg.dev), and is not looked at")
             continue
         content = _look_into(case, name)
         if content is None:

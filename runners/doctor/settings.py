@@ -27,7 +27,7 @@ def check_settings(case: Case) -> Iterator[Finding]:
         yield warning(
             "dataflow.service_account is not set: workers run as service_account, which may do more than they"
         )
-    for key, image in _images(case):
+    for key, image in case.images.items():
         if image.endswith(":latest") or ":" not in image.rpartition("/")[2]:
             yield warning(f"{key} is {image}: name a tag or a digest, so that runs can be traced to their code")
 
@@ -37,11 +37,6 @@ def check_compiled_job(case: Case) -> Iterator[Finding]:
     path = case.settings.compiled(case.folder.name)
     read_job(case.folder, case.settings, case.settings_file or path)
     yield ok(f"{path}: of these settings")
-
-
-def _images(case: Case) -> list[tuple[str, str]]:
-    dataflow = case.settings.dataflow
-    return [("image", case.settings.image), *([("dataflow.image", dataflow.image)] if dataflow else [])]
 
 
 def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:

@@ -19,7 +19,7 @@ BUILD_SETTING = re.compile(r"^(pip_|uv_|ssl_cert|requests_ca|curl_ca|.*_proxy$)"
 
 # Runs inside an image, with its Python; prints what the functions below look at.
 PROBE = f"""
-import hashlib, importlib.metadata, importlib.util, json, os, pathlib, sys
+import hashlib, importlib.metadata, importlib.util, json, os, pathlib, pwd, sys
 import schema
 from pipeline.dataset_folder import DatasetFolder
 
@@ -27,7 +27,10 @@ def digest(path):
     return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
 
 boot = pathlib.Path("/opt/apache/beam/boot")
-left = ["/build", "/source", "/project", "/etc/pip.conf", "/etc/uv", "/root/.config", "/root/.cache"]
+builder = pwd.getpwuid(0).pw_dir  # as which images are built
+left = ["/build", "/source", "/project"]
+left += [os.path.join("/etc", name) for name in ("pip.conf", "uv")]
+left += [os.path.join(builder, name) for name in (".config", ".cache")]
 print(json.dumps({{
     "user": os.getuid(),
     "python": "%d.%d" % sys.version_info[:2],

@@ -1,4 +1,4 @@
-"""The compiled job as `make vertex-compile` left it, unless it is not what the settings say now."""
+"""The compiled job: its tasks, and as `make vertex-compile` left it, unless it is not what the settings say now."""
 
 from __future__ import annotations
 
@@ -37,6 +37,12 @@ def read_job(folder: DatasetFolder, settings: VertexSettings, settings_file: Pat
             raise SettingsError(f"{path} is older than {source}; {_AGAIN}")
     _check_target(job, folder, settings, path)
     return job
+
+
+def tasks_of(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """All tasks of a pipeline spec by name, those of DAGs within it too."""
+    dags = [spec["root"]["dag"], *(part["dag"] for part in spec["components"].values() if "dag" in part)]
+    return {name: task for dag in dags for name, task in dag["tasks"].items()}
 
 
 def _check_target(job: dict[str, Any], folder: DatasetFolder, settings: VertexSettings, path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from models.config import SettingsError
 from pipeline.dataset_folder import DatasetFolder
 from pipeline.run_parameters import RunParameters
+from runners.vertex.compiled import tasks_of
 from runners.vertex.settings import Schedule, VertexSettings
 
 if TYPE_CHECKING:
@@ -169,9 +170,8 @@ def _parsed(document: dict[str, Any], kind: Any) -> Any:
 
 def _without_caching(spec: dict[str, Any]) -> dict[str, Any]:
     spec = copy.deepcopy(spec)
-    for part in (spec["root"], *spec["components"].values()):
-        for task in part.get("dag", {}).get("tasks", {}).values():
-            task["cachingOptions"] = {"enableCache": False}
+    for task in tasks_of(spec).values():
+        task["cachingOptions"] = {"enableCache": False}
     return spec
 
 
