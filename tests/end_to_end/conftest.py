@@ -86,6 +86,7 @@ def small(tmp_path):
                 "columns": {"label": "bought", "key": "customer"},
                 "split": {"test_percent": 20},
                 "training": {"families": ["xgboost"]},
+                "infra_check": {"p99_ms": 10_000},  # of a machine that runs other tests too
             }
         )
     )

@@ -13,6 +13,7 @@ from tfx.types import standard_artifacts
 
 from pipeline.components import infra_check
 from pipeline.infra_probe import Probe
+from pipeline.served_model import ServedModel
 from tests.pipeline.small_models import (
     FEATURES,
     SmallTransform,
@@ -195,6 +196,21 @@ def test_latency_is_held_against_its_bound(problems, good):
     [problem] = problems(good, p99_ms=1e-6)
     assert "serving_default: 99 of 100 single rows are answered within" in problem and "p99_ms" in problem
     assert problems.probe.latency_ms["bound"] == 1e-6
+
+
+@pytest.mark.parametrize(("slow_rounds", "refused"), [(2, False), (3, True)])
+def test_a_pause_of_the_machine_is_not_the_models(problems, good, monkeypatch, slow_rounds, refused):
+    measured = []
+
+    def single_requests(self, rows):
+        answers = np.concatenate([self.probabilities("serving_default", {"examples": row}) for row in rows])
+        measured.append(0.5 if len(measured) < slow_rounds else 0.001)
+        return answers, np.full(len(rows), measured[-1])
+
+    monkeypatch.setattr(ServedModel, "single_requests", single_requests)
+    assert bool(problems(good, p99_ms=10.0)) is refused
+    assert len(measured) == 3
+    assert problems.probe.latency_ms["p99"] == (500 if refused else 1)
 
 
 def test_a_hanging_child_is_a_problem(good):
