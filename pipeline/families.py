@@ -5,7 +5,10 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from tfx import v1 as tfx
+from tfx.components import Tuner
+from tfx.dsl.components.common.importer import Importer
+from tfx.proto import trainer_pb2
+from tfx.types import standard_artifacts
 
 from pipeline.components.trainer import Trainer
 from pipeline.dataset_folder import DatasetFolder
@@ -71,11 +74,11 @@ def family_nodes(
         "hyperparameters": settings.model_dump(mode="json"),
         "digest": code_digest("models", "pipeline.components.trainer", "pipeline.components.training_data"),
     }
-    train_args, eval_args = tfx.proto.TrainArgs(splits=["train"]), tfx.proto.EvalArgs(splits=["eval"])
+    train_args, eval_args = trainer_pb2.TrainArgs(splits=["train"]), trainer_pb2.EvalArgs(splits=["eval"])
     title = _TITLES[family]
     tuner, hyperparameters = None, None
     if training.tuning.search != "none":
-        tuner = tfx.components.Tuner(
+        tuner = Tuner(
             tuner_fn=f"models.{family}_tuning.tuner_fn",
             examples=examples.outputs["examples"],  # raw ones: they know the users, by whom rows are folded
             transform_graph=transform.outputs["transform_graph"],
@@ -85,9 +88,9 @@ def family_nodes(
         ).with_id(f"Tune{title}")
         hyperparameters = tuner.outputs["best_hyperparameters"]
     elif family in training.tuning.hyperparameters:
-        tuner = tfx.dsl.Importer(
+        tuner = Importer(
             source_uri=training.tuning.hyperparameters[family],
-            artifact_type=tfx.types.standard_artifacts.HyperParameters,
+            artifact_type=standard_artifacts.HyperParameters,
         ).with_id(f"Import{title}Hyperparameters")
         hyperparameters = tuner.outputs["result"]
     trainer = Trainer(

@@ -13,9 +13,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from ml_metadata.proto import metadata_store_pb2
-from tfx import v1 as tfx
+from tfx.components import Pusher
 from tfx.components.evaluator import constants
+from tfx.dsl.components.common.importer import Importer
 from tfx.orchestration import pipeline as tfx_pipeline
+from tfx.proto import pusher_pb2
+from tfx.types import standard_artifacts
 
 from pipeline.components import challenger
 from pipeline.components.rollback_blessing import RollbackBlessing
@@ -108,9 +111,9 @@ def create_rollback_pipeline(
         reason: why, for people.
         metadata_connection_config: of ML Metadata; None where the runner brings its own.
     """
-    model = tfx.dsl.Importer(
+    model = Importer(
         source_uri=restoration.uri,
-        artifact_type=tfx.types.standard_artifacts.Model,
+        artifact_type=standard_artifacts.Model,
         reimport=True,
         custom_properties={**restoration.properties, challenger.ROLLBACK_REASON: reason},
     ).with_id("PreviousChampion")
@@ -120,11 +123,11 @@ def create_rollback_pipeline(
         previous=restoration.previous,
         anchor_replaced=restoration.anchor_replaced,
     )
-    pusher = tfx.components.Pusher(
+    pusher = Pusher(
         model=model.outputs["result"],
         model_blessing=blessing.outputs["blessing"],
-        push_destination=tfx.proto.PushDestination(
-            filesystem=tfx.proto.PushDestination.Filesystem(base_directory=serving)
+        push_destination=pusher_pb2.PushDestination(
+            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=serving)
         ),
     )
     return tfx_pipeline.Pipeline(

@@ -3,13 +3,14 @@
 # Without postponed annotations: TFX reads the types of the parameters as they stand.
 import json
 
-from tfx import v1 as tfx
+from tfx.dsl.component.experimental.annotations import Parameter
+from tfx.orchestration.kubeflow.decorators import exit_handler
 
 
-@tfx.orchestration.experimental.exit_handler
+@exit_handler
 def AlertOnFailure(
-    final_status: tfx.dsl.components.Parameter[str],
-    topic: tfx.dsl.components.Parameter[str],
+    final_status: Parameter[str],
+    topic: Parameter[str],
 ):
     """Publishes a message if the run did not succeed.
 
