@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import glob
 import hashlib
 from pathlib import Path
 
@@ -79,6 +78,8 @@ def compare(output: Path, sample: Path) -> Comparison:
     """
     import tensorflow as tf
 
+    from models import example_files
+
     models = {
         title: tf.saved_model.load(_newest(output, f"Train{title}/model/*/Format-Serving"))
         for title in ("Keras", "XGBoost")
@@ -98,14 +99,15 @@ def compare(output: Path, sample: Path) -> Comparison:
         "converted": tf.io.FixedLenFeature([], tf.int64),
     }
     label, drawn, predicted = [], [], {title: [] for title in models}
-    files = tf.data.TFRecordDataset(glob.glob(f"{examples}/Split-test/*.gz"), "GZIP")
-    for batch in files.batch(8192):
+    for batch in example_files.serialised(example_files.find(f"{examples}/Split-test/*")):
         parsed = tf.io.parse_example(batch, spec)
         keys = zip(parsed["unit"].numpy(), parsed["snapshot_date"].numpy(), strict=True)
         drawn.append(np.array([drawn_of[key] for key in keys]))
         label.append(parsed["converted"].numpy())
         for title, model in models.items():
-            predicted[title].append(model.signatures["serving_default"](batch)["probability"].numpy().ravel())
+            predicted[title].append(
+                model.signatures["serving_default"](tf.constant(batch))["probability"].numpy().ravel()
+            )
     label, drawn = np.concatenate(label), np.concatenate(drawn)
     base_rate = _training_base_rate(examples)
     return Comparison(
@@ -127,9 +129,11 @@ def _newest(output: Path, pattern: str) -> str:
 def _training_base_rate(examples: str) -> float:
     import tensorflow as tf
 
+    from models import example_files
+
     spec = {"converted": tf.io.FixedLenFeature([], tf.int64)}
-    dataset = tf.data.TFRecordDataset(glob.glob(f"{examples}/Split-train/*.gz"), "GZIP").batch(8192)
-    return float(np.concatenate([tf.io.parse_example(batch, spec)["converted"].numpy() for batch in dataset]).mean())
+    batches = example_files.serialised(example_files.find(f"{examples}/Split-train/*"))
+    return float(np.concatenate([tf.io.parse_example(batch, spec)["converted"].numpy() for batch in batches]).mean())
 
 
 def main() -> None:

@@ -66,6 +66,20 @@ def record_batches(
                 yield batch if wanted is None else _in_order(batch, wanted)
 
 
+def serialised(files: Sequence[str], rows: int = 8_192) -> Iterator[list[bytes]]:
+    """Batches of serialised tf.Examples, from files of either format; a missing value is a feature without values."""
+    if is_parquet(files):
+        from tfx_bsl.coders import example_coder
+
+        encoder = example_coder.RecordBatchToExamplesEncoder()
+        for batch in record_batches(files, rows=rows):
+            yield encoder.encode(batch)
+    else:
+        compression = "GZIP" if files[0].endswith(".gz") else ""
+        for batch in tf.data.TFRecordDataset(list(files), compression).batch(rows).prefetch(1).as_numpy_iterator():
+            yield batch.tolist()
+
+
 @contextlib.contextmanager
 def parquet_writer(path: str, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
     """A writer of one Parquet file; the folder is made if it is not there."""

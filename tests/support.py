@@ -29,6 +29,16 @@ def states(home: Path) -> list[dict[str, str]]:
     return found
 
 
+def tf_examples(folder: str | Path) -> list:
+    """The tf.Examples in the folder of a split, in either format."""
+    import tensorflow as tf
+
+    from models import example_files
+
+    batches = example_files.serialised(example_files.find(f"{folder}/*"))
+    return [tf.train.Example.FromString(record) for batch in batches for record in batch]
+
+
 def folder_digest(folder: Path) -> str:
     """A digest of all names and bytes below a folder."""
     digest = hashlib.sha256()

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
-import struct
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -20,24 +18,18 @@ def by_split(folder: Path, read: Callable[[Path], Parts]) -> dict[str, Parts]:
 
 
 def examples(folder: Path) -> Parts:
-    """How often each tf.Example is there, by a digest of what it says: neither order nor encoding counts."""
+    """How often each tf.Example is there, by a digest of what it says: neither order, encoding nor format counts."""
     from tensorflow.core.example import example_pb2
 
+    from models import example_files
+
+    files = sorted(str(path) for path in folder.glob("*"))
     found: Counter[str] = Counter()
-    for path in sorted(folder.glob("*.gz")):
-        for record in _records(path):
+    for batch in example_files.serialised(files) if files else ():
+        for record in batch:
             example = example_pb2.Example.FromString(record).SerializeToString(deterministic=True)
             found[hashlib.sha256(example).hexdigest()] += 1
     return found
-
-
-def _records(path: Path) -> Iterator[bytes]:
-    """The records of a gzipped TFRecord file: each between its length, the length's checksum and its own."""
-    with gzip.open(path) as file:
-        while header := file.read(12):
-            (length,) = struct.unpack("<Q", header[:8])
-            yield file.read(length)
-            file.read(4)
 
 
 def schema(folder: Path) -> Parts:

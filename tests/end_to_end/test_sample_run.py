@@ -9,6 +9,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from tests.support import tf_examples
+
 COMPONENTS = [
     "BigQueryExampleGen",
     "StatisticsGen",
@@ -33,10 +35,7 @@ def artifact(home, pattern):
 
 
 def examples_of(home, split):
-    import tensorflow as tf
-
-    files = glob.glob(f"{artifact(home, 'BigQueryExampleGen/examples/*')}/Split-{split}/*.gz")
-    return [tf.train.Example.FromString(raw) for raw in tf.data.TFRecordDataset(files, "GZIP").as_numpy_iterator()]
+    return tf_examples(f"{artifact(home, 'BigQueryExampleGen/examples/*')}/Split-{split}")
 
 
 def texts(examples, name):

@@ -3,6 +3,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
+import tensorflow as tf
 
 from models import example_files
 
@@ -73,3 +74,17 @@ def test_the_first_of_several_values_counts(lists, first):
     column = pa.array(lists, pa.large_list(pa.int64()))
     assert example_files.first_values(column).to_pylist() == first
     assert example_files.first_values(pa.array([[0], *lists], column.type).slice(1)).to_pylist() == first
+
+
+def test_tf_examples_say_the_same_as_the_rows(files, tmp_path):
+    batches = list(example_files.serialised(files[:1], rows=3))
+    assert [len(batch) for batch in batches] == [3, 1]
+    parsed = [tf.train.Example.FromString(record).features.feature for batch in batches for record in batch]
+    assert [list(row["number"].float_list.value) for row in (parsed[0], parsed[1], parsed[3])] == [[1.5], [], [4.0]]
+    assert [list(row["text"].bytes_list.value) for row in parsed] == [[b"a"], [b""], [], [b"d"]]
+
+    records = str(tmp_path / "data-00000-of-00001.gz")
+    with tf.io.TFRecordWriter(records, "GZIP") as writer:
+        for record in batches[0]:
+            writer.write(record)
+    assert list(example_files.serialised([records], rows=2)) == [batches[0][:2], batches[0][2:]]
