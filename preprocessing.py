@@ -8,6 +8,7 @@ zeros, which defeat z-scores, do no harm.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -48,9 +49,9 @@ def preprocessing_fn(inputs: Tensors, custom_config: dict[str, Any]) -> dict[str
     outputs = {label: tf.cast(_dense(inputs[label], default=0), tf.int64)}
     if features.numeric:
         # One matrix: one analyzer and one search for all numbers, instead of one for each.
-        values = tf.stack([_number(inputs[feature.name], feature) for feature in features.numeric], axis=1)
-        normal = to_normal(values, _boundaries(values, quantiles))
-        outputs |= {feature.name: normal[:, column] for column, feature in enumerate(features.numeric)}
+        values = _numbers(inputs, features.numeric)
+        normal = tf.unstack(to_normal(values, _boundaries(values, quantiles)), axis=1)
+        outputs |= {feature.name: column for feature, column in zip(features.numeric, normal, strict=True)}
     outputs |= {feature.name: _vocabulary_rank(inputs[feature.name], feature) for feature in features.categorical}
     return outputs
 
@@ -111,12 +112,12 @@ def _boundaries(values: tf.Tensor, quantiles: int) -> tf.Tensor:
     return tf.concat([lowest[:, tf.newaxis], inner, highest[:, tf.newaxis]], axis=1)
 
 
-def _number(values: tf.Tensor | tf.SparseTensor, feature: Feature) -> tf.Tensor:
-    """A raw number as float32 `[batch]`: NaN where it is missing, or 0 if that is what missing means."""
-    number = _dense(tf.cast(values, tf.float32), default=float("nan"))
-    if feature.missing is Missing.ZERO:
-        number = tf.where(tf.math.is_nan(number), 0.0, number)
-    return number
+def _numbers(inputs: Tensors, features: Sequence[Feature]) -> tf.Tensor:
+    """Raw numbers as float32 `[batch, columns]`: NaN where one is missing, or 0 if that is what missing means."""
+    columns = [_dense(tf.cast(inputs[feature.name], tf.float32), default=float("nan")) for feature in features]
+    numbers = tf.stack(columns, axis=1)
+    zero = [feature.missing is Missing.ZERO for feature in features]
+    return tf.where(tf.math.is_nan(numbers) & zero, 0.0, numbers) if any(zero) else numbers
 
 
 def _vocabulary_rank(values: tf.Tensor | tf.SparseTensor, feature: Feature) -> tf.Tensor:

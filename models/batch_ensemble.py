@@ -13,7 +13,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from models.ensemble_layers import CategoryEncoding, MemberDense, MemberHeads, MissingIndicators, PiecewiseLinear
+from models.ensemble_layers import (
+    CategoryEncoding,
+    Dropout,
+    MemberDense,
+    MemberHeads,
+    MissingIndicators,
+    PiecewiseLinear,
+    SharedDense,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,11 +109,11 @@ def build_network(columns: Columns, shape: Shape, prior: float, seed: int) -> ke
     hidden = keras.layers.Concatenate()([embed(numbers), indicate(numbers), encode(categories)])
     first, *others = shape.hidden
     hidden = MemberDense(first, shape.members, tuple(widths), next(seeds), name="shared_0")(hidden)
-    hidden = keras.layers.Dropout(shape.dropout, seed=next(seeds))(hidden)
+    hidden = Dropout(shape.dropout, next(seeds))(hidden)
     for layer, units in enumerate(others, start=1):
         initial = keras.initializers.GlorotUniform(seed=next(seeds))
-        hidden = keras.layers.Dense(units, "relu", kernel_initializer=initial, name=f"shared_{layer}")(hidden)
-        hidden = keras.layers.Dropout(shape.dropout, seed=next(seeds))(hidden)
+        hidden = SharedDense(units, "relu", kernel_initializer=initial, name=f"shared_{layer}")(hidden)
+        hidden = Dropout(shape.dropout, next(seeds))(hidden)
     logits = MemberHeads(prior, next(seeds), name="heads")(hidden)
     return keras.Model([numbers, categories], logits, name="batch_ensemble")
 

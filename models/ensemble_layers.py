@@ -83,7 +83,8 @@ class CategoryEncoding(keras.layers.Layer):
                 table = np.random.default_rng([self._seed, column]).normal(0, width**-0.5, (values + 1, width))
                 table[-1] = 0.0
                 initial = keras.initializers.Constant(table.astype(np.float32))
-                self._tables[column] = self.add_weight(shape=table.shape, initializer=initial, name=f"table_{column}")
+                name = f"table_{column}"
+                self._tables[name] = self.add_weight(shape=table.shape, initializer=initial, name=name)
 
     def call(self, ranks):
         """Returns the codes, one category's after the other's."""
@@ -91,7 +92,7 @@ class CategoryEncoding(keras.layers.Layer):
         for column, values in enumerate(self._vocabularies):
             rank = ranks[:, column]
             if values > self._one_hot:
-                codes.append(tf.gather(self._tables[column], rank))
+                codes.append(tf.gather(self._tables[f"table_{column}"], rank))
             elif values == 2:
                 codes.append(tf.one_hot(rank, 2) @ [[1.0], [-1.0]])
             else:
@@ -129,6 +130,41 @@ class MemberDense(keras.layers.Layer):
         return tf.nn.relu(tf.reshape(outputs, [-1, self._members, self._units]) + self._bias)
 
 
+class SharedDense(keras.layers.Dense):
+    """A dense layer that members share: `[batch, members, width]` to `[batch, members, units]`."""
+
+    def call(self, inputs):
+        """Returns the members' outputs."""
+        # One product of all rows: as a batch of matrices, each row would have a gradient of the weights of its own.
+        _, members, width = inputs.shape
+        outputs = super().call(tf.reshape(inputs, [-1, width]))
+        return tf.reshape(outputs, [-1, members, self.units])
+
+
+class Dropout(keras.layers.Layer):
+    """Training leaves out a share of the inputs and scales the others up, as Keras's Dropout does in twice the time.
+
+    A random number of 16 bits decides on each input, so the share is a multiple of 1 / 65,536.
+    """
+
+    def __init__(self, rate: float, seed: int, **options) -> None:
+        """`rate` is the share; `options` are Keras's own."""
+        super().__init__(**options)
+        self._left_out = round(rate * 2**16)
+        self._seeds = keras.random.SeedGenerator(seed)
+
+    def call(self, inputs, training=False):
+        """Returns the inputs, or what is left of them."""
+        if not training or not self._left_out:
+            return inputs
+        pairs = (tf.size(inputs) + 1) // 2
+        seed = tf.cast(self._seeds.next(), tf.int32)
+        bits = tf.random.stateless_uniform([pairs], seed, minval=None, maxval=None, dtype=tf.uint32)
+        bits = tf.reshape(tf.bitcast(bits, tf.uint16), [-1])[: tf.size(inputs)]
+        kept = tf.reshape(bits, tf.shape(inputs)) >= tf.constant(self._left_out, tf.uint16)
+        return tf.where(kept, inputs / (1 - self._left_out / 2**16), 0.0)
+
+
 class MemberHeads(keras.layers.Layer):
     """A linear output for each member: `[batch, members, width]` to logits `[batch, members]`."""
 
@@ -147,4 +183,4 @@ class MemberHeads(keras.layers.Layer):
 
     def call(self, inputs):
         """Returns the logits."""
-        return tf.einsum("nmw,mw->nm", inputs, self._kernel) + self._bias
+        return tf.reduce_sum(inputs * self._kernel, axis=2) + self._bias

@@ -55,30 +55,39 @@ def export_saved_model(
     absent = [name for name in features.names if name not in spec]
     if absent:
         raise ValueError(f"not among the transform graph's inputs: {', '.join(absent)}")
-    spec = {name: spec[name] for name in features.names}
+    wanted = {name: spec[name] for name in features.names}
 
     module = tf.Module()
     module.variables_of_score = list(variables)
-    module.transform = transform_output.transform_features_layer()
+    # Not transform_features_layer(): Keras traces that again, with autograph, when it is saved.
+    graph = tf.saved_model.load(transform_output.transform_savedmodel_dir)
+    used = {id(captured) for captured in graph.transform_fn.captured_inputs}
+    # Each vocabulary's table, but not its wrapper, which would double the time to load them.
+    module.tables = [table for table in graph.resources if id(table.resource_handle) in used]
+    module.score = tf.function(score, input_signature=[_named_tensors(features, tf.int64)], autograph=False)
 
-    def probability(raw: Tensors) -> dict[str, tf.Tensor]:
-        return {OUTPUT: score(module.transform(raw))[:, tf.newaxis]}
+    def transform(raw: Tensors, rows: tf.Tensor) -> Tensors:
+        unused = {name: _no_value(kind, rows) for name, kind in spec.items() if name not in wanted}
+        transformed = graph.transform_fn({**raw, **unused})
+        return {name: transformed[name] for name in features.names}
+
+    def probability(transformed: Tensors) -> dict[str, tf.Tensor]:
+        return {OUTPUT: module.score(transformed)[:, tf.newaxis]}
 
     examples = tf.TensorSpec([None], tf.string, name="examples")
 
     @tf.function(input_signature=[examples], autograph=False)
-    def serving_default(examples):
-        return probability(tf.io.parse_example(examples, spec))
+    def transform_features(examples):
+        return transform(tf.io.parse_example(examples, wanted), tf.size(examples))
 
     @tf.function(input_signature=[examples], autograph=False)
-    def transform_features(examples):
-        return module.transform(tf.io.parse_example(examples, spec))
+    def serving_default(examples):
+        return probability(transform_features(examples))
 
     @tf.function(input_signature=[_named_tensors(features, tf.string)], autograph=False)
     def predict(named):
-        return probability({name: _raw(named[name], spec[name]) for name in features.names})
-
-    module.score = tf.function(score, input_signature=[_named_tensors(features, tf.int64)], autograph=False)
+        rows = tf.size(named[features.names[0]])
+        return probability(transform({name: _raw(named[name], wanted[name], rows) for name in features.names}, rows))
 
     tf.saved_model.save(
         module,
@@ -125,14 +134,26 @@ def _named_tensors(features: FeatureSet, category: tf.DType) -> dict[str, tf.Ten
     return {feature.name: tf.TensorSpec([None], dtypes[feature.kind], feature.name) for feature in features.features}
 
 
-def _raw(values: tf.Tensor, spec: tf.io.VarLenFeature | tf.io.FixedLenFeature) -> tf.Tensor | tf.SparseTensor:
+def _raw(
+    values: tf.Tensor, spec: tf.io.VarLenFeature | tf.io.FixedLenFeature, rows: tf.Tensor
+) -> tf.Tensor | tf.SparseTensor:
     """A named tensor `[batch]` as the transform graph takes it: missing values left out where they may be missing."""
-    present = values != "" if values.dtype == tf.string else tf.logical_not(tf.math.is_nan(values))
     if isinstance(spec, tf.io.FixedLenFeature):
         return tf.reshape(tf.cast(values, spec.dtype), [-1, *spec.shape])
-    rows = tf.where(present)
+    present = tf.where(values != "" if values.dtype == tf.string else tf.logical_not(tf.math.is_nan(values)))
     return tf.SparseTensor(
-        indices=tf.concat([rows, tf.zeros_like(rows)], axis=1),
-        values=tf.cast(tf.boolean_mask(values, present), spec.dtype),
-        dense_shape=tf.stack([tf.shape(values, tf.int64)[0], 1]),
+        indices=tf.pad(present, [[0, 0], [0, 1]]),  # row and position, which is 0
+        values=tf.cast(tf.gather_nd(values, present), spec.dtype),
+        dense_shape=tf.cast(tf.stack([rows, 1]), tf.int64),
+    )
+
+
+def _no_value(spec: tf.io.VarLenFeature | tf.io.FixedLenFeature, rows: tf.Tensor) -> tf.Tensor | tf.SparseTensor:
+    """What stands for an input of the transform graph that no feature depends on, such as the label."""
+    if isinstance(spec, tf.io.FixedLenFeature):
+        return tf.fill(tf.stack([rows, *spec.shape]), tf.constant("" if spec.dtype == tf.string else 0, spec.dtype))
+    return tf.SparseTensor(
+        indices=tf.zeros([0, 2], tf.int64),
+        values=tf.zeros([0], spec.dtype),
+        dense_shape=tf.cast(tf.stack([rows, 0]), tf.int64),
     )

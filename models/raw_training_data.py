@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 import tensorflow as tf
 
+from models import example_files
 from models.features import FeatureSet
 from models.training_data import TrainingData
 
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
 
 UNIT = "unit"  # the feature of raw examples that says whose row it is: a user's digest, 32 hexadecimal digits
 
-_ROWS_PER_BATCH = 8_192
+_RECORDS_PER_BATCH = 8_192
 
 
 def read_raw_training_data(
@@ -24,7 +27,8 @@ def read_raw_training_data(
     """Reads the raw examples of a split and transforms them. Only these say whose row it is.
 
     Args:
-        patterns: file patterns of gzipped TFRecords of tf.Examples, as `fn_args.train_files` has them.
+        patterns: file patterns, as `fn_args.train_files` has them, of Parquet files or gzipped TFRecords of
+            tf.Examples.
         transform_output: the transform graph's folder.
         features: the features, in the order wanted.
         label: the label's name.
@@ -38,23 +42,42 @@ def read_raw_training_data(
     spec = {**transform_output.raw_feature_spec(), UNIT: tf.io.FixedLenFeature([], tf.string)}
     transform = transform_output.transform_features_layer()
 
-    def parse_and_transform(examples: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        raw = tf.io.parse_example(examples, spec)
+    def transformed(raw: dict[str, tf.Tensor | tf.SparseTensor]) -> tuple[tf.Tensor, ...]:
         units = raw.pop(UNIT)
-        transformed = transform(raw)
+        outputs = transform(raw)
         columns = (
-            _matrix([transformed[feature.name] for feature in chosen], tf.size(units), dtype)
+            _matrix([outputs[feature.name] for feature in chosen], tf.size(units), dtype)
             for chosen, dtype in ((features.numeric, tf.float32), (features.categorical, tf.int32))
         )
-        return (*columns, tf.cast(transformed[label], tf.float32), units)
+        return (*columns, tf.cast(outputs[label], tf.float32), units)
 
     files = sorted(tf.io.gfile.glob(patterns))
-    batches = tf.data.TFRecordDataset(files, "GZIP").batch(_ROWS_PER_BATCH).map(parse_and_transform, tf.data.AUTOTUNE)
-    parts = list(batches.as_numpy_iterator())
+    if example_files.is_parquet(files):
+        raw_batches = (_tensors(batch, spec) for batch in example_files.record_batches(files, list(spec)))
+        parts = [tuple(column.numpy() for column in transformed(raw)) for raw in raw_batches]
+    else:
+        records = tf.data.TFRecordDataset(files, "GZIP").batch(_RECORDS_PER_BATCH)
+        batches = records.map(lambda batch: transformed(tf.io.parse_example(batch, spec)), tf.data.AUTOTUNE)
+        parts = list(batches.as_numpy_iterator())
     if not parts:
         raise ValueError("no raw examples to read")
     numbers, categories, labels, units = (np.concatenate(column) for column in zip(*parts, strict=True))
     return TrainingData(numbers, categories, labels), units.astype("S32")
+
+
+def _tensors(batch: pa.RecordBatch, spec: Mapping[str, Any]) -> dict[str, tf.Tensor | tf.SparseTensor]:
+    """What tf.io.parse_example would give for a batch of list columns of at most one value."""
+    tensors = {}
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        values = example_files.first_values(column)
+        known = tf.constant(values.drop_null().to_numpy(zero_copy_only=False), spec[name].dtype)
+        if isinstance(spec[name], tf.io.VarLenFeature):
+            rows = np.flatnonzero(values.is_valid().to_numpy(zero_copy_only=False))
+            places = np.stack([rows, np.zeros_like(rows)], axis=1)
+            tensors[name] = tf.SparseTensor(places, known, [batch.num_rows, 1])
+        else:
+            tensors[name] = tf.reshape(known, [batch.num_rows, *spec[name].shape])
+    return tensors
 
 
 def _matrix(columns: list[tf.Tensor], rows: tf.Tensor, dtype: tf.DType) -> tf.Tensor:

@@ -13,13 +13,14 @@ import numpy as np
 import pyarrow as pa
 from tfx_bsl.public import tfxio
 
+from models import example_files
 from models.features import FeatureSet
 
 if TYPE_CHECKING:
     import tensorflow_transform as tft
     from tfx.v1.components import DataAccessor
 
-_ROWS_PER_BATCH = 16_384
+_ROWS_PER_BATCH = 16_384  # of TFRecords
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,11 +61,12 @@ class TrainingData:
 class TrainingBatches:
     """A split's transformed examples, batch after batch; each `iter()` reads the files anew.
 
-    Iterating raises ValueError if there are no rows, or a category or label has no value in some row.
+    Iterating raises FileNotFoundError if there are no files, KeyError if Parquet files lack a column, and ValueError if
+    there are no rows, or a category or label has no value in some row.
 
     Attributes:
         patterns: file patterns, as `fn_args.train_files` has them.
-        data_accessor: `fn_args.data_accessor`, which knows the files' format.
+        data_accessor: `fn_args.data_accessor`, which decodes TFRecords; Parquet is read without it.
         transform_output: the transform graph's folder, for the schema.
         features: the features, in the order wanted.
         label: the label's name.
@@ -77,11 +79,9 @@ class TrainingBatches:
     label: str
 
     def __iter__(self) -> Iterator[TrainingData]:
-        """Yields batches of up to 16,384 rows."""
-        options = tfxio.RecordBatchesOptions(batch_size=_ROWS_PER_BATCH, num_epochs=1, shuffle=False)
-        schema = self.transform_output.transformed_metadata.schema
+        """Yields batches of up to 65,536 rows from Parquet, 16,384 from TFRecords."""
         empty = True
-        for batch in self.data_accessor.record_batch_factory(list(self.patterns), options, schema):
+        for batch in self._record_batches():
             empty = False
             numbers = np.empty((batch.num_rows, len(self.features.numeric)), np.float32)
             for column, feature in enumerate(self.features.numeric):
@@ -92,6 +92,20 @@ class TrainingBatches:
             yield TrainingData(numbers, categories, _values(batch, self.label).astype(np.float32))
         if empty:
             raise ValueError("no transformed examples to read")
+
+    def kept_quick(self) -> contextlib.AbstractContextManager[Iterable[TrainingData]]:
+        """These batches for who iterates often: from Parquet as they are, else from files that `store` writes."""
+        if example_files.is_parquet(example_files.find(*self.patterns)):
+            return contextlib.nullcontext(self)
+        return store(self)
+
+    def _record_batches(self) -> Iterator[pa.RecordBatch]:
+        files = example_files.find(*self.patterns)
+        if example_files.is_parquet(files):
+            return example_files.record_batches(files, [*self.features.names, self.label])
+        options = tfxio.RecordBatchesOptions(batch_size=_ROWS_PER_BATCH, num_epochs=1, shuffle=False)
+        schema = self.transform_output.transformed_metadata.schema
+        return self.data_accessor.record_batch_factory(list(self.patterns), options, schema)
 
 
 def read_training_data(

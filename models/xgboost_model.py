@@ -12,7 +12,7 @@ from models.booster_format import parse_booster
 from models.export import SAMPLE_ROWS, export_saved_model, verify_export
 from models.features import FeatureSet
 from models.trainer_arguments import hyperparameters_of
-from models.training_data import TrainingBatches, read_training_data, store
+from models.training_data import TrainingBatches, read_training_data
 from models.tree_graph import TreeGraph
 from models.xgboost_hyperparameters import Hyperparameters
 from models.xgboost_training import column_names, predict, train
@@ -46,7 +46,7 @@ def run_fn(fn_args: FnArgs) -> None:
     transform_output = tft.TFTransformOutput(fn_args.transform_output)
     source = (fn_args.data_accessor, transform_output, features, label)
     evaluation = read_training_data(fn_args.eval_files, *source)
-    with store(TrainingBatches(fn_args.train_files, *source)) as training:
+    with TrainingBatches(fn_args.train_files, *source).kept_quick() as training:
         booster = train(training, [evaluation], features, settings, fn_args.model_run_dir)
 
     trees = TreeGraph(parse_booster(booster))

@@ -17,7 +17,7 @@ from models.xgboost_hyperparameters import Hyperparameters
 
 _PROGRESS = logging.getLogger("propensity.progress")
 _TRAIN, _EVAL, _METRIC = "train", "eval", "logloss"  # as XGBoost calls them in its evaluation log
-_ROUNDS_PER_LINE = 10
+_ROUNDS_PER_POINT = 10  # of the training loss, and lines of progress
 # On fewer cells, threads gain little; and where others use the cores too, they wait for each other most of the time.
 _CELLS_PER_THREAD = 5_000_000
 
@@ -62,8 +62,8 @@ def train(
         },
         quantised,
         settings.max_rounds,
-        evals=[(quantised, _TRAIN), (exact, _EVAL)],
-        callbacks=[stop, _Progress(settings.max_rounds, curves)],
+        evals=[(exact, _EVAL)],
+        callbacks=[stop, _Progress(quantised, settings.max_rounds, curves)],
         verbose_eval=False,
     )
     curves.close()
@@ -79,7 +79,10 @@ def predict(booster: xgb.Booster, data: TrainingData, features: FeatureSet) -> n
 
 def columns(data: TrainingData) -> np.ndarray:
     """The rows as the booster takes them: float32 `[rows, features]`, numbers first, then the categories' ranks."""
-    return np.hstack([data.numbers, data.categories]).astype(np.float32, copy=False)
+    matrix = np.empty((len(data), data.numbers.shape[1] + data.categories.shape[1]), np.float32)
+    matrix[:, : data.numbers.shape[1]] = data.numbers
+    matrix[:, data.numbers.shape[1] :] = data.categories
+    return matrix
 
 
 def column_names(features: FeatureSet) -> list[str]:
@@ -134,20 +137,25 @@ class _Batches(xgb.DataIter):
 
 
 class _Progress(xgb.callback.TrainingCallback):
-    """Draws TensorBoard's curves, a point a round, and tells how far training is."""
+    """Draws TensorBoard's curves, and tells how far training is.
 
-    def __init__(self, max_rounds: int, curves: tf.summary.SummaryWriter) -> None:
+    The eval loss is drawn every round, for it decides when to stop; the training loss only every tenth, for it costs a
+    tenth of a round.
+    """
+
+    def __init__(self, training: xgb.DMatrix, max_rounds: int, curves: tf.summary.SummaryWriter) -> None:
         super().__init__()
-        self._max_rounds, self._curves = max_rounds, curves
+        self._training, self._max_rounds, self._curves = training, max_rounds, curves
 
     def after_iteration(self, model: xgb.Booster, epoch: int, evals_log: dict[str, dict[str, list[float]]]) -> bool:
         """Called by XGBoost after each round; False lets training go on."""
+        loss = evals_log[_EVAL][_METRIC][-1]
         with self._curves.as_default(epoch + 1):
-            tf.summary.scalar("train/log_loss", evals_log[_TRAIN][_METRIC][-1])
-            tf.summary.scalar("eval/log_loss", evals_log[_EVAL][_METRIC][-1])
-        if epoch % _ROUNDS_PER_LINE == 0:
-            loss = evals_log[_EVAL][_METRIC][-1]
-            _PROGRESS.info("round %d of at most %d, eval log loss %.4f", epoch + 1, self._max_rounds, loss)
+            tf.summary.scalar("eval/log_loss", loss)
+            if epoch % _ROUNDS_PER_POINT == 0:
+                found = model.eval(self._training, _TRAIN, epoch)  # such as "[10]\ttrain-logloss:0.25"
+                tf.summary.scalar("train/log_loss", float(found.rpartition(":")[2]))
+                _PROGRESS.info("round %d of at most %d, eval log loss %.4f", epoch + 1, self._max_rounds, loss)
         return False
 
     def after_training(self, model: xgb.Booster) -> xgb.Booster:

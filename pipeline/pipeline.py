@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tfx import v1 as tfx
+from tfx import components as tfx_components
 from tfx.dsl.components.base import executor_spec
+from tfx.dsl.components.common.resolver import Resolver
 from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import LatestBlessedModelStrategy
 from tfx.orchestration import pipeline as tfx_pipeline
+from tfx.proto import pusher_pb2, transform_pb2
+from tfx.types import Channel, standard_artifacts
 
 from models.signatures import EXAMPLES_SIGNATURE
+from pipeline import execution
 from pipeline.components import example_gen, stock_example_gen
 from pipeline.components.curated_schema import CuratedSchema
 from pipeline.components.data_gate import DataGate
@@ -18,6 +23,8 @@ from pipeline.components.evaluator import Evaluator
 from pipeline.components.infra_check import InfraCheck
 from pipeline.components.model_selector import ModelSelector
 from pipeline.components.report import Report
+from pipeline.components.statistics_gen import StatisticsGen
+from pipeline.components.transform import Transform
 from pipeline.dataset_folder import DatasetFolder
 from pipeline.digest import code_digest, text_digest
 from pipeline.evaluation import eval_config
@@ -40,6 +47,7 @@ def create_pipeline(
     runtime_parameters: bool = False,
     trainer_job: TrainerJob | None = None,
     stock: stock_example_gen.StockInput | None = None,
+    beam_pipeline_args: Sequence[str] = (),
     metadata_connection_config: Any = None,
 ) -> tfx_pipeline.Pipeline:
     """Builds the pipeline.
@@ -55,6 +63,7 @@ def create_pipeline(
             their being part of it.
         trainer_job: how each Trainer runs as a Vertex AI custom job; None for inside its step.
         stock: for TFX's own ExampleGen executor, which reads a features table that is there already.
+        beam_pipeline_args: Beam options of every Beam step; none where the runner gives each step its own.
         metadata_connection_config: of ML Metadata; None where the runner brings its own.
 
     Returns:
@@ -66,23 +75,24 @@ def create_pipeline(
     varying = parameters.properties(at_run_time=runtime_parameters)
     accept_incompatible_champion = varying.pop("accept_incompatible_champion")
 
-    examples = _example_gen(folder, run, varying, stock)
+    executors = execution.executors(run)
+    examples = _example_gen(folder, run, executors, varying, stock)
 
-    statistics = tfx.components.StatisticsGen(
+    statistics = (StatisticsGen if executors.batched else tfx_components.StatisticsGen)(
         examples=examples.outputs["examples"],
         stats_options=_stats_options([*features.names, label]),
     )
     if run.schema_source == "curated" and folder.schema_path:
         schema = CuratedSchema(schema_file=folder.schema_path)
     else:
-        schema = tfx.components.SchemaGen(statistics=statistics.outputs["statistics"])
-    validator = tfx.components.ExampleValidator(
+        schema = tfx_components.SchemaGen(statistics=statistics.outputs["statistics"])
+    validator = tfx_components.ExampleValidator(
         statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"]
     )
-    champion = tfx.dsl.Resolver(
+    champion = Resolver(
         strategy_class=LatestBlessedModelStrategy,
-        model=tfx.dsl.Channel(type=tfx.types.standard_artifacts.Model),
-        model_blessing=tfx.dsl.Channel(type=tfx.types.standard_artifacts.ModelBlessing),
+        model=Channel(type=standard_artifacts.Model),
+        model_blessing=Channel(type=standard_artifacts.ModelBlessing),
     ).with_id("Champion")
     data_gate = DataGate(
         examples=examples.outputs["examples"],
@@ -95,17 +105,18 @@ def create_pipeline(
         digest=_digest("data_gate", "comparability"),
     )
 
-    transform = tfx.components.Transform(
+    transform = (Transform if executors.batched else tfx_components.Transform)(
         examples=examples.outputs["examples"],
         schema=schema.outputs["schema"],
         preprocessing_fn="preprocessing.preprocessing_fn",
-        splits_config=tfx.proto.SplitsConfig(analyze=["train"], transform=["train", "eval"]),
+        splits_config=transform_pb2.SplitsConfig(analyze=["train"], transform=["train", "eval"]),
+        disable_analyzer_cache=True,  # every run analyzes all of its rows
         disable_statistics=True,  # of raw data StatisticsGen has them; those of transformed data nothing reads
         custom_config={
             "features": features.to_config(),
             "label": label,
             "quantiles": dataset.training.quantiles,
-            "digest": code_digest("preprocessing", "models.features"),
+            "digest": code_digest("preprocessing", "models.features", "models.example_files", "pipeline.transform"),
         },
     )
     transform.add_upstream_node(data_gate)
@@ -150,16 +161,26 @@ def create_pipeline(
         features=features,
         columns=dataset.columns.model_dump(),
         accept_incompatible_champion=accept_incompatible_champion,
+        batched=executors.batched,
         digest=_digest(
-            "evaluator", "gate_inputs", "challenger", "pipeline.gate", "pipeline.evaluation", "pipeline.scoring"
+            "evaluator",
+            "gate_inputs",
+            "challenger",
+            "pipeline.gate",
+            "pipeline.evaluation",
+            "pipeline.metrics",
+            "pipeline.scoring",
+            "pipeline.scoring_batches",
+            "pipeline.scoring_work",
+            "pipeline.text_column",
         ),
     )
-    pusher = tfx.components.Pusher(
+    pusher = tfx_components.Pusher(
         model=selector.outputs["model"],
         model_blessing=evaluator.outputs["blessing"],
         infra_blessing=infra_check.outputs["blessing"],
-        push_destination=tfx.proto.PushDestination(
-            filesystem=tfx.proto.PushDestination.Filesystem(base_directory=serving)
+        push_destination=pusher_pb2.PushDestination(
+            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=serving)
         ),
     )
     report = Report(
@@ -195,25 +216,41 @@ def create_pipeline(
             report,
         ],
         enable_cache=True,
-        beam_pipeline_args=list(run.beam_args),
+        beam_pipeline_args=list(beam_pipeline_args),
         metadata_connection_config=metadata_connection_config,
     )
 
 
 def _example_gen(
-    folder: DatasetFolder, run: RunSettings, varying: dict[str, Any], stock: stock_example_gen.StockInput | None
+    folder: DatasetFolder,
+    run: RunSettings,
+    executors: execution.Executors,
+    varying: dict[str, Any],
+    stock: stock_example_gen.StockInput | None,
 ) -> Any:
     """BigQueryExampleGen, with our executor or the stock one."""
     if stock is not None:
-        return tfx.extensions.google_cloud_big_query.BigQueryExampleGen(
+        from tfx.extensions.google_cloud_big_query.example_gen.component import BigQueryExampleGen
+
+        return BigQueryExampleGen(
             input_config=stock.input_config(),
             custom_config=stock.custom_config(),
             custom_executor_spec=executor_spec.BeamExecutorSpec(stock_example_gen.Executor),
         )
     return example_gen.BigQueryExampleGen(
         query=folder.query,
+        example_format=executors.example_format,
         custom_config=example_gen.custom_config(
-            folder, run, digest=_digest("example_gen", "example_batches", "leakage", "pipeline.warehouse")
+            folder,
+            run,
+            digest=_digest(
+                "example_gen",
+                "example_batches",
+                "example_writers",
+                "leakage",
+                "models.example_files",
+                "pipeline.warehouse",
+            ),
         ),
         **varying,
     )

@@ -10,6 +10,9 @@ from pydantic import Field
 
 from models.config import Settings
 
+IN_PROCESS_ROWS = 5_000_000
+
+ExampleFormat = Literal["parquet", "tfrecord"]
 ProjectId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{4,61}[a-z0-9]$")]
 
 
@@ -59,6 +62,9 @@ class RunSettings(Settings):
         data: for DuckDB: the folder of daily tables, or the CSV or Parquet file.
         output: where artifacts, metadata and pushed models go; of Vertex AI, the compiled job.
         example_gen: `arrow` (batch by batch, any engine) or `stock` (TFX's own executor, BigQuery only).
+        executors: of StatisticsGen, Transform and Evaluator: `batched` (ours, on Arrow batches) or `stock` (TFX's own).
+        example_format: `parquet` or `tfrecord`; None is `tfrecord` where stock executors need it, `parquet` elsewhere.
+        in_process_rows: most rows that a batched executor processes inside its step; more go to a Beam pipeline.
         sample_percent: share of the users (of the rows, where there is no key) whose rows are read; for trial runs.
         schema_source: `curated` (schema.pbtxt of the data set, if it has one) or `inferred`.
         beam_args: Beam options of the steps that run on Beam.
@@ -68,6 +74,9 @@ class RunSettings(Settings):
     data: Path | None = None
     output: Path = Path("output")
     example_gen: Literal["arrow", "stock"] = "arrow"
+    executors: Literal["batched", "stock"] = "batched"
+    example_format: ExampleFormat | None = None
+    in_process_rows: Annotated[int, Field(ge=0)] = IN_PROCESS_ROWS
     sample_percent: Annotated[int, Field(ge=1, le=100)] = 100
     schema_source: Literal["curated", "inferred"] = "curated"
     beam_args: tuple[str, ...] = ()
@@ -76,4 +85,11 @@ class RunSettings(Settings):
     def _fits_engine(self) -> RunSettings:
         if self.example_gen == "stock" and self.warehouse.engine != "bigquery":
             raise ValueError("example_gen 'stock' reads BigQuery only; with engine duckdb it must be 'arrow'")
+        for setting in ("executors", "example_gen"):
+            if getattr(self, setting) == "stock" and self.example_format == "parquet":
+                raise ValueError(f"{setting} 'stock' works on tf.Examples; example_format must be 'tfrecord'")
         return self
+
+    def beam_options(self) -> list[str]:
+        """The Beam options of a step, and among them up to how many rows it needs no Beam."""
+        return [*self.beam_args, f"--in_process_rows={self.in_process_rows}"]

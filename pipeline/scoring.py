@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 import tensorflow as tf
 from tfx import types
-from tfx.types import artifact_utils
 
-from models.features import NOT_SET
 from models.raw_training_data import UNIT
-from models.signatures import EXAMPLES_SIGNATURE, OUTPUT
+from models.signatures import OUTPUT
+from pipeline.scoring_batches import Batch, WorkUnit, read_batches, work_units
+from pipeline.scoring_work import Job, OnBeam, Reader, run_first_rows, run_jobs
 from pipeline.served_model import reason
+from pipeline.text_column import TextColumn
 
-_BATCH = 8192
 # What a SavedModel that is damaged, or is none, raises when it is loaded or called.
 MODEL_ERRORS = (OSError, ValueError, TypeError, LookupError, AttributeError, RuntimeError, tf.errors.OpError)
+
+_TEXT = pa.dictionary(pa.int32(), pa.binary())
 
 
 class ScoringError(RuntimeError):
@@ -37,15 +40,17 @@ class ScoredRows:
 
     Attributes:
         label: int8 `[rows]`, 0 or 1.
-        unit: `S32` `[rows]`, digest of the user.
-        columns: by name, object (str) `[rows]`; "(not set)" where the value is missing.
+        unit: int32 `[rows]`, a number for each user, from 0 on in the order of appearance.
+        columns: text by name.
         predictions: by the model's name, float64 `[rows]`; NaN is left as it is.
+        seen: bool `[rows]`, whether the user is in the split `seen_in` too; None where that was not asked for.
     """
 
     label: np.ndarray
     unit: np.ndarray
-    columns: dict[str, np.ndarray]
+    columns: dict[str, TextColumn]
     predictions: dict[str, np.ndarray]
+    seen: np.ndarray | None = None
 
 
 def score_split(
@@ -56,6 +61,8 @@ def score_split(
     label: str,
     columns: Sequence[str] = (),
     rows: int | None = None,
+    seen_in: str | None = None,
+    on_beam: OnBeam | None = None,
 ) -> ScoredRows:
     """Reads a split once, in batches, and calls every model on each batch.
 
@@ -65,87 +72,142 @@ def score_split(
         models: by name, the folder of a SavedModel with the signatures of models/export.py.
         label: the label's feature, int64.
         columns: string features to return, such as slices and the date.
-        rows: only so many, from the start.
+        rows: only so many, from the start, and in this process.
+        seen_in: another split, to tell whose users are in both.
+        on_beam: have Beam's workers do it; None for this process.
 
     Returns:
         All rows, or the first ones.
 
     Raises:
         ScoringError: a model cannot be loaded or called, or does not give one probability for each row.
-        FileNotFoundError: the split has no files.
+        RuntimeError: the same, on Beam; the message holds that of ScoringError.
+        FileNotFoundError: a split has no files.
+        TypeError: one of `columns` is not text.
     """
-    calls = {name: _signature(name, folder) for name, folder in models.items()}
-    spec = {
-        label: tf.io.FixedLenFeature([], tf.int64),
-        UNIT: tf.io.FixedLenFeature([], tf.string),
-        **{column: tf.io.VarLenFeature(tf.string) for column in columns},
-    }
-    labels, units = [np.empty(0, np.int8)], [np.empty(0, "S32")]
-    texts: dict[str, list[np.ndarray]] = {column: [np.empty(0, object)] for column in columns}
-    predictions: dict[str, list[np.ndarray]] = {name: [np.empty(0, np.float64)] for name in models}
-    for batch in _batches(examples, split, rows):
-        parsed = tf.io.parse_example(batch, spec)
-        labels.append(parsed[label].numpy().astype(np.int8))
-        units.append(parsed[UNIT].numpy().astype("S32"))
-        for column in columns:
-            texts[column].append(_strings(parsed[column]))
-        for name, call in calls.items():
-            predictions[name].append(_call(name, call, batch))
-    return ScoredRows(
-        label=np.concatenate(labels),
-        unit=np.concatenate(units),
-        columns={column: np.concatenate(parts) for column, parts in texts.items()},
-        predictions={name: np.concatenate(parts) for name, parts in predictions.items()},
-    )
-
-
-def read_units(examples: types.Artifact, split: str) -> np.ndarray:
-    """The distinct units of a split, `S32`, sorted. Raises FileNotFoundError if the split has no files."""
-    spec = {UNIT: tf.io.FixedLenFeature([], tf.string)}
-    found = [np.empty(0, "S32")]
-    for batch in _batches(examples, split):
-        found.append(np.unique(tf.io.parse_example(batch, spec)[UNIT].numpy().astype("S32")))
-    return np.unique(np.concatenate(found))
+    by_row_group = on_beam is not None
+    scoring = Job(_Scoring(dict(models), label, tuple(columns)), work_units(examples, split, by_row_group=by_row_group))
+    if rows is not None:
+        return _scored(run_first_rows(scoring, rows), scoring.work)
+    jobs = [scoring]
+    if seen_in is not None:
+        jobs.append(Job(_Units(), work_units(examples, seen_in, by_row_group=by_row_group)))
+    table, *others = run_jobs(jobs, on_beam)
+    scored = _scored(table, scoring.work)
+    if others:
+        seen = pc.is_in(table[UNIT], value_set=others[0][UNIT].combine_chunks())
+        scored = dataclasses.replace(scored, seen=seen.to_numpy())
+    return scored
 
 
 def read_examples(examples: types.Artifact, split: str, rows: int) -> list[bytes]:
     """The first serialised tf.Examples of a split. Raises FileNotFoundError if the split has no files."""
-    return [example for batch in _batches(examples, split, rows) for example in batch.numpy()]
+    found: list[bytes] = []
+    for unit in work_units(examples, split):
+        for batch in read_batches(unit, rows=rows - len(found)):
+            found += batch.serialised()
+        if len(found) >= rows:
+            break
+    return found
 
 
-def _batches(examples: types.Artifact, split: str, rows: int | None = None) -> Iterator[tf.Tensor]:
-    """The serialised tf.Examples of a split, string `[at most 8192]` each, always in the same order."""
-    folder = artifact_utils.get_split_uri([examples], split)
-    files = sorted(tf.io.gfile.glob(f"{folder}/*"))
-    if not files:
-        raise FileNotFoundError(f"{folder}: no files of the split '{split}'")
-    dataset = tf.data.TFRecordDataset(files, compression_type="GZIP")
-    yield from (dataset if rows is None else dataset.take(rows)).batch(_BATCH).prefetch(1)
+@dataclasses.dataclass(frozen=True)
+class _Scoring:
+    """Work: predictions of models by name, and columns of the rows."""
+
+    models: dict[str, str]
+    label: str
+    texts: tuple[str, ...]
+
+    @property
+    def schema(self) -> pa.Schema:
+        return pa.schema(
+            [
+                (UNIT, pa.binary()),
+                (self.label, pa.int8()),
+                *((name, _TEXT) for name in self.texts),
+                *((_prediction(name), pa.float64()) for name in self.models),
+            ]
+        )
+
+    def load(self) -> Reader:
+        models = [_Model(name, folder) for name, folder in self.models.items()]
+
+        def read(unit: WorkUnit, rows: int | None) -> pa.Table:
+            needed = {UNIT, self.label, *self.texts}.union(*(model.inputs for model in models))
+            batches = [self._score(batch, models) for batch in read_batches(unit, sorted(needed), rows)]
+            return pa.Table.from_batches(batches, self.schema)
+
+        return read
+
+    def _score(self, batch: Batch, models: Sequence[_Model]) -> pa.RecordBatch:
+        columns = batch.columns(self.label, self.texts)
+        columns |= {name: columns[name].dictionary_encode() for name in self.texts}
+        columns |= {_prediction(model.name): pa.array(model.predict(batch)) for model in models}
+        return pa.RecordBatch.from_arrays([columns[name] for name in self.schema.names], schema=self.schema)
 
 
-def _signature(name: str, folder: str) -> Any:
-    """The model's `serving_default`; what it returns keeps the model alive."""
-    try:
-        return tf.saved_model.load(folder).signatures[EXAMPLES_SIGNATURE]
-    except MODEL_ERRORS as error:
-        raise ScoringError(name, f"cannot be loaded from {folder}: {reason(error)}") from error
+@dataclasses.dataclass(frozen=True)
+class _Units:
+    """Work: the distinct users."""
+
+    def load(self) -> Reader:
+        def read(unit: WorkUnit, rows: int | None) -> pa.Table:
+            found = [batch.columns(None, ())[UNIT] for batch in read_batches(unit, [UNIT], rows)]
+            return pa.table({UNIT: pa.chunked_array(found, pa.binary()).unique()})
+
+        return read
 
 
-def _call(name: str, call: Any, batch: tf.Tensor) -> np.ndarray:
-    """Probabilities of a batch, float64 `[rows]`."""
-    try:
-        outputs = call(examples=batch)[OUTPUT].numpy()
-    except MODEL_ERRORS as error:
-        raise ScoringError(name, f"cannot be called: {reason(error)}") from error
-    if outputs.size != len(batch):
-        raise ScoringError(name, f"returns {outputs.shape} for {len(batch)} rows; must be one probability for each")
-    return outputs.reshape(-1).astype(np.float64)
+class _Model:
+    """A SavedModel, of which the signature is used that takes the batches."""
+
+    def __init__(self, name: str, folder: str):
+        """Loads it. Raises ScoringError."""
+        self.name = name
+        self._folder = folder
+        try:
+            self._model = tf.saved_model.load(folder)
+        except MODEL_ERRORS as error:
+            raise ScoringError(name, f"cannot be loaded from {folder}: {reason(error)}") from error
+
+    @property
+    def inputs(self) -> set[str]:
+        """The raw features that it takes."""
+        return {name for signature in self._model.signatures.values() for name in _inputs(signature)}
+
+    def predict(self, batch: Batch) -> np.ndarray:
+        """Probabilities, float64 `[rows]`. Raises ScoringError."""
+        try:
+            signature = self._model.signatures[batch.signature]
+        except MODEL_ERRORS as error:
+            raise ScoringError(
+                self.name, f"cannot be loaded from {self._folder}: no signature {batch.signature}"
+            ) from error
+        feeds = batch.feeds(_inputs(signature))
+        try:
+            outputs = signature(**feeds)[OUTPUT].numpy()
+        except MODEL_ERRORS as error:
+            raise ScoringError(self.name, f"cannot be called: {reason(error)}") from error
+        rows = len(next(iter(feeds.values())))
+        if outputs.size != rows:
+            raise ScoringError(self.name, f"returns {outputs.shape} for {rows} rows; must be one probability for each")
+        return outputs.reshape(-1).astype(np.float64)
 
 
-def _strings(values: tf.SparseTensor) -> np.ndarray:
-    """A sparse string tensor `[rows, values]` as object (str) `[rows]`: each row's first value, or "(not set)"."""
-    rows, positions = values.indices.numpy().T
-    codes, distinct = pd.factorize(values.values.numpy()[positions == 0])
-    column = np.full(values.dense_shape[0].numpy(), NOT_SET, object)
-    column[rows[positions == 0]] = np.array([text.decode("utf-8", "replace") for text in distinct], object)[codes]
-    return column
+def _inputs(signature: Any) -> dict[str, tf.TensorSpec]:
+    return signature.structured_input_signature[1]
+
+
+def _prediction(model: str) -> str:
+    return f"prediction of {model}"
+
+
+def _scored(table: pa.Table, scoring: _Scoring) -> ScoredRows:
+    unit = table[UNIT].combine_chunks().dictionary_encode()
+    return ScoredRows(
+        label=table[scoring.label].to_numpy(),
+        unit=unit.indices.to_numpy(),
+        columns={name: TextColumn.from_arrow(table[name]) for name in scoring.texts},
+        predictions={name: table[_prediction(name)].to_numpy() for name in scoring.models},
+    )

@@ -90,6 +90,7 @@ def local_pipeline(
         run=run,
         parameters=parameters,
         stock=stock,
+        beam_pipeline_args=run.beam_options(),
         metadata_connection_config=home.connection(),
     )
 

@@ -111,7 +111,7 @@ def _prepared(
         root=settings.root_of(folder.name),
         serving=settings.serving_of(folder.name),
         folder=folder,
-        run=settings.model_copy(update={"beam_args": ()}),  # of each Beam step, see _place
+        run=settings,
         parameters=parameters,
         runtime_parameters=True,
         trainer_job=_trainer_job(settings),
@@ -148,7 +148,7 @@ def _place(component: Any, dataset: str, settings: VertexSettings) -> None:
     if settings.dataflow and component.id in dataflow.STEPS:
         component.with_beam_pipeline_args(dataflow.beam_options(settings, dataset, component.id))
     elif isinstance(component, base_beam_component.BaseBeamComponent):
-        component.with_beam_pipeline_args(list(settings.beam_args))
+        component.with_beam_pipeline_args(settings.beam_options())
 
 
 def _trainer_job(settings: VertexSettings) -> Any:

@@ -1,8 +1,8 @@
 """The gate: TFX's Evaluator, whose executor then judges whether the challenger is fit to replace the champion.
 
-TFMA measures (metrics, slices, plots) and holds the absolute bounds of the settings against point estimates. Beyond
-that, a paired comparison on the same test rows decides, by intervals: see pipeline/gate/. No other component reads the
-test split.
+The test rows are scored once, by all models. TFMA's metrics (slices, plots) are computed from these scores, see
+pipeline/metrics/, and held against the absolute bounds of the settings. Beyond that, a paired comparison on the same
+rows decides, by intervals: see pipeline/gate/. No other component reads the test split.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import tensorflow_model_analysis as tfma
 from tfx import types
 from tfx.components.evaluator import constants
@@ -25,17 +26,22 @@ from tfx.utils import io_utils, json_utils, proto_utils
 
 from models.config import validate_settings
 from models.features import FeatureSet
+from pipeline import execution
 from pipeline.artifacts import VERDICT, Verdict
-from pipeline.components import challenger, gate_inputs, training_data
+from pipeline.components import challenger, example_readers, gate_inputs, training_data
 from pipeline.components.comparability import comparable_champion
 from pipeline.evaluation import broken_bounds, with_bounded_slices
 from pipeline.gate import checks, rules
-from pipeline.gate.rows import TestRows
 from pipeline.gate.slices import slices_of
 from pipeline.gate.verdict import Judgement
 from pipeline.gate_settings import GateSettings
+from pipeline.metrics.measure import measure, unsupported
+from pipeline.metrics.results import write_results
+from pipeline.metrics.rows import LabelledRows
+from pipeline.metrics.slices import columns_of
 from pipeline.report.verdict_page import render_verdict
-from pipeline.scoring import score_split
+from pipeline.scoring import ScoredRows, score_split
+from pipeline.scoring_work import OnBeam
 
 VERDICT_PAGE = "verdict.html"
 
@@ -66,7 +72,7 @@ class EvaluatorSpec(standard_component_specs.EvaluatorSpec):
 
 
 class Executor(evaluator_executor.Executor):
-    """Runs TFMA, judges, and blesses. A subclass of TFX's, by which Vertex AI knows what a blessing's ids mean."""
+    """Measures, judges, and blesses. A subclass of TFX's, by which Vertex AI knows what a blessing's ids mean."""
 
     def Do(
         self,
@@ -86,6 +92,7 @@ class Executor(evaluator_executor.Executor):
             IncomparableChampionError: see there.
             ScoringError: a model cannot be scored though the infrastructure check passed.
         """
+        self._log_startup(input_dict, output_dict, exec_properties)
         model = artifact_utils.get_single_instance(input_dict[standard_component_specs.MODEL_KEY])
         accept = bool(exec_properties["accept_incompatible_champion"])
         champion, problems = comparable_champion(
@@ -98,7 +105,6 @@ class Executor(evaluator_executor.Executor):
         if model_utils.is_infra_validated(infra_blessing):
             judgement = self._judge(input_dict, output_dict, exec_properties, model, champion)
         else:
-            self._log_startup(input_dict, output_dict, exec_properties)
             judgement = rules.refused_by_infra_check(gate_inputs.infra_problems(infra_blessing), _gate(exec_properties))
         document = judgement.to_json() | {
             "models": gate_inputs.describe_models(model, champion),
@@ -125,16 +131,22 @@ class Executor(evaluator_executor.Executor):
         examples = artifact_utils.get_single_instance(input_dict[standard_component_specs.EXAMPLES_KEY])
         columns = json.loads(exec_properties["columns"])
         sliced = [feature.name for feature in _features(exec_properties).slices]
+        config = tfma.EvalConfig()
+        proto_utils.json_to_proto(exec_properties[standard_component_specs.EVAL_CONFIG_KEY], config)
         scored = score_split(
             examples,
             gate_inputs.SPLIT,
             gate_inputs.saved_models(model, champion),
             label=columns["label"],
-            columns=[*sliced, *([columns["date"]] if columns["date"] else [])],
+            columns=sorted({*sliced, *columns_of(config), *([columns["date"]] if columns["date"] else [])}),
+            seen_in="train" if columns["key"] else None,
+            on_beam=self._on_beam(examples),
         )
-        rows = gate_inputs.test_rows(scored, examples, sliced, columns)
-        failures = self._measure(input_dict, output_dict, exec_properties, champion, rows)
-        given = [checks.infrastructure([]), *(checks.broken_bound(text) for text in failures)]
+        rows = gate_inputs.test_rows(scored, sliced, columns["date"])
+        config = with_bounded_slices(config, [(found.feature, found.value) for found in slices_of(rows)])
+        self._measure(input_dict, output_dict, exec_properties, config, champion, scored)
+        evaluation = artifact_utils.get_single_uri(output_dict[standard_component_specs.EVALUATION_KEY])
+        given = [checks.infrastructure([]), *(checks.broken_bound(text) for text in broken_bounds(evaluation, config))]
         if champion is not None and gate_inputs.is_withdrawn(model, champion, examples, scored, columns["label"]):
             given.append(checks.withdrawn(champion.get_string_custom_property(challenger.ROLLBACK_REASON)))
         return rules.judge(
@@ -147,28 +159,67 @@ class Executor(evaluator_executor.Executor):
             same_model=champion is not None and challenger.source_of(model) == challenger.source_of(champion),
         )
 
+    def _on_beam(self, examples: types.Artifact) -> OnBeam | None:
+        """How to have the rows scored on Beam; None where this process does it."""
+        rows = example_readers.count_rows(examples, [gate_inputs.SPLIT])
+        path = execution.choose("Evaluator", self._beam_pipeline_args, rows)
+        return OnBeam(self._make_beam_pipeline, self._get_tmp_dir()) if path is execution.Path.BEAM else None
+
     def _measure(
         self,
         input_dict: dict[str, list[types.Artifact]],
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
+        config: tfma.EvalConfig,
         champion: types.Artifact | None,
-        rows: TestRows,
-    ) -> list[str]:
-        """Runs TFMA as TFX's executor does, and returns the absolute bounds that the challenger breaks, in words."""
-        config = tfma.EvalConfig()
-        proto_utils.json_to_proto(exec_properties[standard_component_specs.EVAL_CONFIG_KEY], config)
-        config = with_bounded_slices(config, [(found.feature, found.value) for found in slices_of(rows)])
+        scored: ScoredRows,
+    ) -> None:
+        """Writes TFMA's results."""
+        [model] = input_dict[standard_component_specs.MODEL_KEY]
+        # As TFX's executor fills them in.
+        config = tfma.utils.update_eval_config_with_defaults(
+            config, has_baseline=champion is not None, rubber_stamp=True
+        )
+        tfma.utils.verify_eval_config(config)
+        roles = {spec.name: "champion" if spec.is_baseline else "challenger" for spec in config.model_specs}
+        folders = gate_inputs.saved_models(model, champion)
+        rows = LabelledRows(
+            label=scored.label.astype(np.int64),
+            predictions={name: scored.predictions[role].astype(np.float32) for name, role in roles.items()},
+            columns=scored.columns,
+        )
+        write_results(
+            measure(config, rows),
+            config,
+            {name: folders[role] for name, role in roles.items()},
+            artifact_utils.get_single_uri(output_dict[standard_component_specs.EVALUATION_KEY]),
+        )
+
+
+class StockExecutor(Executor):
+    """The same, but TFX's own executor measures: it scores the rows again, and reads tf.Examples only."""
+
+    def _on_beam(self, examples: types.Artifact) -> None:
+        return None
+
+    def _measure(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+        config: tfma.EvalConfig,
+        champion: types.Artifact | None,
+        scored: ScoredRows,
+    ) -> None:
         # TFX's executor blesses by TFMA's thresholds alone; that is not the blessing of this component.
         unused = standard_artifacts.ModelBlessing()
         unused.uri = os.path.join(self._get_tmp_dir(), "tfma_blessing")
-        super().Do(
+        evaluator_executor.Executor.Do(
+            self,
             input_dict | {standard_component_specs.BASELINE_MODEL_KEY: [champion] if champion else []},
             output_dict | {standard_component_specs.BLESSING_KEY: [unused]},
             exec_properties | {standard_component_specs.EVAL_CONFIG_KEY: proto_utils.proto_to_json(config)},
         )
-        evaluation = artifact_utils.get_single_uri(output_dict[standard_component_specs.EVALUATION_KEY])
-        return broken_bounds(evaluation, config)
 
 
 def _gate(exec_properties: dict[str, Any]) -> GateSettings:
@@ -241,6 +292,7 @@ class Evaluator(base_beam_component.BaseBeamComponent):
         columns: Mapping[str, str | None],
         accept_incompatible_champion: int | RuntimeParameter,
         digest: str,
+        batched: bool = True,
     ):
         """Builds the component.
 
@@ -256,7 +308,13 @@ class Evaluator(base_beam_component.BaseBeamComponent):
             columns: names of `label`, `key` and `date`; None where there is none.
             accept_incompatible_champion: 1 to go on as on a first run if the champion cannot be compared.
             digest: of the code that judges.
+            batched: measure by arrays; False for TFX's own executor, which needs tf.Examples.
+
+        Raises:
+            ValueError: the batched executor does not support something in `eval_config`.
         """
+        if batched and (problems := unsupported(eval_config)):
+            raise ValueError(f"eval_config: {', '.join(problems)}: only with executors: stock")
         super().__init__(
             EvaluatorSpec(
                 examples=examples,
@@ -275,5 +333,6 @@ class Evaluator(base_beam_component.BaseBeamComponent):
                 evaluation=types.Channel(type=standard_artifacts.ModelEvaluation),
                 blessing=types.Channel(type=standard_artifacts.ModelBlessing),
                 verdict=types.Channel(type=Verdict),
-            )
+            ),
+            custom_executor_spec=None if batched else executor_spec.BeamExecutorSpec(StockExecutor),
         )

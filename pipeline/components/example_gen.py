@@ -2,20 +2,18 @@
 
 TFX's own executor converts row by row through Python dicts and hashes whole rows into splits. This one keeps the
 component (driver, artifact layout, properties) and reads Arrow record batches from either engine; the split is a column
-which the SQL computed. What may differ from run to run is properties of their own, so that one compiled pipeline serves
-them all.
+which the SQL computed. The component's own properties say in which format the examples are written. What may differ
+from run to run is properties of their own, so that one compiled pipeline serves them all.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
-import tensorflow as tf
 from google.protobuf import json_format, struct_pb2
 from tfx import types
 from tfx.components.example_gen import driver
@@ -26,16 +24,15 @@ from tfx.orchestration.data_types import RuntimeParameter
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, component_spec, standard_artifacts, standard_component_specs
 from tfx.utils import proto_utils
-from tfx_bsl.coders import example_coder
 
 from models.config import validate_settings
-from pipeline.components import example_batches
+from pipeline.components import example_batches, example_writers
 from pipeline.components.leakage import LeakageProbe, leakage_warnings
 from pipeline.dataset_folder import DatasetFolder
 from pipeline.run_parameters import RunParameters
 from pipeline.run_settings import RunSettings
 from pipeline.settings import SPLITS
-from pipeline.warehouse.extraction import make_features_table, report_document, resolve
+from pipeline.warehouse.extraction import Extraction, make_features_table, report_document, resolve
 from pipeline.warehouse.opening import open_warehouse
 
 _progress = logging.getLogger("propensity.progress")
@@ -92,7 +89,7 @@ class BigQueryExampleGenSpec(standard_component_specs.QueryBasedExampleGenSpec):
 
 
 class Executor(base_executor.BaseExecutor):
-    """Reads the features table and writes one split of gzip TFRecord files of tf.Examples per value of `split`."""
+    """Reads the features table and writes the examples of each split: Parquet, or gzip TFRecords of tf.Examples."""
 
     def Do(
         self,
@@ -105,11 +102,13 @@ class Executor(base_executor.BaseExecutor):
         Args:
             input_dict: empty.
             output_dict: `examples`: one Examples artifact.
-            exec_properties: those of BigQueryExampleGenSpec; `custom_config` as made by `custom_config`.
+            exec_properties: those of BigQueryExampleGenSpec; `custom_config` as made by `custom_config`, the formats
+                a pair of example_writers.FORMATS.
 
         Raises:
             SettingsError: the settings cannot be used.
-            WarehouseError: the query, its columns or its rows are not fit; nothing has been written then.
+            WarehouseError: the query, its columns or its rows are not fit.
+            After an error no file is left behind.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         document = read_config(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY])
@@ -119,17 +118,13 @@ class Executor(base_executor.BaseExecutor):
         run = validate_settings(document["run"], RunSettings, origin="custom_config")
         examples = artifact_utils.get_single_instance(output_dict[standard_component_specs.EXAMPLES_KEY])
 
-        examples.split_names = artifact_utils.encode_split_names(list(SPLITS))
-        examples.set_string_custom_property(
-            example_gen_utils.PAYLOAD_FORMAT_PROPERTY_NAME,
-            example_gen_pb2.PayloadFormat.Name(example_gen_pb2.FORMAT_TF_EXAMPLE),
-        )
         with open_warehouse(run, folder.dataset) as warehouse:
             extraction = resolve(warehouse, folder, parameters.sample_percent)
             report = make_features_table(warehouse, extraction)
             probe = LeakageProbe(folder.features, folder.dataset.columns.label)
-            batches = warehouse.read(extraction.table, extraction.example_columns)
-            rows = _write_splits(examples, probe.watch(_with_progress(batches)), folder)
+            batches = probe.watch(_with_progress(warehouse.read(extraction.table, extraction.example_columns)))
+            payload_format = exec_properties[standard_component_specs.OUTPUT_DATA_FORMAT_KEY]
+            rows = _write_splits(examples, batches, extraction, payload_format)
         aucs = probe.single_feature_auc()
         document = report_document(extraction, report, leakage_warnings(aucs))
         write_report(examples, {**document, "single_feature_auc": aucs})
@@ -152,6 +147,7 @@ class BigQueryExampleGen(base_component.BaseComponent):
         *,
         query: str,
         custom_config: example_gen_pb2.CustomConfig,
+        example_format: str = "parquet",
         as_of: str | RuntimeParameter,
         sample_percent: int | RuntimeParameter,
         data_fingerprint: str | RuntimeParameter,
@@ -161,17 +157,19 @@ class BigQueryExampleGen(base_component.BaseComponent):
         Args:
             query: the data set's query.sql, for people; the executor has it from `custom_config`.
             custom_config: custom_config's.
+            example_format: of the files, `parquet` or `tfrecord`.
             as_of: as in RunParameters.
             sample_percent: likewise.
             data_fingerprint: likewise.
         """
         input_config = example_gen_utils.make_default_input_config(query)
+        payload_format, file_format = example_writers.FORMATS[example_format]
         super().__init__(
             BigQueryExampleGenSpec(
                 input_config=input_config,
                 output_config=example_gen_utils.make_default_output_config(input_config),
-                output_data_format=example_gen_pb2.FORMAT_TF_EXAMPLE,
-                output_file_format=example_gen_pb2.FORMAT_TFRECORDS_GZIP,
+                output_data_format=payload_format,
+                output_file_format=file_format,
                 custom_config=custom_config,
                 as_of=as_of,
                 sample_percent=sample_percent,
@@ -204,21 +202,16 @@ def _with_progress(batches: Iterator[pa.RecordBatch], every_rows: int = 250_000)
         yield batch
 
 
-def _write_splits(examples: types.Artifact, batches: Iterator[pa.RecordBatch], folder: DatasetFolder) -> dict[str, int]:
-    """Encodes and writes each batch to the file of its split; returns rows by split."""
-    encoder = example_coder.RecordBatchToExamplesEncoder()
+def _write_splits(
+    examples: types.Artifact, batches: Iterator[pa.RecordBatch], extraction: Extraction, payload_format: int
+) -> dict[str, int]:
+    """Writes each batch's rows to the files of their splits; returns rows by split."""
+    columns = [name for name in extraction.example_columns if name != "split"]
+    schema = example_batches.example_schema(columns, extraction.folder)
     rows = dict.fromkeys(SPLITS, 0)
-    with contextlib.ExitStack() as stack:
-        writers = {}
-        for split in SPLITS:
-            path = artifact_utils.get_split_uri([examples], split)
-            fileio.makedirs(path)
-            writers[split] = stack.enter_context(
-                tf.io.TFRecordWriter(f"{path}/data_tfrecord-00000-of-00001.gz", tf.io.TFRecordOptions("GZIP"))
-            )
+    with example_writers.open_splits(examples, SPLITS, schema, payload_format) as writers:
         for batch in batches:
             for split, part in example_batches.by_split(batch):
-                for example in encoder.encode(example_batches.to_feature_lists(part, folder)):
-                    writers[split].write(example)
+                writers[split](example_batches.to_feature_lists(part, extraction.folder))
                 rows[split] += part.num_rows
     return rows

@@ -6,7 +6,6 @@ import datetime
 import json
 import logging
 import os
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,9 +17,10 @@ from pipeline.artifacts import INFRA_CHECK
 from pipeline.components import challenger, training_data
 from pipeline.gate import checks
 from pipeline.gate.rows import TestRows
-from pipeline.scoring import ScoredRows, ScoringError, read_units, score_split
+from pipeline.scoring import ScoredRows, ScoringError, score_split
 
 SPLIT = "test"
+_COMPARED_ROWS = 100_000  # most rows on which two models are held to be the same one
 _log = logging.getLogger("propensity")
 
 
@@ -42,29 +42,27 @@ def is_withdrawn(
         if source == challenger.source_of(model):
             return True
         try:
-            withdrawn = score_split(examples, SPLIT, {"withdrawn": path_utils.serving_model_path(source)}, label=label)
+            withdrawn = score_split(
+                examples, SPLIT, {"withdrawn": path_utils.serving_model_path(source)}, label=label, rows=_COMPARED_ROWS
+            )
         except ScoringError as error:  # its artifact may be gone, or need a column that is
             _log.warning("whether the challenger is a withdrawn model is told by its id alone: %s", error)
             continue
-        if checks.largest_difference(scored.predictions["challenger"], withdrawn.predictions["withdrawn"]) <= (
-            checks.MAX_UNCHANGED
-        ):
+        there = withdrawn.predictions["withdrawn"]
+        if checks.largest_difference(scored.predictions["challenger"][: len(there)], there) <= checks.MAX_UNCHANGED:
             return True
     return False
 
 
-def test_rows(
-    scored: ScoredRows, examples: types.Artifact, sliced: list[str], columns: Mapping[str, str | None]
-) -> TestRows:
+def test_rows(scored: ScoredRows, sliced: list[str], date: str | None) -> TestRows:
     """The rows that the gate judges on, with their slices."""
-    slices = {name: scored.columns[name] for name in sliced}
-    if columns["key"]:
-        seen = np.isin(scored.unit, read_units(examples, "train"))
-        slices["user"] = np.where(seen, "seen in training", "new").astype(object)
+    slices = {name: scored.columns[name].texts() for name in sliced}
+    if scored.seen is not None:
+        slices["user"] = np.where(scored.seen, "seen in training", "new").astype(object)
     return TestRows(
         label=scored.label,
         unit=scored.unit,
-        date=scored.columns[columns["date"]] if columns["date"] else None,
+        date=scored.columns[date].texts() if date else None,
         slices=slices,
     )
 

@@ -7,12 +7,16 @@ signature only, so it means the same for every model family.
 from __future__ import annotations
 
 import dataclasses
+import os
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pyarrow as pa
 import tensorflow as tf
 from tfx import types
 from tfx.types import artifact_utils
 
+from models import example_files
 from models.features import FeatureSet, Kind
 from models.signatures import OUTPUT, TENSORS_SIGNATURE
 from pipeline.report.run_data import Importance
@@ -21,6 +25,7 @@ MOST_ROWS = 2_000
 _REPEATS = 2
 _SEED = 1
 _PROBABILITY_FLOOR = 1e-7
+_MISSING = {Kind.NUMERIC: (np.nan, np.float32), Kind.CATEGORICAL: (b"", object)}  # and the values' type
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +47,7 @@ def read_rows(
     """Reads up to `most` rows, evenly spread over the split.
 
     Args:
-        examples: raw Examples.
+        examples: raw Examples, of either format.
         split: one of its splits.
         features: the features to read.
         label: the label's name.
@@ -54,14 +59,11 @@ def read_rows(
     """
     files = sorted(tf.io.gfile.glob(f"{artifact_utils.get_split_uri([examples], split)}/*"))
     every = max(1, -(-rows // most))
-    dataset = tf.data.TFRecordDataset(files, compression_type="GZIP").shard(every, 0).batch(most)
-    batch = next(iter(dataset.take(1)), None)
-    if batch is None:
+    read = _read_parquet if example_files.is_parquet(files) else _read_records
+    found = read(files, features, label, every, most)
+    if found is None:
         raise ValueError(f"split '{split}' has no rows")
-    dtypes = {Kind.NUMERIC: tf.float32, Kind.CATEGORICAL: tf.string}
-    spec = {feature.name: tf.io.VarLenFeature(dtypes[feature.kind]) for feature in features.features}
-    parsed = tf.io.parse_example(batch, {**spec, label: tf.io.FixedLenFeature([], tf.int64)})
-    return RawRows({name: _dense(parsed[name], len(batch)) for name in features.names}, parsed[label].numpy())
+    return found
 
 
 def permutation_importance(model: str, rows: RawRows) -> Importance:
@@ -83,22 +85,53 @@ def permutation_importance(model: str, rows: RawRows) -> Importance:
     def losses(changed: dict[str, tf.Tensor]) -> np.ndarray:
         return _log_losses(rows.label, predict(**{**tensors, **changed})[OUTPUT].numpy().reshape(-1))
 
+    def shuffled_losses(name: str) -> np.ndarray:
+        return np.mean([losses({name: tf.gather(tensors[name], order)}) for order in shuffles], axis=0)
+
     asis = losses({})
     rise, error = {}, {}
-    for name, values in tensors.items():
-        shuffled = np.mean([losses({name: tf.gather(values, order)}) for order in shuffles], axis=0)
+    with ThreadPoolExecutor(os.cpu_count()) as threads:  # a call of so few rows keeps one core busy
+        of_features = list(threads.map(shuffled_losses, tensors))
+    for name, shuffled in zip(tensors, of_features, strict=True):
         rise[name] = float(np.mean(shuffled - asis))
         error[name] = float(np.std(shuffled - asis) / np.sqrt(len(asis)))
     return Importance(rows=len(asis), log_loss=float(asis.mean()), rise=rise, standard_error=error)
 
 
-def _dense(values: tf.SparseTensor, rows: int) -> np.ndarray:
-    """Each row's first value; NaN or b'' where it has none."""
-    missing = b"" if values.dtype == tf.string else np.nan
-    dense = np.full(rows, missing, object if values.dtype == tf.string else np.float32)
-    row, position = values.indices.numpy().T
-    dense[row[position == 0]] = values.values.numpy()[position == 0]
-    return dense
+def _read_parquet(files: list[str], features: FeatureSet, label: str, every: int, most: int) -> RawRows | None:
+    """The first row of each `every` ones, up to `most` in all; None if there are no rows."""
+    names, parts, seen = [*features.names, label], [], 0
+    for batch in example_files.record_batches(files, names):
+        picked = pa.array(np.arange(-seen % every, batch.num_rows, every))
+        columns = [example_files.first_values(column).take(picked) for column in batch.columns]
+        parts.append(pa.RecordBatch.from_arrays(columns, names))
+        seen += batch.num_rows
+    if not seen:
+        return None
+    table = pa.Table.from_batches(parts).slice(0, most)
+    tensors = {}
+    for feature in features.features:
+        missing, dtype = _MISSING[feature.kind]
+        tensors[feature.name] = table.column(feature.name).fill_null(missing).to_numpy().astype(dtype)
+    return RawRows(tensors, table.column(label).to_numpy())
+
+
+def _read_records(files: list[str], features: FeatureSet, label: str, every: int, most: int) -> RawRows | None:
+    """The same of gzipped TFRecords of tf.Examples."""
+    dataset = tf.data.TFRecordDataset(files, compression_type="GZIP").shard(every, 0).batch(most)
+    batch = next(iter(dataset.take(1)), None)
+    if batch is None:
+        return None
+    dtypes = {Kind.NUMERIC: tf.float32, Kind.CATEGORICAL: tf.string}
+    spec = {feature.name: tf.io.VarLenFeature(dtypes[feature.kind]) for feature in features.features}
+    parsed = tf.io.parse_example(batch, {**spec, label: tf.io.FixedLenFeature([], tf.int64)})
+    tensors = {}
+    for feature in features.features:
+        missing, dtype = _MISSING[feature.kind]
+        values = tensors[feature.name] = np.full(len(batch), missing, dtype)
+        row, position = parsed[feature.name].indices.numpy().T
+        values[row[position == 0]] = parsed[feature.name].values.numpy()[position == 0]
+    return RawRows(tensors, parsed[label].numpy())
 
 
 def _log_losses(label: np.ndarray, probability: np.ndarray) -> np.ndarray:

@@ -47,6 +47,7 @@ class DuckDBWarehouse:
             "temp_directory": str(Path(self._folder.name) / "spill"),
             "preserve_insertion_order": "true",
             "autoinstall_known_extensions": "false",  # a query must not make DuckDB fetch something
+            "force_compression": "uncompressed",  # the tables live for seconds: compressing them would take longest
         }
         if settings.threads:
             config["threads"] = settings.threads

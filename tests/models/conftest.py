@@ -44,6 +44,40 @@ def transformed_folder(tmp_path_factory):
     return folder, config
 
 
+@pytest.fixture(scope="session")
+def parquet_folder(transformed_folder, tmp_path_factory):
+    """A folder with the same transformed examples in two Parquet files, 250 and 350 rows."""
+    import pyarrow as pa
+    from tfx_bsl.tfxio import dataset_options, tf_example_record
+
+    from models import example_files
+
+    source = tf_example_record.TFExampleRecord(f"{transformed_folder[0]}/examples-*", telemetry_descriptors=["test"])
+    options = dataset_options.RecordBatchesOptions(batch_size=ROWS, num_epochs=1, shuffle=False)
+    [batch] = source.RecordBatches(options)
+    columns = [column.cast(pa.large_list(column.type.value_type)) for column in batch.columns]
+    table = pa.Table.from_arrays(columns, batch.schema.names)
+    folder = tmp_path_factory.mktemp("parquet")
+    for number, rows in enumerate((table.slice(0, 250), table.slice(250))):
+        path = f"{folder}/examples-0000{number}-of-00002.parquet"
+        with example_files.parquet_writer(path, table.schema) as writer:
+            writer.write_table(rows, row_group_size=100)
+    return folder
+
+
+@pytest.fixture
+def parquet_arguments(trainer_arguments, parquet_folder, tmp_path):
+    """Those of trainer_arguments, but for the examples' format; nothing can be read by the data accessor."""
+    others = {
+        "train_files": [f"{parquet_folder}/*"],
+        "eval_files": [f"{parquet_folder}/*"],
+        "data_accessor": None,
+        "serving_model_dir": str(tmp_path / "model_of_parquet"),
+        "model_run_dir": str(tmp_path / "run_of_parquet"),
+    }
+    return types.SimpleNamespace(**{**vars(trainer_arguments), **others})
+
+
 @pytest.fixture
 def trainer_arguments(transformed_folder, tmp_path):
     """What TFX's Trainer passes to run_fn; it writes below the test's own folder."""

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from models.batch_ensemble import Shape, build_network, learn_columns, mean_probability
 from models.config import SettingsError
+from models.ensemble_layers import Dropout, SharedDense
 from models.features import FeatureSet
 from models.keras_hyperparameters import Hyperparameters
 from models.keras_model import run_fn
@@ -116,6 +117,23 @@ def test_probabilities_are_calibrated(trained):
     assert abs(probability.mean() / evaluation.label.mean() - 1) < 3 * standard_error
 
 
+def test_dropout_leaves_out_its_share_only_while_training():
+    dropout, ones = Dropout(0.25, seed=1), np.ones((999, 101), np.float32)
+    first, second = (dropout(ones, training=True).numpy() for _ in range(2))
+    assert set(np.unique(first)) == {np.float32(0), np.float32(1 / 0.75)}
+    assert np.mean(first == 0) == pytest.approx(0.25, abs=4 * np.sqrt(0.25 * 0.75 / ones.size))
+    assert np.mean((first == 0) & (second == 0)) == pytest.approx(0.25**2, abs=0.005)
+    np.testing.assert_array_equal(dropout(ones), ones)
+
+
+def test_a_shared_layer_treats_every_member_alike():
+    inputs = np.random.default_rng(0).normal(size=(5, 3, 4)).astype(np.float32)
+    layer = SharedDense(2, "relu")
+    outputs = layer(inputs).numpy()
+    kernel, _ = layer.get_weights()
+    np.testing.assert_allclose(outputs, np.maximum(inputs @ kernel, 0), rtol=1e-5)
+
+
 def test_two_trainings_give_the_same_network():
     training, evaluation = sample(1000), sample(300, seed=1)
     settings = Hyperparameters(max_steps=60)
@@ -150,6 +168,16 @@ def test_run_fn_writes_a_model_and_curves(trainer_arguments):
     assert probability.shape == (2, 1)
     assert ((probability > 0) & (probability < 1)).numpy().all()
     assert tf.io.gfile.glob(trainer_arguments.model_run_dir + "/events.out.tfevents.*")
+
+
+def test_both_formats_give_the_same_network(trainer_arguments, parquet_arguments):
+    scores = []
+    for arguments in (trainer_arguments, parquet_arguments):
+        run_fn(arguments)
+        model = tf.saved_model.load(arguments.serving_model_dir)
+        scores.append(model.score({"a": np.float32([0.1, np.nan, 1]), "country": [0, 1, 3]}).numpy())
+    assert np.ptp(scores[0]) > 0
+    np.testing.assert_array_equal(*scores)
 
 
 def test_run_fn_names_a_misspelt_hyperparameter(trainer_arguments):

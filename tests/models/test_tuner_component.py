@@ -2,6 +2,8 @@ import json
 import types
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
@@ -76,6 +78,7 @@ def data(tmp_path_factory):
             transformed, described = ((without_unit(rows), metadata), transform_fn) | tft_beam.TransformDataset()
             write_examples(folder / "transformed", split, transformed, described.schema)
             write_examples(folder / "raw", split, rows, schema_utils.schema_from_feature_spec({**SPEC, **unit}))
+            write_parquet(folder / "parquet", split, rows)
     metadata_io.write_metadata(metadata, str(folder / "graph" / "metadata"))
     return folder
 
@@ -95,9 +98,36 @@ def write_examples(folder, split, rows, schema):
                 writer.write(coder.encode(row))
 
 
-def read_raw(data, split):
+def write_parquet(folder, split, rows):
+    """Two Parquet files of the same rows, missing values as null lists."""
+    types = {"visits": pa.float32(), "seconds": pa.float32(), "country": pa.large_binary(), "bought": pa.int64()}
+    path = folder / f"Split-{split}"
+    path.mkdir(parents=True)
+    for shard in range(2):
+        columns = {
+            name: pa.array([_as_list(row[name]) for row in rows[shard::2]], pa.large_list(kind))
+            for name, kind in {**types, "unit": pa.large_binary()}.items()
+        }
+        pq.write_table(pa.table(columns), path / f"examples-0000{shard}-of-00002.parquet")
+
+
+def _as_list(value):
+    return (value or None) if isinstance(value, list) else [value]
+
+
+def read_raw(data, split, kind="raw"):
     output = tft.TFTransformOutput(str(data / "graph"))
-    return read_raw_training_data([str(data / "raw" / f"Split-{split}" / "*")], output, FEATURES, "bought")
+    return read_raw_training_data([str(data / kind / f"Split-{split}" / "*")], output, FEATURES, "bought")
+
+
+@pytest.mark.parametrize("split", ROWS)
+def test_parquet_gives_the_same_rows_as_tf_examples(data, split):
+    (expected, units), (found, found_units) = read_raw(data, split), read_raw(data, split, "parquet")
+    for field in ("numbers", "categories", "label"):
+        assert getattr(found, field).dtype == getattr(expected, field).dtype
+        np.testing.assert_array_equal(getattr(found, field), getattr(expected, field))
+    assert found_units.dtype == "S32"
+    np.testing.assert_array_equal(found_units, units)
 
 
 @pytest.mark.parametrize("split", ROWS)

@@ -61,6 +61,14 @@ def test_run_fn_writes_a_model_a_booster_and_curves(trainer_arguments):
     assert np.abs(saved.score(data.by_feature(features)).numpy() - in_booster).max() < 1e-6
 
 
+def test_both_formats_give_the_same_booster(trainer_arguments, parquet_arguments):
+    boosters = []
+    for arguments in (trainer_arguments, parquet_arguments):
+        run_fn(arguments)
+        boosters.append(Path(arguments.serving_model_dir, BOOSTER_FILE).read_bytes())
+    assert boosters[0] == boosters[1]
+
+
 def test_a_graph_that_differs_from_the_booster_stops_the_run(trainer_arguments, monkeypatch):
     class Shifted(xgboost_model.TreeGraph):
         def __call__(self, inputs):

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import tensorflow as tf
 from tfx.types import artifact_utils, standard_artifacts
 
+from models import example_files
 from models.export import export_saved_model
 from models.features import FeatureSet
 from models.signatures import EXAMPLES_SIGNATURE, TENSORS_SIGNATURE, TRANSFORM_SIGNATURE
@@ -26,7 +28,7 @@ class SmallTransform(tf.Module):
         keys, values = tf.lookup.TextFileIndex.WHOLE_LINE, tf.lookup.TextFileIndex.LINE_NUMBER
         initializer = tf.lookup.TextFileInitializer(str(vocabulary), tf.string, keys, tf.int64, values)
         self.table = tf.lookup.StaticHashTable(initializer, default_value=len(COUNTRIES))
-        self._required = required
+        self._folder, self._required = folder, required
 
     def raw_feature_spec(self):
         dtypes = {"visits": tf.float32, "country": tf.string}
@@ -37,6 +39,18 @@ class SmallTransform(tf.Module):
 
     def transform_features_layer(self):
         return self
+
+    @property
+    def transform_savedmodel_dir(self):
+        """The folder of a SavedModel as TFT writes it, made now: `transform_fn`, and its tables in `resources`."""
+        module, specs = tf.Module(), {}
+        for name, spec in self.raw_feature_spec().items():
+            sparse = isinstance(spec, tf.io.VarLenFeature)
+            specs[name] = tf.SparseTensorSpec([None, None], spec.dtype) if sparse else tf.TensorSpec([None], spec.dtype)
+        module.transform_fn = tf.function(self, autograph=False).get_concrete_function(specs)
+        module.resources = [self.table]
+        tf.saved_model.save(module, f"{self._folder}/transform_fn")
+        return f"{self._folder}/transform_fn"
 
     def __call__(self, raw):
         visits, country = (_dense(raw[name]) for name in ("visits", "country"))
@@ -127,4 +141,23 @@ def write_examples(folder, rows, split="eval", files=1):
         with tf.io.TFRecordWriter(str(path), tf.io.TFRecordOptions("GZIP")) as writer:
             for index in part:
                 writer.write(serialised(rows[index]))
+    return examples
+
+
+def write_parquet_examples(folder, rows, split="eval", files=1, row_group=64):
+    """The same as write_examples, in Parquet as ExampleGen writes it."""
+    types = {float: pa.float32(), int: pa.int64(), str: pa.large_binary()}
+    examples = standard_artifacts.Examples()
+    examples.uri = str(folder)
+    examples.split_names = artifact_utils.encode_split_names([split])
+    columns = {}
+    for name in rows[0]:
+        values = [row[name] for row in rows]
+        kind = next(type(value) for value in values if value is not None)
+        columns[name] = example_files.to_lists(pa.array(values).cast(types[kind]))
+    table = pa.table(columns)
+    for number, part in enumerate(np.array_split(np.arange(len(rows)), files)):
+        path = Path(folder, f"Split-{split}", f"data_parquet-{number:05d}-of-{files:05d}.parquet")
+        with example_files.parquet_writer(str(path), table.schema) as writer:
+            writer.write_table(table.take(part), row_group_size=row_group)
     return examples

@@ -1,11 +1,14 @@
+import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pytest
 import tensorflow as tf
+from apache_beam.options.pipeline_options import PipelineOptions
 from tfx_bsl.coders import example_coder
 
-from pipeline import scoring
-from pipeline.scoring import ScoringError, read_examples, read_units, score_split
+from pipeline import scoring_batches
+from pipeline.scoring import ScoringError, read_examples, score_split
+from pipeline.scoring_work import OnBeam
 from tests.pipeline.small_models import (
     COUNTRIES,
     linear_score,
@@ -13,7 +16,10 @@ from tests.pipeline.small_models import (
     save_altered_model,
     save_small_model,
     write_examples,
+    write_parquet_examples,
 )
+
+each_format = pytest.mark.parametrize("write", [write_examples, write_parquet_examples])
 
 
 @pytest.fixture(scope="module")
@@ -27,24 +33,81 @@ def expected(rows, weight=0.1):
     return 1 / (1 + np.exp(-(weight * visits + 0.5 * np.array(country) - 2)))
 
 
-def test_all_files_and_batches_are_scored_in_order(tmp_path, model, monkeypatch):
-    monkeypatch.setattr(scoring, "_BATCH", 7)
+@each_format
+def test_all_files_and_batches_are_scored_in_order(tmp_path, model, monkeypatch, write):
+    monkeypatch.setattr(scoring_batches, "_BATCH", 7)
     rows = raw_rows()
     other = save_small_model(tmp_path / "other", lambda transformed: linear_score(transformed, 0.3))
     scored = score_split(
-        write_examples(tmp_path / "examples", rows, files=3),
+        write(tmp_path / "examples", rows, files=3),
         "eval",
         {"keras": model, "xgboost": other},
         label="bought",
         columns=["country", "day"],
     )
     assert scored.label.dtype == np.int8 and scored.label.tolist() == [row["bought"] for row in rows]
-    assert scored.unit.dtype == "S32" and scored.unit.tolist() == [row["unit"].encode() for row in rows]
-    assert scored.columns["country"].tolist() == [row["country"] or "(not set)" for row in rows]
-    assert set(scored.columns["day"]) == {"2025-11-03"}
+    assert scored.unit.dtype == np.int32 and scored.unit.tolist() == [number // 2 for number in range(len(rows))]
+    assert scored.columns["country"].texts().tolist() == [row["country"] or "(not set)" for row in rows]
+    assert ((scored.columns["country"].codes == -1) == [row["country"] is None for row in rows]).all()
+    assert set(scored.columns["day"].texts()) == {"2025-11-03"}
     assert scored.predictions["keras"].dtype == np.float64
     np.testing.assert_allclose(scored.predictions["keras"], expected(rows), atol=1e-6)
     np.testing.assert_allclose(scored.predictions["xgboost"], expected(rows, 0.3), atol=1e-6)
+    assert scored.seen is None
+
+
+@pytest.mark.parametrize(
+    ("write", "mode"),
+    [(write_examples, "multi_threading"), (write_parquet_examples, "multi_processing")],
+)
+def test_several_workers_give_the_same(tmp_path, model, write, mode):
+    rows = raw_rows(300)
+    examples = write(tmp_path, rows, files=3)
+    write(tmp_path, rows[:50], split="train")
+    examples.split_names = '["train", "eval"]'
+    options = PipelineOptions(
+        runner="apache_beam.runners.portability.fn_api_runner.FnApiRunner",
+        direct_running_mode=mode,
+        direct_num_workers=2,
+    )
+    on_beam = OnBeam(lambda: beam.Pipeline(options=options), str(tmp_path / "workers"))
+    asked = {"label": "bought", "columns": ["country"], "seen_in": "train"}
+    here = score_split(examples, "eval", {"keras": model}, **asked)
+    there = score_split(examples, "eval", {"keras": model}, **asked, on_beam=on_beam)
+    np.testing.assert_array_equal(there.label, here.label)
+    np.testing.assert_array_equal(there.unit, here.unit)
+    np.testing.assert_array_equal(there.columns["country"].texts(), here.columns["country"].texts())
+    np.testing.assert_allclose(there.predictions["keras"], here.predictions["keras"], rtol=1e-6)
+    assert here.seen.tolist() == there.seen.tolist() == [number < 50 for number in range(len(rows))]
+    assert list((tmp_path / "workers").iterdir()) == [], "what workers wrote holds users' digests"
+
+
+def test_parquet_and_tf_examples_give_the_same_serialised_rows(tmp_path):
+    rows = raw_rows(20)
+    written = read_examples(write_parquet_examples(tmp_path / "parquet", rows, files=2, row_group=3), "eval", 15)
+    kept = read_examples(write_examples(tmp_path / "tf", rows), "eval", 15)
+    assert len(written) == 15
+
+    def features(serialised):
+        example = tf.train.Example.FromString(serialised)
+        return {name: feature for name, feature in example.features.feature.items() if feature.WhichOneof("kind")}
+
+    assert [features(row) for row in written] == [features(row) for row in kept]
+
+
+def test_a_column_that_parquet_lacks_counts_as_missing(tmp_path, model):
+    rows = [{key: value for key, value in row.items() if key != "visits"} for row in raw_rows(5)]
+    scored = score_split(write_parquet_examples(tmp_path, rows), "eval", {"keras": model}, label="bought")
+    np.testing.assert_allclose(
+        scored.predictions["keras"], expected([{**row, "visits": None} for row in rows]), atol=1e-6
+    )
+    with pytest.raises(KeyError, match="no column 'gone'"):
+        score_split(write_parquet_examples(tmp_path / "2", rows), "eval", {}, label="gone")
+
+
+def test_a_column_of_numbers_is_no_slice(tmp_path):
+    with pytest.raises(TypeError, match="column 'visits' holds float, not text"):
+        score_split(write_parquet_examples(tmp_path, raw_rows()), "eval", {}, label="bought", columns=["visits"])
 
 
 def test_examples_of_our_own_encoder_are_read_too(tmp_path, model):
@@ -64,15 +127,16 @@ def test_examples_of_our_own_encoder_are_read_too(tmp_path, model):
         for example in example_coder.RecordBatchToExamplesEncoder().encode(batch):
             writer.write(example)
     scored = score_split(examples, "eval", {"keras": model}, label="bought", columns=["country", "absent"])
-    assert scored.columns["country"].tolist() == ["(not set)", "de", "(not set)", "fr", "de"]
-    assert set(scored.columns["absent"]) == {"(not set)"}
+    assert scored.columns["country"].texts().tolist() == ["(not set)", "de", "(not set)", "fr", "de"]
+    assert set(scored.columns["absent"].texts()) == {"(not set)"}
     seen = [{**row, "country": name} for row, name in zip(rows, [None, "de", None, "fr", "de"], strict=True)]
     np.testing.assert_allclose(scored.predictions["keras"], expected(seen), atol=1e-6)
 
 
-def test_only_the_first_rows_are_read_where_that_is_asked_for(tmp_path, model):
+@each_format
+def test_only_the_first_rows_are_read_where_that_is_asked_for(tmp_path, model, write):
     rows = raw_rows()
-    examples = write_examples(tmp_path, rows, files=2)
+    examples = write(tmp_path, rows, files=2)
     assert score_split(examples, "eval", {"keras": model}, label="bought", rows=3).label.tolist() == [
         row["bought"] for row in rows[:3]
     ]
@@ -107,10 +171,3 @@ def test_a_split_without_files_is_named(tmp_path, model):
     path.unlink()
     with pytest.raises(FileNotFoundError, match="no files of the split 'eval'"):
         score_split(examples, "eval", {"keras": model}, label="bought")
-
-
-def test_units_are_distinct(tmp_path, monkeypatch):
-    monkeypatch.setattr(scoring, "_BATCH", 7)
-    examples = write_examples(tmp_path, raw_rows(30), split="train", files=2)
-    units = read_units(examples, "train")
-    assert units.tolist() == [f"{i:032x}".encode() for i in range(15)]

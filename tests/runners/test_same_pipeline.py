@@ -57,6 +57,7 @@ CASES = {  # data set, what its settings are instead, and those of both runners,
     "imported hyperparameters": ("ga4", _IMPORTED, {}, {}, AS_DELIVERED),
     "one family": ("ga4", {"training.families": ["xgboost"]}, {}, {}, AS_DELIVERED),
     "inferred schema": ("ga4", {}, _INFERRED, {}, AS_DELIVERED),
+    "stock executors": ("ga4", {}, {"executors": "stock"}, {}, AS_DELIVERED),
     "no Dataflow, no alert": ("ga4", {}, {}, {"dataflow": None, "alert_topic": None}, ALWAYS),
     "trainers as jobs": ("ga4", {}, {}, _JOBS, (*AS_DELIVERED, *TRAINER_JOB)),
 }

@@ -9,17 +9,20 @@ import pytest
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
-from tfx.components.evaluator import executor as evaluator_executor
+from tfx import types
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import proto_utils
 
 from models.config import validate_settings
+from pipeline import execution
 from pipeline.artifacts import Verdict
-from pipeline.components import challenger, evaluator, training_data
+from pipeline.components import challenger, evaluator, example_gen, training_data
 from pipeline.components.comparability import IncomparableChampionError
 from pipeline.evaluation import eval_config
+from pipeline.gate_settings import GateSettings
 from pipeline.settings import Dataset
+from tests.pipeline.metrics.tfma_results import assert_same_results
 from tests.pipeline.small_models import COUNTRIES, FEATURES, save_small_model, write_examples
 
 ROWS = 4000
@@ -75,6 +78,7 @@ def examples(tmp_path_factory):
     folder = tmp_path_factory.mktemp("examples")
     made = write_examples(folder, rows, split="test")
     write_examples(folder, rows[: ROWS // 4], split="train")
+    example_gen.write_report(made, {"splits": [{"split": "test", "rows": ROWS}], "warnings": []})
     made.split_names = artifact_utils.encode_split_names(["train", "test"])
     return made
 
@@ -114,12 +118,25 @@ def model(tmp_path, saved_models):
 
 @pytest.fixture
 def gate(tmp_path, examples, monkeypatch):
-    """Runs the executor; returns verdict.json, the blessing, and what TFMA was asked to evaluate."""
+    """Runs an executor; returns verdict.json, the blessing, and which models' metrics were to be written."""
 
-    def run(model, champion=None, *, problems=(), with_tfma=False, accept=0, bounds=None, **settings):
+    def run(
+        model,
+        champion=None,
+        *,
+        problems=(),
+        with_tfma=False,
+        accept=0,
+        bounds=None,
+        executor=evaluator.Executor,
+        beam_args=(),
+        **settings,
+    ):
         asked = []
         if not with_tfma:
-            monkeypatch.setattr(evaluator_executor.Executor, "Do", lambda self, *arguments: asked.append(arguments))
+            monkeypatch.setattr(
+                evaluator, "write_results", lambda metrics, config, models, folder: asked.append(models)
+            )
         folder = tmp_path / f"run {len(list(tmp_path.iterdir()))}"
         folder.mkdir()
         infra, outputs = standard_artifacts.InfraBlessing(), {}
@@ -135,11 +152,11 @@ def gate(tmp_path, examples, monkeypatch):
             outputs[name][0].uri = str(folder / name)
         dataset = DATASET.model_copy(update={"evaluation": DATASET.evaluation.model_validate({"bounds": bounds or {}})})
         context = base_beam_executor.BaseBeamExecutor.Context(
-            beam_pipeline_args=["--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"],
+            beam_pipeline_args=["--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner", *beam_args],
             tmp_dir=str(folder / "tmp"),
             unique_id="1",
         )
-        evaluator.Executor(context).Do(
+        executor(context).Do(
             {
                 "examples": [examples],
                 "model": [model],
@@ -171,26 +188,26 @@ def outcomes(document):
 
 
 def test_a_first_model_is_blessed_and_becomes_the_anchor(gate, model):
-    document, blessing, [(inputs, outputs, _)] = gate(challenger_ := model("first", good))
+    document, blessing, [measured] = gate(challenger_ := model("first", good))
     assert document["verdict"] == "blessed", document["reason"]
     assert document["models"]["champion"] is document["models"]["anchor"] is None
     assert document["models"]["challenger"]["id"] == challenger_.id
-    assert inputs["baseline_model"] == []
+    assert measured == {"": f"{challenger_.uri}/Format-Serving"}
     assert blessing.get_int_custom_property("blessed") == 1
     assert blessing.get_int_custom_property("current_model_id") == challenger_.id
     assert blessing.get_int_custom_property(challenger.ANCHOR_REPLACED) == 1
     assert Path(blessing.uri, "BLESSED").exists()
-    assert outputs["blessing"][0] is not blessing, "TFMA's point estimates bless nothing"
 
 
 def test_a_better_one_replaces_champion_and_anchor(gate, model):
     champion = model("champion", blind_to_countries)
-    document, blessing, [(inputs, _, _)] = gate(model("new", good, anchor=blind_to_countries), champion)
+    document, blessing, [measured] = gate(model("new", good, anchor=blind_to_countries), champion)
     assert document["verdict"] == "blessed", document["reason"]
     assert set(document["metrics"]) == {"challenger", "champion", "anchor"}
     assert document["models"]["anchor"]["uri"] == "first"
     assert document["models"]["champion"]["age_days"] == 0
-    assert inputs["baseline_model"] == [champion]
+    assert measured.keys() == {tfma.CANDIDATE_KEY, tfma.BASELINE_KEY}
+    assert measured[tfma.BASELINE_KEY] == f"{champion.uri}/Format-Serving"
     assert blessing.get_int_custom_property(challenger.ANCHOR_REPLACED) == 1
     assert blessing.get_int_custom_property("baseline_model_id") == champion.id
 
@@ -268,30 +285,71 @@ def test_a_champion_that_cannot_be_compared(gate, model):
     new = model("new", good, anchor=good)
     with pytest.raises(IncomparableChampionError, match="'gone', which is gone"):
         gate(new, champion)
-    document, blessing, [(inputs, _, _)] = gate(new, champion, accept=1)
+    document, blessing, [measured] = gate(new, champion, accept=1)
     assert document["verdict"] == "blessed"
     assert document["comparability"] == {
         "accepted": True,
         "problems": ["it needs the column 'gone', which is gone"],
     }
     assert set(document["metrics"]) == {"challenger"}
-    assert inputs["baseline_model"] == []
+    assert measured.keys() == {""}
     assert blessing.get_int_custom_property(challenger.ANCHOR_REPLACED) == 1
     assert blessing.get_int_custom_property("baseline_model_id") == champion.id, "a rollback leads back to it"
 
 
-def test_tfma_measures_both_models_and_holds_the_bounds(gate, model):
-    champion = model("champion", blind_to_countries)
-    document, blessing, _ = gate(
-        model("new", good), champion, with_tfma=True, bounds={"roc_auc": {"lower": 0.99}, "log_loss": {"upper": 0.9}}
-    )
-    assert (document["verdict"], document["decided_by"]) == ("refused", "bounds")
-    assert "the least allowed is 0.99" in document["reason"]
-    assert blessing.get_int_custom_property("blessed") == 0
-    evaluation = str(Path(blessing.uri).parent / "evaluation")
+def test_both_executors_measure_both_models_and_hold_the_bounds(gate, model):
+    """The stock one has TFMA score and measure."""
+    champion, new = model("champion", blind_to_countries), model("new", good)
+    bounds = {"roc_auc": {"lower": 0.99}, "log_loss": {"upper": 0.9}}
+    folders = []
+    for executor in (evaluator.Executor, evaluator.StockExecutor):
+        document, blessing, _ = gate(new, champion, with_tfma=True, bounds=bounds, executor=executor)
+        assert (document["verdict"], document["decided_by"]) == ("refused", "bounds")
+        assert "the least allowed is 0.99" in document["reason"]
+        assert blessing.get_int_custom_property("blessed") == 0
+        folders.append(Path(blessing.uri).parent / "evaluation")
+    batched, stock = folders
+    assert_same_results(batched, stock)
     for role, name in (("challenger", tfma.CANDIDATE_KEY), ("champion", tfma.BASELINE_KEY)):
-        result = tfma.load_eval_result(evaluation, model_name=name)
+        result = tfma.load_eval_result(str(batched), model_name=name)
         measured = result.get_metrics_for_slice(())
         for metric, tolerance in (("roc_auc", 1e-3), ("log_loss", 1e-5), ("brier", 1e-5)):
             assert measured[metric]["doubleValue"] == pytest.approx(document["metrics"][role][metric], abs=tolerance)
         assert {value for (((_, value),), _) in (item for item in result.slicing_metrics if item[0])} == set(COUNTRIES)
+
+
+def test_both_paths_give_the_same(gate, model, examples):
+    execution.taken.clear()
+    new = model("new", good)
+    documents = [gate(new, beam_args=[f"--in_process_rows={most}"])[0] for most in (ROWS, ROWS - 1)]
+    assert execution.taken == {
+        ("Evaluator", execution.Path.IN_PROCESS): 1,
+        ("Evaluator", execution.Path.BEAM): 1,
+    }
+    assert documents[0] == documents[1]
+
+
+def test_the_component_refuses_what_is_not_measured_by_arrays():
+    config = tfma.EvalConfig()
+    config.cross_slicing_specs.add()
+    with pytest.raises(ValueError, match="cross_slicing_specs: only with executors: stock"):
+        component(config, batched=True)
+    assert component(config, batched=False).executor_spec.executor_class is evaluator.StockExecutor
+    assert component(tfma.EvalConfig(), batched=True).executor_spec.executor_class is evaluator.Executor
+
+
+def component(config, **options):
+    models = {name: types.Channel(type=standard_artifacts.Model) for name in ("model", "champion")}
+    return evaluator.Evaluator(
+        examples=types.Channel(type=standard_artifacts.Examples),
+        infra_blessing=types.Channel(type=standard_artifacts.InfraBlessing),
+        **models,
+        eval_config=config,
+        gate=GateSettings(),
+        operating_share=0.1,
+        features=FEATURES,
+        columns={"label": "bought", "key": None, "date": None},
+        accept_incompatible_champion=0,
+        digest="",
+        **options,
+    )

@@ -66,9 +66,12 @@ def test_values_become_what_the_examples_hold():
     assert missing["city"] == [None]
 
 
-def test_types_are_those_of_the_raw_schema():
+def test_types_are_those_that_tfx_decodes_examples_to():
     [(_, train), _] = example_batches.by_split(BATCH)
-    types = {field.name: field.type.value_type for field in example_batches.to_feature_lists(train, FOLDER).schema}
+    schema = example_batches.to_feature_lists(train, FOLDER).schema
+    types = {field.name: field.type.value_type for field in schema}
     assert types["y"] == pa.int64()
     assert types["count"] == types["ratio"] == types["flag"] == pa.float32()
-    assert types["unit"] == types["day"] == types["country"] == pa.binary()
+    assert types["unit"] == types["day"] == types["country"] == types["city"] == pa.large_binary()
+    assert all(pa.types.is_large_list(field.type) for field in schema)
+    assert example_batches.example_schema(train.schema.names, FOLDER) == schema

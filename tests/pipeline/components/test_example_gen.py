@@ -2,16 +2,19 @@
 
 import json
 
+import pyarrow as pa
 import pytest
 from tfx.types import standard_artifacts
 
 from models.config import SettingsError
 from models.features import FeatureSet
-from pipeline.components import example_gen
+from pipeline.components import example_gen, example_readers
 from pipeline.dataset_folder import DatasetFolder
 from pipeline.run_parameters import RunParameters
 from pipeline.run_settings import RunSettings
 from pipeline.settings import Dataset
+from pipeline.warehouse.duckdb_engine import DuckDBWarehouse
+from pipeline.warehouse.interface import WarehouseError
 from tests.support import table
 
 PROPERTIES = ("as_of", "sample_percent", "data_fingerprint")
@@ -37,18 +40,54 @@ def data(tmp_path_factory):
 
 
 def rows_by_split(folder, data, output, **parameters):
-    """Runs the executor as the runner would; rows by split, by the report beside them."""
+    """Rows by split, by the report beside them."""
+    examples = make_examples(folder, data, output, **parameters)
+    return {count["split"]: count["rows"] for count in example_gen.read_report(examples)["splits"]}
+
+
+def make_examples(folder, data, output, example_format="parquet", **parameters):
+    """Runs the executor as the runner would."""
     run = RunSettings.model_validate({"warehouse": {"engine": "duckdb"}, "data": data})
     component = example_gen.BigQueryExampleGen(
         query=folder.query,
         custom_config=example_gen.custom_config(folder, run, digest="d"),
+        example_format=example_format,
         **{name: value for name, value in {**RunParameters().values(), **parameters}.items() if name in PROPERTIES},
     )
     examples = standard_artifacts.Examples()
     examples.uri = str(output)
     example_gen.Executor().Do({}, {"examples": [examples]}, component.exec_properties)
     assert json.loads(examples.split_names) == ["train", "eval", "test"]
-    return {count["split"]: count["rows"] for count in example_gen.read_report(examples)["splits"]}
+    return examples
+
+
+@pytest.mark.parametrize("split", ["train", "eval", "test"])
+def test_both_formats_hold_the_rows_that_the_report_counts(folder, data, tmp_path, split):
+    parquet, records = (
+        make_examples(folder, data, tmp_path / name, example_format=name) for name in ("parquet", "tfrecord")
+    )
+    rows = {count["split"]: count["rows"] for count in example_gen.read_report(parquet)["splits"]}[split]
+    found, expected = (
+        pa.Table.from_batches(
+            example_readers.record_batches(example_readers.split_files(examples, split), ["unit", "visits", "bought"])
+        )
+        for examples in (parquet, records)
+    )
+    assert found.num_rows == rows == example_readers.count_rows(parquet, [split])
+    assert rows == example_readers.count_rows(records, [split]) > 0
+    assert found.to_pydict() == expected.to_pydict()
+
+
+def test_nothing_is_left_of_rows_that_cannot_be_read_to_the_end(folder, data, tmp_path, monkeypatch):
+    def read(self, name, columns):
+        yield next(DuckDBWarehouse.read_all(self, name, columns))
+        raise WarehouseError("the connection is lost")
+
+    monkeypatch.setattr(DuckDBWarehouse, "read_all", DuckDBWarehouse.read, raising=False)
+    monkeypatch.setattr(DuckDBWarehouse, "read", read)
+    with pytest.raises(WarehouseError, match="lost"):
+        make_examples(folder, data, tmp_path / "lost")
+    assert not [path for path in (tmp_path / "lost").rglob("*") if path.is_file()]
 
 
 def test_a_sample_reads_a_share_of_every_split(folder, data, tmp_path):

@@ -1,4 +1,6 @@
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 from tfx.types import standard_artifacts
@@ -44,9 +46,7 @@ def test_the_order_of_rows_is_left_alone_and_two_calls_agree(model):
     np.testing.assert_array_equal(given.tensors["visits"], before)
 
 
-def test_rows_are_spread_over_the_split_and_missing_values_are_told(tmp_path):
-    folder = tmp_path / "Split-eval"
-    folder.mkdir()
+def write_records(folder):
     with tf.io.TFRecordWriter(f"{folder}/data.gz", tf.io.TFRecordOptions("GZIP")) as writer:
         for i in range(10):
             example = tf.train.Example()
@@ -57,10 +57,43 @@ def test_rows_are_spread_over_the_split_and_missing_values_are_told(tmp_path):
             else:
                 example.features.feature["visits"].float_list.SetInParent()
             writer.write(example.SerializeToString())
+
+
+def write_parquet(folder):
+    table = pa.table(
+        {
+            "y": pa.array([[i % 2] for i in range(10)], pa.large_list(pa.int64())),
+            "visits": pa.array([[i] if i % 4 else None for i in range(10)], pa.large_list(pa.float32())),
+            "country": pa.array([[b"DE"] if i % 4 else None for i in range(10)], pa.large_list(pa.large_binary())),
+        }
+    )
+    for part in range(2):  # every second row of the second file is at odd places of the split
+        pq.write_table(table.slice(7 * part, 7), f"{folder}/data-{part}.parquet")
+
+
+@pytest.mark.parametrize("write", [write_records, write_parquet])
+def test_rows_are_spread_over_the_split_and_missing_values_are_told(tmp_path, write):
+    folder = tmp_path / "Split-eval"
+    folder.mkdir()
+    write(folder)
     examples = standard_artifacts.Examples()
     examples.uri, examples.split_names = str(tmp_path), '["eval"]'
     found = read_rows(examples, "eval", FEATURES, "y", rows=10, most=5)
+    assert found.tensors["visits"].dtype == np.float32
     np.testing.assert_array_equal(found.tensors["visits"], np.float32([np.nan, 2, np.nan, 6, np.nan]))
     assert found.tensors["country"].tolist() == [b"", b"DE", b"", b"DE", b""]
+    assert found.label.dtype == np.int64
     assert found.label.tolist() == [0] * 5
     assert len(read_rows(examples, "eval", FEATURES, "y", rows=10).label) == 10
+
+
+def test_a_split_without_rows_is_named(tmp_path):
+    (tmp_path / "Split-eval").mkdir()
+    pq.write_table(
+        pa.table({name: pa.array([], pa.large_list(pa.int64())) for name in ("y", "visits", "country")}),
+        tmp_path / "Split-eval" / "data.parquet",
+    )
+    examples = standard_artifacts.Examples()
+    examples.uri, examples.split_names = str(tmp_path), '["eval"]'
+    with pytest.raises(ValueError, match="split 'eval' has no rows"):
+        read_rows(examples, "eval", FEATURES, "y", rows=0)

@@ -1,0 +1,18 @@
+"""This pipeline, as `make run` starts it (runners.local_runner), with its components measured."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main(arguments: list[str]) -> int:
+    """Runs it with arguments of runners.local_runner; returns its exit code."""
+    from benchmarks.speed.nodes import measure_components
+    from runners import local_runner
+
+    measure_components()
+    return local_runner.main(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

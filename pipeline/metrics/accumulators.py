@@ -1,0 +1,69 @@
+"""TFMA's accumulators, filled with all rows of a slice at once.
+
+By the class name of TFMA's combiner, as TFMA itself tells computations apart. Each function stands for the combiner
+with its default settings; whether that is what a computation has is found out by comparison with TFMA's own code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from tensorflow_model_analysis.metrics import calibration_histogram
+
+# (empty accumulator, label int64 [rows], prediction float32 [rows]) -> filled accumulator
+Fill = Callable[[Any, np.ndarray, np.ndarray], Any]
+
+
+def fill_histogram(
+    accumulator: dict[int, calibration_histogram.Bucket], label: np.ndarray, prediction: np.ndarray
+) -> dict[int, calibration_histogram.Bucket]:
+    """Labels, predictions and examples by bucket of the prediction; one bucket more at each end."""
+    predicted = prediction.astype(np.float64)
+    count = calibration_histogram.DEFAULT_NUM_BUCKETS
+    bucket = np.clip(predicted * count + 1, 0, count + 1).astype(np.int64)
+    examples = np.bincount(bucket)
+    used = np.flatnonzero(examples)
+    sums = (np.bincount(bucket, label), np.bincount(bucket, predicted), examples.astype(np.float64))
+    for found in zip(used.tolist(), *(values[used].tolist() for values in sums), strict=True):
+        accumulator[found[0]] = calibration_histogram.Bucket(*found)
+    return accumulator
+
+
+def fill_cross_entropy(accumulator: Any, label: np.ndarray, prediction: np.ndarray) -> Any:
+    """Its sum, with logarithms in float32 as TFMA takes them; NaN or infinite at predictions of just 0 or 1."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        entropy = -(label * np.log(prediction)) - (1 - label) * np.log(1 - prediction)
+    accumulator.total_cross_entropy += float(entropy.sum(dtype=np.float64))
+    accumulator.total_example_weights += float(len(label))
+    return accumulator
+
+
+def fill_squared_error(accumulator: Any, label: np.ndarray, prediction: np.ndarray) -> Any:
+    """Its sum."""
+    accumulator.total_regression_error += float(np.square(label - prediction.astype(np.float64)).sum())
+    accumulator.total_example_weights += float(len(label))
+    return accumulator
+
+
+def fill_sums(accumulator: Any, label: np.ndarray, prediction: np.ndarray) -> Any:
+    """Sums of labels, of predictions, and of examples."""
+    accumulator.total_weighted_labels += float(label.sum())
+    accumulator.total_weighted_predictions += float(prediction.sum(dtype=np.float64))
+    accumulator.total_weighted_examples += float(len(label))
+    return accumulator
+
+
+def fill_count(accumulator: float, label: np.ndarray, prediction: np.ndarray) -> float:
+    """How many examples."""
+    return accumulator + float(len(label))
+
+
+FILLS: dict[str, Fill] = {
+    "_CalibrationHistogramCombiner": fill_histogram,
+    "_BinaryCrossEntropyCombiner": fill_cross_entropy,
+    "_MeanSquaredErrorCombiner": fill_squared_error,
+    "_WeightedLabelsPredictionsExamplesCombiner": fill_sums,
+    "_ExampleCountCombiner": fill_count,
+}

@@ -1,0 +1,86 @@
+"""What an analyzer knows after each batch of rows: one class per kind of accumulating operation of TFT."""
+
+from __future__ import annotations
+
+import abc
+import collections
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from tensorflow_transform import analyzer_nodes
+
+Values = Mapping[str, np.ndarray]  # a batch: tensor name -> values
+
+
+class Accumulator(abc.ABC):
+    """Sums up batches."""
+
+    @abc.abstractmethod
+    def add(self, values: Values) -> None:
+        """Takes in one batch."""
+
+    @abc.abstractmethod
+    def collection(self) -> list[Any]:
+        """The elements of the collection that TFT's Beam implementation of the operation would give."""
+
+
+class Combined(Accumulator):
+    """The accumulator of one of TFT's combiners (CacheableCombineAccumulate)."""
+
+    def __init__(self, combiner: analyzer_nodes.Combiner, keys: Sequence[str]):
+        """Begins without rows.
+
+        Args:
+            combiner: what combines.
+            keys: names of the tensors that it takes.
+        """
+        self._combiner = combiner
+        self._keys = keys
+        self._accumulator = combiner.create_accumulator()
+
+    def add(self, values: Values) -> None:
+        """Takes in one batch."""
+        self._accumulator = self._combiner.add_input(self._accumulator, tuple(values[key] for key in self._keys))
+
+    def collection(self) -> list[Any]:
+        """The accumulator."""
+        return [self._accumulator]
+
+
+class Packed(Accumulator):
+    """The accumulators of several combiners (PackedCombineAccumulate)."""
+
+    def __init__(self, combiners: Sequence[Any]):
+        """Begins without rows.
+
+        Args:
+            combiners: each with `combiner`, `keys` and `label`.
+        """
+        self._parts = {part.label: Combined(part.combiner, part.keys) for part in combiners}
+
+    def add(self, values: Values) -> None:
+        """Takes in one batch."""
+        for part in self._parts.values():
+            part.add(values)
+
+    def collection(self) -> list[Any]:
+        """One dict: label -> accumulator."""
+        return [{label: part.collection()[0] for label, part in self._parts.items()}]
+
+
+class TokenCounts(Accumulator):
+    """How often each token occurs (VocabularyAccumulate)."""
+
+    def __init__(self, key: str):
+        """Begins without rows; `key` names the tensor of tokens, `[n]`."""
+        self._key = key
+        self._counts: collections.Counter[Any] = collections.Counter()
+
+    def add(self, values: Values) -> None:
+        """Takes in one batch."""
+        self._counts.update(values[self._key].tolist())
+
+    def collection(self) -> list[Any]:
+        """Pairs of token and count."""
+        return list(self._counts.items())

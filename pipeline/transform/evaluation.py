@@ -1,0 +1,126 @@
+"""What follows from the accumulators: TFT's graph of operations, evaluated on collections that are lists."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow_transform import analyzer_nodes, analyzers, nodes
+from tensorflow_transform.beam import beam_nodes
+
+Collection = list[Any]
+
+
+class Evaluation(nodes.Visitor):
+    """Visits the operations that a Plan has accepted, after the pass over the rows.
+
+    The value of an operation is the collection that its Beam implementation would give, as a list; that of
+    CreateSavedModel is the bindings which turn the traced graph into the model: name of a tensor, constant.
+    """
+
+    def __init__(self, accumulated: Mapping[str, Collection], folder: str):
+        """Args:
+        accumulated: the accumulators' collections, by the label of the operation.
+        folder: where vocabularies are written.
+        """
+        self._accumulated = accumulated
+        self._folder = folder
+
+    def validate_value(self, value: Any) -> None:
+        """Any value will do."""
+
+    def visit(self, operation: nodes.OperationDef, inputs: tuple[Collection, ...]) -> tuple[Collection, ...]:
+        """Evaluates one operation."""
+        if operation.label in self._accumulated:
+            return (self._accumulated[operation.label],)
+        if isinstance(operation, _MANY_OUTPUTS):
+            return tuple([output] for output in inputs[0][0])
+        if isinstance(operation, analyzer_nodes.VocabularyOrderAndWrite):
+            return (_write_vocabulary(operation, inputs[0], self._folder),)
+        return (_EVALUATE[type(operation)](operation, *inputs),)
+
+
+_MANY_OUTPUTS = (analyzer_nodes.ExtractCombineMergeOutputs, analyzer_nodes.ExtractPackedCombineMergeOutputs)
+
+
+def _nothing(operation: nodes.OperationDef, *inputs: Collection) -> Collection:
+    return []  # an accumulator's inputs: the rows have been read
+
+
+def _bindings(operation: nodes.OperationDef, *inputs: Collection) -> Collection:
+    return [binding for collection in inputs for binding in collection]
+
+
+def _binding(operation: nodes.OperationDef, values: Collection) -> Collection:
+    [value] = values
+    return [(operation.tensor_name, tf.constant(value, tf.dtypes.as_dtype(operation.dtype_enum)))]
+
+
+def _extract(operation: nodes.OperationDef, dicts: Collection) -> Collection:
+    return [element[operation.keys] for element in dicts]
+
+
+def _merge(operation: nodes.OperationDef, accumulated: Collection) -> Collection:
+    return [_output(operation.combiner, accumulated)]
+
+
+def _merge_packed(operation: nodes.OperationDef, accumulated: Collection) -> Collection:
+    outputs = {}
+    for part in operation.combiners:
+        [key] = part.keys
+        outputs[part.label] = _output(part.combiner, [value for label, value in accumulated if label == key])
+    return [outputs]
+
+
+def _output(combiner: analyzer_nodes.Combiner, accumulated: Collection) -> Any:
+    return combiner.extract_output(combiner.merge_accumulators(accumulated))
+
+
+def _merge_counts(operation: nodes.OperationDef, pairs: Collection) -> Collection:
+    counts: dict[Any, int] = {}
+    for token, count in pairs:
+        counts[token] = counts.get(token, 0) + count
+    return [(count, token) for token, count in counts.items()]
+
+
+def _count(operation: nodes.OperationDef, counts: Collection) -> Collection:
+    return [np.int64(max(len(counts), 1))]  # an empty vocabulary is written with one token
+
+
+def _prune(operation: nodes.OperationDef, counts: Collection) -> Collection:
+    if operation.frequency_threshold:
+        counts = [pair for pair in counts if pair[0] >= operation.frequency_threshold]
+    if operation.input_dtype != tf.string.name:
+        counts = [(count, tf.compat.as_bytes(tf.compat.as_str_any(token))) for count, token in counts]
+    return counts if operation.top_k is None else sorted(counts, reverse=True)[: operation.top_k]
+
+
+def _write_vocabulary(operation: nodes.OperationDef, counts: Collection, folder: str) -> Collection:
+    """Writes tokens by falling count, then falling token; returns the file's path."""
+    ordered = sorted(counts, reverse=True) or [analyzers.get_empy_vocabulary_dummy_value(operation.input_dtype)]
+    path = os.path.join(folder, operation.vocab_filename)
+    with tf.io.gfile.GFile(path, "wb") as file:
+        for count, token in ordered:
+            file.write((b"%d %s" % (count, token) if operation.store_frequency else token) + b"\n")
+    return [np.array(path)]
+
+
+_EVALUATE: dict[type, Callable[..., Collection]] = {
+    beam_nodes.ExtractInputForSavedModel: _nothing,
+    beam_nodes.ApplySavedModel: _nothing,
+    beam_nodes.CreateSavedModel: _bindings,
+    beam_nodes.CreateTensorBinding: _binding,
+    beam_nodes.ExtractFromDict: _extract,
+    beam_nodes.Flatten: _bindings,
+    analyzer_nodes.AddKey: lambda operation, values: [(operation.key, value) for value in values],
+    analyzer_nodes.CacheableCombineMerge: _merge,
+    analyzer_nodes.EncodeCache: lambda operation, values: [operation.coder.encode_cache(value) for value in values],
+    analyzer_nodes.InstrumentDatasetCache: _nothing,
+    analyzer_nodes.PackedCombineMerge: _merge_packed,
+    analyzer_nodes.VocabularyCount: _count,
+    analyzer_nodes.VocabularyMerge: _merge_counts,
+    analyzer_nodes.VocabularyPrune: _prune,
+}
