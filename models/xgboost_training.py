@@ -19,7 +19,7 @@ _PROGRESS = logging.getLogger("propensity.progress")
 _TRAIN, _EVAL, _METRIC = "train", "eval", "logloss"  # as XGBoost calls them in its evaluation log
 _ROUNDS_PER_POINT = 10  # of the training loss, and lines of progress
 # On fewer cells, threads gain little; and where others use the cores too, they wait for each other most of the time.
-_CELLS_PER_THREAD = 5_000_000
+_CELLS_PER_THREAD = 1_500_000
 
 
 def train(

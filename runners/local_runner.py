@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import gc
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -106,17 +109,12 @@ def _run(
         terminal.line(f"Error: {error}")
         return REFUSED
 
-    # TFX takes ten seconds to import; errors of settings and data are told before.
-    from runners import summary
-    from runners.reporting_runner import run_reporting
+    # TFX takes eight seconds to import; errors of settings and data are told before.
+    with _no_garbage():
+        from runners import summary
+        from runners.reporting_runner import run_reporting
 
-    parameters = RunParameters(
-        as_of=extraction.plan.as_of if extraction.plan else "latest",
-        sample_percent=run.sample_percent,
-        accept_incompatible_champion=args.accept_incompatible_champion,
-        data_fingerprint=extraction.fingerprint,
-    )
-    pipeline = local_pipeline(folder, run, home, parameters, stock)
+        pipeline = local_pipeline(folder, run, home, _parameters(extraction, run, args), stock)
     terminal.line()
     failure = run_reporting(pipeline, terminal)
     if failure:
@@ -127,6 +125,26 @@ def _run(
         terminal.line(line)
     terminal.line(f"Everything is in {home.folder}: artifacts/, serving/, metadata.sqlite; log: {log}")
     return NOT_PUSHED if args.require_push and not result.pushed else 0
+
+
+def _parameters(extraction: Extraction, run: RunSettings, args: argparse.Namespace) -> RunParameters:
+    return RunParameters(
+        as_of=extraction.plan.as_of if extraction.plan else "latest",
+        sample_percent=run.sample_percent,
+        accept_incompatible_champion=args.accept_incompatible_champion,
+        data_fingerprint=extraction.fingerprint,
+    )
+
+
+@contextlib.contextmanager
+def _no_garbage() -> Iterator[None]:
+    """While libraries are imported no objects die, and what they have made need not be looked through ever after."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _stock_input(warehouse: BigQueryWarehouse, extraction: Extraction) -> StockInput:

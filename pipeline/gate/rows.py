@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
+import pandas as pd
 
 MODELS = ("challenger", "champion", "anchor")
 
@@ -75,8 +76,8 @@ class TestRows:
         """Row numbers by snapshot date, oldest first; empty without dates."""
         if self.date is None:
             return {}
-        dates, codes = np.unique(np.asarray(self.date, dtype=str), return_inverse=True)
-        return {str(date): np.flatnonzero(codes.reshape(-1) == code) for code, date in enumerate(dates)}
+        codes, dates = pd.factorize(np.asarray(self.date, dtype=object), sort=True)
+        return {str(date): np.flatnonzero(codes == code) for code, date in enumerate(dates)}
 
     @property
     def units(self) -> int:

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 
 from pipeline.gate.metrics import point_metrics, selected
 from pipeline.gate.rows import TestRows
@@ -114,8 +115,7 @@ def fairness(
 
 
 def _slices(feature: str, values: np.ndarray, label: np.ndarray) -> Iterator[Slice]:
-    names, codes = np.unique(np.asarray(values, dtype=str), return_inverse=True)
-    codes = codes.reshape(-1)
+    codes, names = pd.factorize(np.asarray(values, dtype=object), sort=True)
     by_positives = np.argsort(-np.bincount(codes, label, minlength=len(names)), kind="stable")
     for code in by_positives[:MAX_VALUES]:
         yield Slice(feature, str(names[code]), np.flatnonzero(codes == code))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import pickle
+import tempfile
 from collections.abc import Mapping
+from typing import Any
 
 import apache_beam as beam
 import tensorflow_model_analysis as tfma
@@ -38,12 +42,22 @@ def write_results(
     results[tfma.VALIDATIONS_KEY] = [
         metrics_validator.validate_metrics(result, config) for result in results[tfma.METRICS_KEY]
     ]
-    # TFMA's writers are Beam transforms. What they write is small, wherever the rows were scored.
-    with beam.Pipeline(runner=fn_api_runner.FnApiRunner()) as pipeline:
-        collections = {
-            kind: pipeline | f"Create {kind}" >> beam.Create(found, reshuffle=False) for kind, found in results.items()
-        }
+    # TFMA's writers are Beam transforms. What they write is small, wherever the rows were scored. It takes the way of
+    # a file, since Beam compresses what stands in a pipeline itself for longer than all the rest takes.
+    with tempfile.TemporaryDirectory() as temporary, beam.Pipeline(runner=fn_api_runner.FnApiRunner()) as pipeline:
+        collections = {}
+        for kind, found in results.items():
+            path = os.path.join(temporary, kind)
+            with open(path, "wb") as file:
+                pickle.dump(found, file)
+            file_of_kind = pipeline | f"Create {kind}" >> beam.Create([path], reshuffle=False)
+            collections[kind] = file_of_kind | f"Read {kind}" >> beam.FlatMap(_read)
         _ = collections | "WriteResults" >> tfma.WriteResults(writers)
+
+
+def _read(path: str) -> list[Any]:
+    with open(path, "rb") as file:
+        return pickle.load(file)
 
 
 def _of_type(metrics: Metrics, type_: type) -> Metrics:

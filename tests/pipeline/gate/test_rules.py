@@ -173,7 +173,7 @@ def test_observed_over_expected_may_move_with_the_base_rate(drawn):
 
 def test_a_metric_where_lower_is_better(drawn):
     rows, models = drawn
-    settings = GateSettings(replicates=200, metric="log_loss", margin=0.002, slice_margin=0.01)
+    settings = GateSettings(replicates=200, metric="log_loss", margin=0.002, slice_margin=0.03)
     assert judged(rows, {"challenger": models["good"], "champion": models["fair"]}, settings).verdict == "blessed"
     found = judged(rows, {"challenger": models["fair"], "champion": models["good"]}, settings)
     assert (found.verdict, found.decided_by) == ("refused", "champion")
