@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import keras_tuner
 import tensorflow_transform as tft
-from tfx.v1.components import TunerFnResult
+from tfx.components.tuner.component import TunerFnResult
 
 from models.features import FeatureSet
 from models.keras_hyperparameters import Hyperparameters

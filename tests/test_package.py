@@ -33,6 +33,13 @@ import runners.local_runner, runners.console
 heavy = {"tensorflow", "tfx", "apache_beam", "google.cloud.bigquery", "keras"} & set(sys.modules)
 assert not heavy, heavy
 """
+# Vertex AI's client alone takes seven seconds, which tfx.v1 imports.
+LOCAL = """
+import sys
+import pipeline.pipeline, runners.reporting_runner, runners.summary
+import models.keras_model, models.keras_tuning, models.xgboost_model, models.xgboost_tuning
+assert not {"google.cloud.aiplatform", "tfx.v1"} & set(sys.modules)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -63,3 +70,7 @@ def test_the_wheel_has_no_tests_and_no_data(unpacked):
 
 def test_settings_sql_and_the_command_line_need_no_tensorflow():
     subprocess.run([sys.executable, "-c", LIGHT], check=True)
+
+
+def test_a_run_here_needs_no_client_of_vertex_ai():
+    subprocess.run([sys.executable, "-c", LOCAL], check=True)
