@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import yaml
 
 ROWS = 3000  # of table()
 
@@ -46,6 +47,36 @@ def folder_digest(folder: Path) -> str:
         digest.update(str(path.relative_to(folder)).encode())
         digest.update(path.read_bytes() if path.is_file() else b"")
     return digest.hexdigest()
+
+
+def write_small_data_set(root: Path) -> Path:
+    """Writes the data set `small`, of table(), below a schema folder; returns its folder."""
+    folder = root / "small"
+    folder.mkdir(parents=True)
+    (folder / "dataset.yaml").write_text(
+        yaml.safe_dump(
+            {
+                "source": {"kind": "table", "table": "customers"},
+                "columns": {"label": "bought", "key": "customer"},
+                "split": {"test_percent": 20},
+                "training": {"families": ["xgboost"]},
+                "infra_check": {"p99_ms": 10_000},  # of a machine that runs other tests too
+            }
+        )
+    )
+    (folder / "features.yaml").write_text(
+        yaml.safe_dump(
+            {
+                "features": [
+                    {"name": "visits", "kind": "numeric"},
+                    {"name": "spent", "kind": "numeric"},
+                    {"name": "country", "kind": "categorical", "vocabulary": 10, "slice": True},
+                ]
+            }
+        )
+    )
+    (folder / "query.sql").write_text("SELECT customer, visits, spent, country, bought FROM `customers` AS c")
+    return folder
 
 
 def table(rows=ROWS, **columns):

@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 
 from pipeline.warehouse import sample_events
+from tests.support import write_small_data_set
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,29 +77,4 @@ def later_runs(command, workspace, first_run) -> list[Run]:
 @pytest.fixture
 def small(tmp_path):
     """The data set `small`, in a schema folder of its own."""
-    folder = tmp_path / "schema" / "small"
-    folder.mkdir(parents=True)
-    (folder / "dataset.yaml").write_text(
-        yaml.safe_dump(
-            {
-                "source": {"kind": "table", "table": "customers"},
-                "columns": {"label": "bought", "key": "customer"},
-                "split": {"test_percent": 20},
-                "training": {"families": ["xgboost"]},
-                "infra_check": {"p99_ms": 10_000},  # of a machine that runs other tests too
-            }
-        )
-    )
-    (folder / "features.yaml").write_text(
-        yaml.safe_dump(
-            {
-                "features": [
-                    {"name": "visits", "kind": "numeric"},
-                    {"name": "spent", "kind": "numeric"},
-                    {"name": "country", "kind": "categorical", "vocabulary": 10, "slice": True},
-                ]
-            }
-        )
-    )
-    (folder / "query.sql").write_text("SELECT customer, visits, spent, country, bought FROM `customers` AS c")
-    return folder
+    return write_small_data_set(tmp_path / "schema")
