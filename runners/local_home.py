@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import time
 from pathlib import Path
 from typing import Any
 
 from models.config import SettingsError
+
+_MOST_SECONDS_AHEAD = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +39,23 @@ class LocalHome:
     def serving(self) -> str:
         """Where models are pushed to, one numbered folder each."""
         return str(self.folder / "serving")
+
+    def await_new_version(self) -> None:
+        """Waits until a model that is pushed gets a version of its own, the newest one.
+
+        TFX's Pusher names a version by the second, and skips a push, in silence, where that version is there already.
+
+        Raises:
+            SettingsError: there is a version of the future.
+        """
+        versions = [int(path.name) for path in Path(self.serving).glob("*") if path.name.isdigit()]
+        seconds = max(versions, default=0) + 1 - time.time()
+        if seconds > _MOST_SECONDS_AHEAD:
+            raise SettingsError(
+                f"{self.serving}/{max(versions)} is a version of the future, which no other would replace; set this "
+                "machine's clock right, or remove that version"
+            )
+        time.sleep(max(seconds, 0))
 
     @property
     def metadata(self) -> Path:

@@ -56,7 +56,8 @@ def _roll_back(home: LocalHome, name: str, reason: str, terminal: Console, log: 
             [artifact for artifact in known if artifact.type == "Model"],
             [artifact for artifact in known if artifact.type == "ModelBlessing"],
         )
-    except RollbackError as error:
+        home.await_new_version()
+    except (RollbackError, SettingsError) as error:
         terminal.line(f"Error: {error}")
         return REFUSED
     pipeline = create_rollback_pipeline(
