@@ -117,6 +117,7 @@ def _run(
         pipeline = local_pipeline(folder, run, home, _parameters(extraction, run, args), stock)
     terminal.line()
     failure = run_reporting(pipeline, terminal)
+    gc.unfreeze()  # or what libraries clean up at the end is left
     if failure:
         terminal.line(f"\nFAILED in {failure}\nNothing was pushed. The log has the details: {log}")
         return FAILED

@@ -48,6 +48,7 @@ def test_it_ends_with_a_push(first_run):
         assert re.search(rf"^  {component} +\d+\.\d s", first_run.shown, re.MULTILINE), first_run.shown
     assert "PUSHED" in first_run.shown
     assert "BLESSED: " in first_run.shown
+    assert first_run.shown.splitlines()[-1].startswith("Everything is in"), "libraries end in silence"
     assert re.search(r"roc_auc +0\.\d{4}", first_run.shown)
     assert "cached" not in first_run.shown
     assert re.search(r"Sample: [\d,]+ events in data/sample, made now", first_run.shown)
