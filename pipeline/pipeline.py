@@ -35,6 +35,15 @@ from pipeline.run_settings import RunSettings
 if TYPE_CHECKING:
     from pipeline.components.trainer_job import TrainerJob
 
+# What models are scored with, for the digests of all components that do it.
+_SCORING = (
+    "models.example_files",
+    "pipeline.scoring",
+    "pipeline.scoring_batches",
+    "pipeline.scoring_work",
+    "pipeline.text_column",
+)
+
 
 def create_pipeline(
     *,
@@ -141,14 +150,14 @@ def create_pipeline(
         metric=dataset.training.select_by,
         label=label,
         accept_incompatible_champion=accept_incompatible_champion,
-        digest=_digest("model_selector", "candidates", "anchor", "challenger", "pipeline.gate", "pipeline.scoring"),
+        digest=_digest("model_selector", "candidates", "anchor", "challenger", "pipeline.gate", *_SCORING),
     ).with_id("SelectModel")
     infra_check = InfraCheck(
         model=selector.outputs["model"],
         examples=examples.outputs["examples"],
         settings=dataset.infra_check,
         features=features,
-        digest=_digest("infra_check", "pipeline.infra_probe", "pipeline.served_model", "pipeline.scoring"),
+        digest=_digest("infra_check", "pipeline.infra_probe", "pipeline.served_model", *_SCORING),
     )
     evaluator = Evaluator(
         examples=examples.outputs["examples"],
@@ -169,10 +178,7 @@ def create_pipeline(
             "pipeline.gate",
             "pipeline.evaluation",
             "pipeline.metrics",
-            "pipeline.scoring",
-            "pipeline.scoring_batches",
-            "pipeline.scoring_work",
-            "pipeline.text_column",
+            *_SCORING,
         ),
     )
     pusher = tfx_components.Pusher(
