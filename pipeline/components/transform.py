@@ -9,15 +9,13 @@ from tfx import types
 from tfx.components.transform import executor, executor_utils, labels
 from tfx.components.util import examples_utils, udf_utils
 from tfx.dsl.components.base import executor_spec
-from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as keys
 from tfx.utils import io_utils
 
-from models import example_files
 from pipeline import execution
-from pipeline.components import example_gen
+from pipeline.components import example_readers
 from pipeline.transform import in_process
 from pipeline.transform.plan import Unsupported
 from pipeline.transform.raw_examples import FORMATS, RawSplit
@@ -109,18 +107,8 @@ def _job(input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[st
 
 def _rows(examples: list[types.Artifact], splits: set[str]) -> int | None:
     """How many rows some splits have; None if nothing tells."""
-    total = 0
-    for artifact in examples:
-        files = {split: io_utils.all_files_pattern(artifact_utils.get_split_uri([artifact], split)) for split in splits}
-        files = {split: sorted(fileio.glob(pattern)) for split, pattern in files.items()}
-        if all(example_files.is_parquet(of_split) for of_split in files.values()):
-            total += sum(example_files.count_rows(of_split) for of_split in files.values())
-        elif fileio.exists(f"{artifact.uri}/{example_gen.DATA_REPORT}"):
-            report = example_gen.read_report(artifact)
-            total += sum(split["rows"] for split in report["splits"] if split["split"] in splits)
-        else:
-            return None
-    return total
+    counts = [example_readers.count_rows(artifact, splits) for artifact in examples]
+    return None if None in counts else sum(counts)
 
 
 def _copy_format(raw: list[types.Artifact], transformed: list[types.Artifact]) -> None:
