@@ -3,7 +3,7 @@
 #   docker build --target pipeline --tag REGION-docker.pkg.dev/PROJECT/REPOSITORY/pipeline:TAG .
 #   docker build --target dataflow --tag REGION-docker.pkg.dev/PROJECT/REPOSITORY/dataflow:TAG .
 #
-# runners/images/build.sh builds both with podman where neither a Docker engine nor a public image is to be had.
+# tools/images/build.sh builds both with podman where neither a Docker engine nor a public image is to be had.
 ARG PYTHON_VERSION=3.13
 ARG TFX_VERSION=1.21.0
 ARG BEAM_VERSION=2.77.0
@@ -14,7 +14,7 @@ ARG BEAM_IMAGE=docker.io/apache/beam_python${PYTHON_VERSION}_sdk:${BEAM_VERSION}
 FROM ${BASE_IMAGE} AS build
 LABEL propensity.stage=build
 RUN apt-get update && apt-get install --yes --no-install-recommends g++ && rm -rf /var/lib/apt/lists/*
-# Settings of the package index, where a build is given them; see runners/images/build.sh.
+# Settings of the package index, where a build is given them; see tools/images/build.sh.
 ARG PIP_CONFIG_FILE
 ARG UV_CONFIG_FILE
 ARG UV_SYSTEM_CERTS=1

@@ -40,18 +40,18 @@ rollback: $(READY) ## Make the previous champion the current one again (DATASET=
 	    $(if $(OUTPUT),--output '$(OUTPUT)') $(if $(VERBOSE),--verbose) $(ARGS)
 
 sample: $(READY) ## Make the sample events (make run does it when they are not there).
-	@$(PYTHON) -m pipeline.warehouse.sample_events --out data/sample $(ARGS)
+	@$(PYTHON) -m pipeline.sample.events --out data/sample $(ARGS)
 
 vertex-compile: $(READY) ## Compile the pipeline for Vertex AI (DATASET=ga4 VERTEX_SETTINGS=runners/vertex.yaml).
 	@$(PYTHON) -m runners.vertex_runner --dataset $(DATASET) --settings $(VERTEX_SETTINGS) \
 	    $(if $(OUTPUT),--output '$(OUTPUT)') $(if $(VERBOSE),--verbose) $(ARGS)
 
 image: ## Build the images of Vertex AI's steps and of Dataflow's workers with podman, and look into them.
-	@bash runners/images/build.sh dataflow
-	@bash runners/images/build.sh check
+	@bash tools/images/build.sh dataflow
+	@bash tools/images/build.sh check
 
 vertex-local: ## Run the compiled job in containers here, and hold it against the same run by BeamDagRunner.
-	@python3 -m runners.vertex_local $(ARGS)
+	@python3 -m tools.vertex_local $(ARGS)
 
 emulator: $(READY) ## Make the BigQuery emulator's environment; make test runs its tests where it is there.
 	@bash tests/emulator/environment.sh

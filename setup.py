@@ -55,7 +55,7 @@ setup(
     packages=find_packages(include=["pipeline*", "models*", "runners*", "schema*"]),
     package_data={
         "schema": ["*/*"],
-        "pipeline.warehouse": ["*.json"],
+        "pipeline.sample": ["*.json"],
         "runners": ["*.yaml"],
         "runners.vertex": ["*.yaml"],
         "pipeline.report": ["*.j2", "*.css"],

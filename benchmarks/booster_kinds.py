@@ -23,8 +23,8 @@ import numpy as np
 import tensorflow as tf
 import xgboost as xgb
 
-from models.booster_format import parse_booster
-from models.tree_graph import TreeGraph
+from models.families.xgboost.booster_format import parse_booster
+from models.families.xgboost.tree_graph import TreeGraph
 
 NUMBERS, CODES = 20, (5, 60, 400)  # columns; how many codes each category has in training
 TRAIN_ROWS, TEST_ROWS = 30_000, 100_000

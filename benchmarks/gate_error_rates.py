@@ -18,7 +18,7 @@ import numpy as np
 
 from pipeline.gate import bootstrap, checks, intervals
 from pipeline.gate.verdict import Difference
-from pipeline.gate_settings import GateSettings
+from pipeline.settings.gate import GateSettings
 
 CHAMPION_AUC = 0.93
 CORRELATION = 0.95  # between the models' scores, given the label

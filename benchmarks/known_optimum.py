@@ -78,7 +78,7 @@ def compare(output: Path, sample: Path) -> Comparison:
     """
     import tensorflow as tf
 
-    from models import example_files
+    from pipeline.examples import example_files
 
     models = {
         title: tf.saved_model.load(_newest(output, f"Train{title}/model/*/Format-Serving"))
@@ -129,7 +129,7 @@ def _newest(output: Path, pattern: str) -> str:
 def _training_base_rate(examples: str) -> float:
     import tensorflow as tf
 
-    from models import example_files
+    from pipeline.examples import example_files
 
     spec = {"converted": tf.io.FixedLenFeature([], tf.int64)}
     batches = example_files.serialised(example_files.find(f"{examples}/Split-train/*"))

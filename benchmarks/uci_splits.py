@@ -19,9 +19,12 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import OneHotEncoder
 
-from models import keras_hyperparameters, keras_training, xgboost_hyperparameters, xgboost_training
+from models.families.keras import hyperparameters as keras_hyperparameters
+from models.families.keras import training as keras_training
+from models.families.keras.training import log_loss
+from models.families.xgboost import hyperparameters as xgboost_hyperparameters
+from models.families.xgboost import training as xgboost_training
 from models.features import FeatureSet, load_features
-from models.keras_training import log_loss
 from models.training_data import TrainingData
 from preprocessing import DEFAULT_QUANTILES, to_normal
 

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 
-from models import example_files
 from models.features import FeatureSet
 from models.training_data import TrainingData
+from pipeline.examples import example_files
 
 if TYPE_CHECKING:
     import tensorflow_transform as tft

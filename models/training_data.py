@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow as pa
 from tfx_bsl.public import tfxio
 
-from models import example_files
 from models.features import FeatureSet
+from pipeline.examples import example_files
 
 if TYPE_CHECKING:
     import tensorflow_transform as tft

@@ -15,7 +15,6 @@ from tfx.proto import pusher_pb2, transform_pb2
 from tfx.types import Channel, standard_artifacts
 
 from models.signatures import EXAMPLES_SIGNATURE
-from pipeline import execution
 from pipeline.components import example_gen, stock_example_gen
 from pipeline.components.curated_schema import CuratedSchema
 from pipeline.components.data_gate import DataGate
@@ -25,23 +24,24 @@ from pipeline.components.model_selector import ModelSelector
 from pipeline.components.report import Report
 from pipeline.components.statistics_gen import StatisticsGen
 from pipeline.components.transform import Transform
-from pipeline.dataset_folder import DatasetFolder
 from pipeline.digest import code_digest, text_digest
-from pipeline.evaluation import eval_config
-from pipeline.families import family_nodes
-from pipeline.run_parameters import RunParameters
-from pipeline.run_settings import RunSettings
+from pipeline.evaluation.eval_config import eval_config
+from pipeline.family_nodes import family_nodes
+from pipeline.fast import execution
+from pipeline.settings.dataset_folder import DatasetFolder
+from pipeline.settings.run import RunSettings
+from pipeline.settings.run_parameters import RunParameters
 
 if TYPE_CHECKING:
-    from pipeline.components.trainer_job import TrainerJob
+    from pipeline.training.trainer_job import TrainerJob
 
 # What models are scored with, for the digests of all components that do it.
 _SCORING = (
-    "models.example_files",
-    "pipeline.scoring",
-    "pipeline.scoring_batches",
-    "pipeline.scoring_work",
-    "pipeline.text_column",
+    "pipeline.examples.example_files",
+    "pipeline.fast.scoring.score",
+    "pipeline.examples.scoring_batches",
+    "pipeline.fast.scoring.work",
+    "pipeline.fast.text_column",
 )
 
 
@@ -111,7 +111,7 @@ def create_pipeline(
         champion=champion.outputs["model"],
         settings=dataset.data_gate,
         accept_incompatible_champion=accept_incompatible_champion,
-        digest=_digest("data_gate", "comparability"),
+        digest=_digest("data_gate", "pipeline.champion"),
     )
 
     transform = (Transform if executors.batched else tfx_components.Transform)(
@@ -125,7 +125,9 @@ def create_pipeline(
             "features": features.to_config(),
             "label": label,
             "quantiles": dataset.training.quantiles,
-            "digest": code_digest("preprocessing", "models.features", "models.example_files", "pipeline.transform"),
+            "digest": code_digest(
+                "preprocessing", "models.features", "pipeline.examples.example_files", "pipeline.fast.transform"
+            ),
         },
     )
     transform.add_upstream_node(data_gate)
@@ -150,14 +152,14 @@ def create_pipeline(
         metric=dataset.training.select_by,
         label=label,
         accept_incompatible_champion=accept_incompatible_champion,
-        digest=_digest("model_selector", "candidates", "anchor", "challenger", "pipeline.gate", *_SCORING),
+        digest=_digest("model_selector", "pipeline.champion", "pipeline.gate", *_SCORING),
     ).with_id("SelectModel")
     infra_check = InfraCheck(
         model=selector.outputs["model"],
         examples=examples.outputs["examples"],
         settings=dataset.infra_check,
         features=features,
-        digest=_digest("infra_check", "pipeline.infra_probe", "pipeline.served_model", *_SCORING),
+        digest=_digest("infra_check", "pipeline.infra.probe", "pipeline.infra.served_model", *_SCORING),
     )
     evaluator = Evaluator(
         examples=examples.outputs["examples"],
@@ -173,11 +175,10 @@ def create_pipeline(
         batched=executors.batched,
         digest=_digest(
             "evaluator",
-            "gate_inputs",
-            "challenger",
+            "pipeline.champion",
             "pipeline.gate",
             "pipeline.evaluation",
-            "pipeline.metrics",
+            "pipeline.fast.metrics",
             *_SCORING,
         ),
     )
@@ -251,10 +252,7 @@ def _example_gen(
             run,
             digest=_digest(
                 "example_gen",
-                "example_batches",
-                "example_writers",
-                "leakage",
-                "models.example_files",
+                "pipeline.examples",
                 "pipeline.warehouse",
             ),
         ),

@@ -14,7 +14,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 import schema as schema_package
 from models.config import SettingsError
 from models.features import FeatureSet, Kind, Missing
-from pipeline.dataset_folder import DatasetFolder
+from pipeline.settings.dataset_folder import DatasetFolder
 
 
 def raw_schema(features: FeatureSet, label: str) -> schema_pb2.Schema:

@@ -20,7 +20,7 @@ from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts
 
-from pipeline.components import challenger
+from pipeline.champion import challenger
 from pipeline.components.rollback_blessing import RollbackBlessing
 
 _KEPT = (challenger.FAMILY, challenger.SOURCE_ID, challenger.SOURCE_URI)

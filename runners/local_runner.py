@@ -16,12 +16,12 @@ if not __package__:  # executed as a file, as `tfx` does, the path begins with i
 
 import schema
 from models.config import SettingsError, load_settings
-from pipeline.dataset_folder import DatasetFolder
 from pipeline.raw_schema import check_schema
-from pipeline.run_parameters import RunParameters
-from pipeline.run_settings import DuckDBSettings, RunSettings
-from pipeline.settings import EventSource
-from pipeline.warehouse import sample_events
+from pipeline.sample import events
+from pipeline.settings.dataset import EventSource
+from pipeline.settings.dataset_folder import DatasetFolder
+from pipeline.settings.run import DuckDBSettings, RunSettings
+from pipeline.settings.run_parameters import RunParameters
 from pipeline.warehouse.extraction import Extraction, make_features_table, report_document, resolve
 from pipeline.warehouse.interface import WarehouseError
 from pipeline.warehouse.opening import open_warehouse
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tfx.orchestration.pipeline import Pipeline
 
     from pipeline.components.stock_example_gen import StockInput
-    from pipeline.warehouse.bigquery_engine import BigQueryWarehouse
+    from pipeline.warehouse.bigquery.engine import BigQueryWarehouse
 
 SAMPLE = Path("data/sample")
 REFUSED, FAILED, NOT_PUSHED = 2, 1, 3  # exit codes: before anything ran; in a component; with --require-push
@@ -205,8 +205,8 @@ def _with_sample(run: RunSettings, folder: DatasetFolder, terminal: Console) -> 
     """The settings with data: where none are named, sample events, which are made if they are not there."""
     if not _needs_sample(run):
         return run
-    parameters = sample_events.parameters_for(folder.dataset)
-    sample = sample_events.write_sample(SAMPLE, parameters)
+    parameters = events.parameters_for(folder.dataset)
+    sample = events.write_sample(SAMPLE, parameters)
     terminal.line(f"Sample: {sample.events:,} events in {SAMPLE}{', made now' if sample.made else ''}")
     return run.model_copy(update={"data": SAMPLE})
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import schema
 from models.config import SettingsError, load_settings
-from pipeline.dataset_folder import DatasetFolder
-from pipeline.run_settings import RunSettings
+from pipeline.settings.dataset_folder import DatasetFolder
+from pipeline.settings.run import RunSettings
 from runners.console import Console, console
 from runners.local_home import LocalHome
 from runners.local_runner import FAILED, REFUSED

@@ -14,7 +14,7 @@ from typing import Any
 
 import schema
 from models.config import SettingsError
-from pipeline.dataset_folder import DatasetFolder
+from pipeline.settings.dataset_folder import DatasetFolder
 from pipeline.warehouse.interface import WarehouseError
 from runners.vertex import errors, requests, runs, schedules, status
 from runners.vertex.clients import Clients, parse_endpoints

@@ -18,8 +18,8 @@ if not __package__:  # executed as a file, as `tfx` does, the path begins with i
 
 import schema
 from models.config import SettingsError
-from pipeline.dataset_folder import DatasetFolder
 from pipeline.raw_schema import check_schema
+from pipeline.settings.dataset_folder import DatasetFolder
 from runners import tfx_command
 from runners.console import console
 from runners.vertex import dataflow
@@ -102,7 +102,7 @@ def _prepared(
 ) -> tuple[kubeflow_v2_dag_runner.KubeflowV2DagRunner, tfx_pipeline.Pipeline, dict[str, str | int]]:
     from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 
-    from pipeline.families import OPTIONAL_STEPS
+    from pipeline.family_nodes import OPTIONAL_STEPS
     from pipeline.pipeline import create_pipeline
 
     parameters = default_parameters(folder, settings)
@@ -155,7 +155,7 @@ def _trainer_job(settings: VertexSettings) -> Any:
     """The custom job in which Trainers run; None for inside their steps."""
     if settings.trainer_job is None:
         return None
-    from pipeline.components.trainer_job import TrainerJob
+    from pipeline.training.trainer_job import TrainerJob
 
     machine: dict[str, Any] = {"machine_type": settings.trainer_job.machine_type}
     if settings.trainer_job.accelerator:

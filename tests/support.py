@@ -34,7 +34,7 @@ def tf_examples(folder: str | Path) -> list:
     """The tf.Examples in the folder of a split, in either format."""
     import tensorflow as tf
 
-    from models import example_files
+    from pipeline.examples import example_files
 
     batches = example_files.serialised(example_files.find(f"{folder}/*"))
     return [tf.train.Example.FromString(record) for batch in batches for record in batch]

@@ -16,9 +16,9 @@ import yaml
 import schema
 from models.config import Settings, validate_settings
 from models.features import FeatureSet
-from pipeline.dataset_folder import DatasetFolder
-from pipeline.run_settings import RunSettings
-from pipeline.settings import RESERVED_COLUMNS, Dataset
+from pipeline.settings.dataset import RESERVED_COLUMNS, Dataset
+from pipeline.settings.dataset_folder import DatasetFolder
+from pipeline.settings.run import RunSettings
 from pipeline.warehouse import features_table
 from pipeline.warehouse.dialect import to_duckdb
 from pipeline.warehouse.extraction import make_features_table, resolve

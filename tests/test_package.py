@@ -10,10 +10,10 @@ LOADS = """
 import sys
 import schema
 from models.config import load_settings
-from pipeline.dataset_folder import DatasetFolder
+from pipeline.settings.dataset_folder import DatasetFolder
 from pipeline.digest import code_digest
-from pipeline.run_settings import RunSettings
-from pipeline.warehouse.sample_schema import export_schema
+from pipeline.settings.run import RunSettings
+from pipeline.sample.schema import export_schema
 from pathlib import Path
 import runners
 
@@ -27,7 +27,7 @@ assert all(kind.TYPE_NAME == f"propensity.{kind.__name__}" for kind in (Report, 
 """
 LIGHT = """
 import sys
-import models.features, pipeline.settings, pipeline.dataset_folder, pipeline.warehouse.snapshots
+import models.features, pipeline.settings.dataset, pipeline.settings.dataset_folder, pipeline.warehouse.snapshots
 import pipeline.warehouse.features_table, pipeline.warehouse.extraction, pipeline.warehouse.opening
 import runners.local_runner, runners.console
 heavy = {"tensorflow", "tfx", "apache_beam", "google.cloud.bigquery", "keras"} & set(sys.modules)
@@ -37,7 +37,8 @@ assert not heavy, heavy
 LOCAL = """
 import sys
 import pipeline.pipeline, runners.reporting_runner, runners.summary
-import models.keras_model, models.keras_tuning, models.xgboost_model, models.xgboost_tuning
+import models.families.keras.model, models.families.keras.tuning
+import models.families.xgboost.model, models.families.xgboost.tuning
 assert not {"google.cloud.aiplatform", "tfx.v1"} & set(sys.modules)
 """
 

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from benchmarks.speed.data import CATEGORIES, KEY, LABEL, NUMBERS
-from models.keras_hyperparameters import Hyperparameters
+from models.families.keras.hyperparameters import Hyperparameters
 
 NAME, TABLE = "benchmark", "customers"
 EVAL_PERCENT, TEST_PERCENT = 10, 20
@@ -20,7 +20,7 @@ def write_dataset(root: Path, rows: int) -> Path:
     """Writes dataset.yaml, features.yaml and query.sql to `root`/benchmark, for a table of so many rows.
 
     Returns:
-        The folder, for pipeline.dataset_folder.DatasetFolder.load.
+        The folder, for pipeline.settings.dataset_folder.DatasetFolder.load.
     """
     folder = root / NAME
     folder.mkdir(parents=True, exist_ok=True)

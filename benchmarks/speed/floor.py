@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> int:
         import xgboost as xgb  # noqa: F401
 
         from benchmarks.speed import floor_models, sliced_metrics
-        from pipeline.dataset_folder import DatasetFolder
+        from pipeline.settings.dataset_folder import DatasetFolder
     folder = DatasetFolder.load(args.folder)
     training = folder.dataset.training
     with measured("read"):

@@ -12,11 +12,11 @@ import tensorflow as tf
 import xgboost as xgb
 
 from benchmarks.speed.same_models import column_types, compile_network, untrained_network, xgboost_parameters
-from models.batch_ensemble import mean_probability
+from models.families.keras.batch_ensemble import mean_probability
+from models.families.keras.hyperparameters import Hyperparameters
+from models.families.xgboost.hyperparameters import Hyperparameters as XGBoostHyperparameters
 from models.features import FeatureSet
-from models.keras_hyperparameters import Hyperparameters
-from models.xgboost_hyperparameters import Hyperparameters as XGBoostHyperparameters
-from pipeline.dataset_folder import DatasetFolder
+from pipeline.settings.dataset_folder import DatasetFolder
 
 _PREDICT_ROWS = 16_384
 _CLIP = 5.2  # standard deviations, as preprocessing.py has it

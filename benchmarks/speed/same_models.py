@@ -12,10 +12,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from models.batch_ensemble import Shape, build_network, learn_columns
+from models.families.keras.batch_ensemble import Shape, build_network, learn_columns
+from models.families.keras.hyperparameters import Hyperparameters
+from models.families.xgboost.hyperparameters import Hyperparameters as XGBoostHyperparameters
 from models.features import FeatureSet, Kind, Missing
-from models.keras_hyperparameters import Hyperparameters
-from models.xgboost_hyperparameters import Hyperparameters as XGBoostHyperparameters
 
 _LEAST_PRIOR = 1e-3
 

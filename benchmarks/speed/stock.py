@@ -9,8 +9,8 @@ from typing import Any
 
 from benchmarks.speed.runs import SETTINGS
 from models.config import load_settings
-from pipeline.dataset_folder import DatasetFolder
-from pipeline.run_settings import RunSettings
+from pipeline.settings.dataset_folder import DatasetFolder
+from pipeline.settings.run import RunSettings
 from runners.console import console
 from runners.local_home import LocalHome
 
@@ -29,7 +29,7 @@ def stock_pipeline(folder: DatasetFolder, data: Path, home: LocalHome, *, transf
     from tfx.orchestration import pipeline as tfx_pipeline
 
     from benchmarks.speed.bigquery_shim import bigquery_example_gen_shim
-    from pipeline.evaluation import eval_config
+    from pipeline.evaluation.eval_config import eval_config
 
     dataset, features = folder.dataset, folder.features
     label, training = dataset.columns.label, dataset.training

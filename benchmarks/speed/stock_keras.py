@@ -14,9 +14,9 @@ import tensorflow_transform as tft
 from tfx_bsl.public import tfxio
 
 from benchmarks.speed.same_models import compile_network, untrained_network
-from models.batch_ensemble import mean_probability
+from models.families.keras.batch_ensemble import mean_probability
+from models.families.keras.hyperparameters import Hyperparameters
 from models.features import FeatureSet
-from models.keras_hyperparameters import Hyperparameters
 
 if TYPE_CHECKING:
     from tfx.v1.components import DataAccessor, FnArgs

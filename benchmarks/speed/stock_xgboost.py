@@ -11,8 +11,8 @@ import xgboost as xgb
 from tfx_bsl.tfxio import dataset_options
 
 from benchmarks.speed.same_models import column_types, xgboost_parameters
+from models.families.xgboost.hyperparameters import Hyperparameters
 from models.features import FeatureSet
-from models.xgboost_hyperparameters import Hyperparameters
 
 if TYPE_CHECKING:
     from tfx.v1.components import DataAccessor, FnArgs

@@ -18,8 +18,8 @@ from benchmarks.speed.dataset import NAME
 from benchmarks.speed.measure import RECORD, read_costs
 from benchmarks.speed.runs import BenchmarkError, count_records, end_of
 from models.config import load_settings
-from pipeline.dataset_folder import DatasetFolder
-from pipeline.run_settings import RunSettings
+from pipeline.settings.dataset_folder import DatasetFolder
+from pipeline.settings.run import RunSettings
 from pipeline.warehouse.extraction import make_features_table, resolve
 from pipeline.warehouse.opening import open_warehouse
 

@@ -33,7 +33,7 @@ def _stock(table: Path, output: Path) -> int:
     from benchmarks.speed.bigquery_shim import BigQueryShimExecutor, shim_examples
     from benchmarks.speed.runs import SETTINGS
     from models.config import load_settings
-    from pipeline.run_settings import RunSettings
+    from pipeline.settings.run import RunSettings
 
     context = base_beam_executor.BaseBeamExecutor.Context(
         beam_pipeline_args=list(load_settings(SETTINGS, RunSettings).beam_args), tmp_dir=str(output), unique_id="1"
@@ -50,12 +50,12 @@ def _ours(schema_root: Path, port: int, output: Path) -> int:
     from google.cloud.bigquery_storage_v1.services.big_query_read.transports import BigQueryReadGrpcTransport
     from tfx.types import standard_artifacts
 
-    from pipeline.components import example_batches, example_writers
-    from pipeline.components.leakage import LeakageProbe
-    from pipeline.dataset_folder import DatasetFolder
-    from pipeline.run_settings import BigQuerySettings
-    from pipeline.settings import SPLITS
-    from pipeline.warehouse.bigquery_engine import BigQueryWarehouse
+    from pipeline.examples import example_batches, example_writers
+    from pipeline.examples.leakage import LeakageProbe
+    from pipeline.settings.dataset import SPLITS
+    from pipeline.settings.dataset_folder import DatasetFolder
+    from pipeline.settings.run import BigQuerySettings
+    from pipeline.warehouse.bigquery.engine import BigQueryWarehouse
 
     folder = DatasetFolder.load(schema_root / NAME)
     examples = standard_artifacts.Examples()

@@ -20,10 +20,10 @@ from tfx.dsl.io import fileio
 from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import artifact_utils, component_spec, standard_artifacts
 
-from pipeline.components import training_data
-from pipeline.components.comparability import comparable_champion
+from pipeline.champion import training_record
+from pipeline.champion.comparability import comparable_champion
 from pipeline.components.example_gen import read_report
-from pipeline.gate_settings import DataGateSettings
+from pipeline.settings.gate import DataGateSettings
 
 _log = logging.getLogger("propensity")
 _SEVERITIES = {"warning": anomalies_pb2.AnomalyInfo.WARNING, "error": anomalies_pb2.AnomalyInfo.ERROR}
@@ -103,8 +103,8 @@ def _compare(
 ) -> dict[str, anomalies_pb2.Anomalies]:
     """Drift of the training split and skew of the test split, each against the champion's training data."""
     statistics = artifact_utils.get_single_instance(input_dict["statistics"])
-    schema = _shared_columns(_schema(input_dict), training_data.read_schema(champion.uri))
-    learnt = training_data.read_statistics(champion.uri)
+    schema = _shared_columns(_schema(input_dict), training_record.read_schema(champion.uri))
+    learnt = training_record.read_statistics(champion.uri)
     drift = tfdv.validate_statistics(
         stats_artifact_utils.load_statistics(statistics, "train").proto(),
         _with_comparators(schema, drift=exec_properties["max_drift"]),

@@ -1,8 +1,8 @@
 """The gate: TFX's Evaluator, whose executor then judges whether the challenger is fit to replace the champion.
 
-The test rows are scored once, by all models. TFMA's metrics (slices, plots) are computed from these scores, see
-pipeline/metrics/, and held against the absolute bounds of the settings. Beyond that, a paired comparison on the same
-rows decides, by intervals: see pipeline/gate/. No other component reads the test split.
+The test rows are scored once, by all models. TFMA's metrics (slices, plots) are computed from these scores (see
+pipeline/fast/metrics/) and held against the absolute bounds of the settings. A paired comparison on the same rows then
+decides by intervals (see pipeline/gate/). No other component reads the test split.
 """
 
 from __future__ import annotations
@@ -26,22 +26,24 @@ from tfx.utils import io_utils, json_utils, proto_utils
 
 from models.config import validate_settings
 from models.features import FeatureSet
-from pipeline import execution
 from pipeline.artifacts import VERDICT, Verdict
-from pipeline.components import challenger, example_readers, gate_inputs, training_data
-from pipeline.components.comparability import comparable_champion
-from pipeline.evaluation import broken_bounds, with_bounded_slices
+from pipeline.champion import challenger, training_record
+from pipeline.champion.comparability import comparable_champion
+from pipeline.evaluation import gate_inputs
+from pipeline.evaluation.eval_config import broken_bounds, with_bounded_slices
+from pipeline.examples import example_readers
+from pipeline.fast import execution
+from pipeline.fast.metrics.measure import measure, unsupported
+from pipeline.fast.metrics.results import write_results
+from pipeline.fast.metrics.rows import LabelledRows
+from pipeline.fast.metrics.slices import columns_of
+from pipeline.fast.scoring.score import ScoredRows, score_split
+from pipeline.fast.scoring.work import OnBeam
 from pipeline.gate import checks, rules
 from pipeline.gate.slices import slices_of
 from pipeline.gate.verdict import Judgement
-from pipeline.gate_settings import GateSettings
-from pipeline.metrics.measure import measure, unsupported
-from pipeline.metrics.results import write_results
-from pipeline.metrics.rows import LabelledRows
-from pipeline.metrics.slices import columns_of
 from pipeline.report.verdict_page import render_verdict
-from pipeline.scoring import ScoredRows, score_split
-from pipeline.scoring_work import OnBeam
+from pipeline.settings.gate import GateSettings
 
 VERDICT_PAGE = "verdict.html"
 
@@ -97,8 +99,8 @@ class Executor(evaluator_executor.Executor):
         accept = bool(exec_properties["accept_incompatible_champion"])
         champion, problems = comparable_champion(
             input_dict.get(standard_component_specs.BASELINE_MODEL_KEY) or [],
-            training_data.read_report(model.uri),
-            training_data.read_schema(model.uri),
+            training_record.read_report(model.uri),
+            training_record.read_schema(model.uri),
             accept=accept,
         )
         infra_blessing = artifact_utils.get_single_instance(input_dict[INFRA_BLESSING_KEY])
@@ -301,7 +303,7 @@ class Evaluator(base_beam_component.BaseBeamComponent):
             model: the challenger, of SelectModel.
             champion: the latest blessed Model; may resolve to none.
             infra_blessing: InfraBlessing of the challenger.
-            eval_config: TFMA's; see pipeline/evaluation.py.
+            eval_config: TFMA's; see pipeline/evaluation/eval_config.py.
             gate: the rule.
             operating_share: the share of rows that is acted on.
             features: the features, for the slices.

@@ -26,12 +26,12 @@ from tfx.types import artifact_utils, component_spec, standard_artifacts, standa
 from tfx.utils import proto_utils
 
 from models.config import validate_settings
-from pipeline.components import example_batches, example_writers
-from pipeline.components.leakage import LeakageProbe, leakage_warnings
-from pipeline.dataset_folder import DatasetFolder
-from pipeline.run_parameters import RunParameters
-from pipeline.run_settings import RunSettings
-from pipeline.settings import SPLITS
+from pipeline.examples import example_batches, example_writers
+from pipeline.examples.leakage import LeakageProbe, leakage_warnings
+from pipeline.settings.dataset import SPLITS
+from pipeline.settings.dataset_folder import DatasetFolder
+from pipeline.settings.run import RunSettings
+from pipeline.settings.run_parameters import RunParameters
 from pipeline.warehouse.extraction import Extraction, make_features_table, report_document, resolve
 from pipeline.warehouse.opening import open_warehouse
 

@@ -1,7 +1,7 @@
 """InfraCheck: whether the model can be served at all, before anyone asks how good it is.
 
 TFX's InfraValidator starts a model server in Docker or Kubernetes, and Vertex AI refuses it. This one loads the model
-in a child process with the loader that a C++ server uses; see pipeline/infra_probe.py for the checks.
+in a child process with the loader that a C++ server uses; see pipeline/infra/probe.py for the checks.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from tfx.utils import io_utils, path_utils
 
 from models.features import FeatureSet, Missing
 from pipeline.artifacts import INFRA_CHECK
-from pipeline.gate_settings import InfraCheckSettings
-from pipeline.scoring import read_examples
+from pipeline.fast.scoring.score import read_examples
+from pipeline.settings.gate import InfraCheckSettings
 
 _log = logging.getLogger("propensity")
 _progress = logging.getLogger("propensity.progress")
@@ -102,7 +102,7 @@ def check(request: dict[str, Any], examples: list[bytes], *, time_limit_s: float
     """Runs the checks in a child process.
 
     Args:
-        request: of pipeline.infra_probe, without `examples`.
+        request: of pipeline.infra.probe, without `examples`.
         examples: serialised raw tf.Examples.
         time_limit_s: after which the child is ended.
 
@@ -126,13 +126,13 @@ def check(request: dict[str, Any], examples: list[bytes], *, time_limit_s: float
 
 
 def _run_child(question: Path, answer: Path, time_limit_s: float) -> str | None:
-    """Runs pipeline.infra_probe; returns what became of it, and where, unless there is an answer."""
+    """Runs pipeline.infra.probe; returns what became of it, and where, unless there is an answer."""
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path),
         "CUDA_VISIBLE_DEVICES": "-1",  # an accelerator's memory may be this process's already
     }
-    command = [sys.executable, "-m", "pipeline.infra_probe", str(question), str(answer)]
+    command = [sys.executable, "-m", "pipeline.infra.probe", str(question), str(answer)]
     try:
         child = subprocess.run(command, capture_output=True, timeout=time_limit_s, env=environment, check=False)
     except subprocess.TimeoutExpired as expired:

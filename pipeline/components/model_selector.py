@@ -23,8 +23,8 @@ from tfx.types import artifact_utils, component_spec, standard_artifacts
 from tfx.utils import io_utils
 
 from pipeline.artifacts import SELECTION
-from pipeline.components import anchor, candidates, challenger
-from pipeline.training_settings import Family, Metric
+from pipeline.champion import anchor, candidates, challenger
+from pipeline.settings.training import Family, Metric
 
 _log = logging.getLogger("propensity")
 _progress = logging.getLogger("propensity.progress")

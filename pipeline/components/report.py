@@ -19,13 +19,13 @@ from tfx.utils import path_utils
 from models.features import FeatureSet
 from pipeline import artifacts
 from pipeline.components.example_gen import read_report
+from pipeline.fast.scoring.score import MODEL_ERRORS
 from pipeline.report import collect
 from pipeline.report.curves import read_curves
 from pipeline.report.importance import RawRows, permutation_importance, read_rows
 from pipeline.report.page import render_report
 from pipeline.report.run_data import Family, RunData
-from pipeline.scoring import MODEL_ERRORS
-from pipeline.training_settings import Family as FamilyName
+from pipeline.settings.training import Family as FamilyName
 
 REPORT_PAGE = "report.html"
 FAMILIES = typing.get_args(FamilyName)

@@ -12,7 +12,7 @@ from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import artifact_utils, component_spec, standard_artifacts
 from tfx.utils import io_utils
 
-from pipeline.components import challenger
+from pipeline.champion import challenger
 
 
 class RollbackBlessingSpec(component_spec.ComponentSpec):

@@ -22,9 +22,9 @@ from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as specs
 from tfx.utils import io_utils, json_utils, stats_utils
 
-from pipeline import execution
-from pipeline.components import example_readers
-from pipeline.components.value_counts import ValueCountsGenerator
+from pipeline.examples import example_readers
+from pipeline.fast import execution
+from pipeline.fast.statistics.value_counts import ValueCountsGenerator
 
 # Of StatsOptions as JSON: what the combiners do in memory as on Beam. Any other option that is set is left to Beam.
 _IN_MEMORY_OPTIONS = {
@@ -45,7 +45,7 @@ _PAYLOADS = (example_gen_pb2.FORMAT_TF_EXAMPLE, example_gen_pb2.FORMAT_PARQUET)
 
 
 class Executor(executor.Executor):
-    """TFX's executor, or the same statistics without a Beam pipeline: see pipeline/execution.py for which."""
+    """TFX's executor, or the same statistics without a Beam pipeline: see pipeline/fast/execution.py for which."""
 
     def Do(
         self,

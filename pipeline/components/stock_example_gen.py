@@ -17,7 +17,7 @@ from tfx.types import artifact_utils, standard_component_specs
 
 from models.features import NOT_SET, Feature, Kind, Missing
 from pipeline.components.example_gen import read_config, write_config, write_report
-from pipeline.settings import SPLITS
+from pipeline.settings.dataset import SPLITS
 from pipeline.warehouse.extraction import Extraction
 from pipeline.warehouse.interface import Query
 

@@ -14,7 +14,7 @@ from tfx.proto import trainer_pb2
 from tfx.types import artifact_utils, component_spec, standard_artifacts, standard_component_specs
 from tfx.utils import json_utils
 
-from pipeline.components import training_data
+from pipeline.champion import training_record
 from pipeline.components.example_gen import read_report
 
 RAW_EXAMPLES_KEY = "raw_examples"
@@ -44,7 +44,7 @@ class Executor(trainer_executor.GenericExecutor):
         super().Do(input_dict, output_dict, exec_properties)
         statistics = artifact_utils.get_single_instance(input_dict[RAW_STATISTICS_KEY])
         schema_uri = artifact_utils.get_single_uri(input_dict[standard_component_specs.SCHEMA_KEY])
-        training_data.write(
+        training_record.write(
             artifact_utils.get_single_uri(output_dict[standard_component_specs.MODEL_KEY]),
             statistics=stats_artifact_utils.load_statistics(statistics, "train").proto(),
             schema=tfdv.load_schema_text(os.path.join(schema_uri, "schema.pbtxt")),
@@ -81,7 +81,7 @@ class Trainer(base_component.BaseComponent):
         """Builds the component.
 
         Args:
-            run_fn: dotted name of the training function, such as `models.keras_model.run_fn`.
+            run_fn: dotted name of the training function, such as `models.families.keras.model.run_fn`.
             examples: transformed Examples.
             transform_graph: the TransformGraph that made them.
             schema: the raw Schema.

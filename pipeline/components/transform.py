@@ -14,11 +14,11 @@ from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as keys
 from tfx.utils import io_utils
 
-from pipeline import execution
-from pipeline.components import example_readers
-from pipeline.transform import in_process
-from pipeline.transform.plan import Unsupported
-from pipeline.transform.raw_examples import FORMATS, RawSplit
+from pipeline.examples import example_readers
+from pipeline.fast import execution
+from pipeline.fast.transform import in_process
+from pipeline.fast.transform.plan import Unsupported
+from pipeline.fast.transform.raw_examples import FORMATS, RawSplit
 
 _NAME = "Transform"
 

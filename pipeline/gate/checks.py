@@ -11,7 +11,7 @@ from pipeline.gate import metrics
 from pipeline.gate.calibration import Estimate
 from pipeline.gate.metrics import METRICS
 from pipeline.gate.verdict import Check, Difference, Outcome, SliceResult
-from pipeline.gate_settings import GateSettings
+from pipeline.settings.gate import GateSettings
 
 MAX_UNCHANGED = 1e-6  # greatest difference between predictions that are the same
 

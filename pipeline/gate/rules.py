@@ -14,7 +14,7 @@ from pipeline.gate.metrics import point_metrics
 from pipeline.gate.rows import TestRows, checked_predictions
 from pipeline.gate.slices import Slice, fairness, slice_result, slices_of, snapshot_results
 from pipeline.gate.verdict import Check, Difference, Judgement
-from pipeline.gate_settings import GateSettings
+from pipeline.settings.gate import GateSettings
 
 
 def judge(

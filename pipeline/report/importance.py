@@ -16,9 +16,9 @@ import tensorflow as tf
 from tfx import types
 from tfx.types import artifact_utils
 
-from models import example_files
 from models.features import FeatureSet, Kind
 from models.signatures import OUTPUT, TENSORS_SIGNATURE
+from pipeline.examples import example_files
 from pipeline.report.run_data import Importance
 
 MOST_ROWS = 2_000

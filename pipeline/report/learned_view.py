@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.components.leakage import SUSPICIOUS_AUC
+from pipeline.examples.leakage import SUSPICIOUS_AUC
 from pipeline.report import formats, plots
 from pipeline.report.run_data import RunData
 from pipeline.report.wording import FAMILIES, METRICS, in_sentence, metric, plain

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from models.features import Feature, FeatureSet, Kind, Missing
-from pipeline.settings import SPLITS, Columns
+from pipeline.settings.dataset import SPLITS, Columns
 from pipeline.warehouse.dialect import quoted
 from pipeline.warehouse.interface import Query, Warehouse, WarehouseError
 

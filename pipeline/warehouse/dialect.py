@@ -16,7 +16,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.tokens import TokenType
 
-from pipeline.warehouse.duckdb_rewrites import rewrite_for_duckdb
+from pipeline.warehouse.duckdb.rewrites import rewrite_for_duckdb
 from pipeline.warehouse.interface import Query, Value, WarehouseError
 
 Locate = Callable[[str], Sequence[str]]  # the name of a table, as the query says it, to its parts in the engine

@@ -8,8 +8,8 @@ import zoneinfo
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.dataset_folder import DatasetFolder
-from pipeline.settings import EventSource
+from pipeline.settings.dataset import EventSource
+from pipeline.settings.dataset_folder import DatasetFolder
 from pipeline.warehouse import checks, features_table
 from pipeline.warehouse.interface import Query, Warehouse
 from pipeline.warehouse.snapshots import SnapshotPlan, plan_snapshots

@@ -11,8 +11,8 @@ from typing import Any
 from sqlglot import exp
 
 from models.features import Feature, Kind
-from pipeline.dataset_folder import DatasetFolder
-from pipeline.settings import RESERVED_COLUMNS, EventSource
+from pipeline.settings.dataset import RESERVED_COLUMNS, EventSource
+from pipeline.settings.dataset_folder import DatasetFolder
 from pipeline.warehouse.dialect import check_identifier, one_statement, parse_select, quoted
 from pipeline.warehouse.interface import Column, Query, Value, WarehouseError
 from pipeline.warehouse.snapshots import SnapshotPlan

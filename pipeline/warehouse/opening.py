@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from models.config import SettingsError
-from pipeline.run_settings import DuckDBSettings, RunSettings
-from pipeline.settings import Dataset
+from pipeline.settings.dataset import Dataset
+from pipeline.settings.run import DuckDBSettings, RunSettings
 from pipeline.warehouse.interface import Warehouse
 
 
@@ -18,9 +18,9 @@ def open_warehouse(run_settings: RunSettings, dataset: Dataset) -> Warehouse:
     if isinstance(settings, DuckDBSettings):
         if run_settings.data is None:
             raise SettingsError("key 'data' is required with engine duckdb: the folder of daily tables, or the file")
-        from pipeline.warehouse.duckdb_engine import DuckDBWarehouse
+        from pipeline.warehouse.duckdb.engine import DuckDBWarehouse
 
         return DuckDBWarehouse(settings, run_settings.data, dataset.source)
-    from pipeline.warehouse.bigquery_engine import BigQueryWarehouse
+    from pipeline.warehouse.bigquery.engine import BigQueryWarehouse
 
     return BigQueryWarehouse(settings, dataset.source)

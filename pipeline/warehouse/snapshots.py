@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from models.config import SettingsError
-from pipeline.settings import Dataset, EventSource, Snapshots, Windows
+from pipeline.settings.dataset import Dataset, EventSource, Snapshots, Windows
 from pipeline.warehouse.interface import WarehouseError
 
 _DAILY = re.compile(r"\d{8}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipeline.run_settings import BigQuerySettings
+from pipeline.settings.run import BigQuerySettings
 from pipeline.warehouse.extraction import Extraction, resolve
 from runners.doctor.findings import Case, Finding, ok, problem, warning
 
@@ -17,7 +17,7 @@ def check_query(case: Case) -> Iterator[Finding]:
     if not isinstance(settings, BigQuerySettings):
         yield warning(f"warehouse.engine is {settings.engine}: the query is not looked at")
         return
-    from pipeline.warehouse.bigquery_engine import BigQueryWarehouse
+    from pipeline.warehouse.bigquery.engine import BigQueryWarehouse
 
     with BigQueryWarehouse(settings, case.folder.dataset.source, client=case.clients.bigquery) as warehouse:
         extraction = resolve(warehouse, case.folder, case.settings.sample_percent)

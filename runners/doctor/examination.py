@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from pipeline.dataset_folder import DatasetFolder
+from pipeline.settings.dataset_folder import DatasetFolder
 from runners.doctor import access, data, images, places
 from runners.doctor.findings import Case, Finding, attempt, warning
 from runners.doctor.settings import check_compiled_job, check_settings

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from models.config import SettingsError
-from pipeline.dataset_folder import DatasetFolder
+from pipeline.settings.dataset_folder import DatasetFolder
 from pipeline.warehouse.interface import WarehouseError
 from runners.vertex.errors import describe, handled
 from runners.vertex.settings import VertexSettings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipeline.run_settings import BigQuerySettings
+from pipeline.settings.run import BigQuerySettings
 from runners.doctor.findings import Case, Finding, attempt, ok, problem, warning
 from runners.doctor.images import ImageName
 

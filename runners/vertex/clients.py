@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from models.config import SettingsError
-from pipeline.run_settings import BigQuerySettings
+from pipeline.settings.run import BigQuerySettings
 from runners.vertex.settings import VertexSettings
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from models.config import SettingsError
-from pipeline.dataset_folder import DatasetFolder
+from pipeline.settings.dataset_folder import DatasetFolder
 from runners.vertex.settings import VertexSettings
 
 _AGAIN = "compile it again: make vertex-compile"

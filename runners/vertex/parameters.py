@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from models.config import SettingsError, validate_settings
-from pipeline.dataset_folder import DatasetFolder
-from pipeline.run_parameters import RunParameters
-from pipeline.run_settings import BigQuerySettings
+from pipeline.settings.dataset_folder import DatasetFolder
+from pipeline.settings.run import BigQuerySettings
+from pipeline.settings.run_parameters import RunParameters
 from pipeline.warehouse.interface import Warehouse
 from pipeline.warehouse.opening import open_warehouse
 from runners.vertex.clients import Clients
@@ -65,6 +65,6 @@ def resolve_data(
 def _open_warehouse(folder: DatasetFolder, settings: VertexSettings, clients: Clients) -> Warehouse:
     if not isinstance(settings.warehouse, BigQuerySettings):
         return open_warehouse(settings, folder.dataset)
-    from pipeline.warehouse.bigquery_engine import BigQueryWarehouse
+    from pipeline.warehouse.bigquery.engine import BigQueryWarehouse
 
     return BigQueryWarehouse(settings.warehouse, folder.dataset.source, client=clients.bigquery)

@@ -10,8 +10,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from models.config import SettingsError
-from pipeline.dataset_folder import DatasetFolder
-from pipeline.run_parameters import RunParameters
+from pipeline.settings.dataset_folder import DatasetFolder
+from pipeline.settings.run_parameters import RunParameters
 from runners.vertex.compiled import tasks_of
 from runners.vertex.settings import Schedule, VertexSettings
 

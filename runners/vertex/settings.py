@@ -11,8 +11,8 @@ import pydantic
 from pydantic import Field
 
 from models.config import Settings, SettingsError, load_settings
-from pipeline.run_settings import ProjectId, RunSettings
-from pipeline.settings import TimeZone
+from pipeline.settings.dataset import TimeZone
+from pipeline.settings.run import ProjectId, RunSettings
 
 CloudFolder = Annotated[str, Field(pattern=r"^gs://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](/[^/\s]+)*$")]
 Region = Annotated[str, Field(pattern=r"^[a-z]+-[a-z]+\d+$")]

@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-from pipeline.dataset_folder import DatasetFolder
-from pipeline.run_settings import BigQuerySettings
+from pipeline.settings.dataset_folder import DatasetFolder
+from pipeline.settings.run import BigQuerySettings
 from pipeline.warehouse.features_table import table_name
 from runners.vertex.clients import Clients, call_options
 from runners.vertex.schedules import find_all, remove

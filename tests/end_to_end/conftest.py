@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.warehouse import sample_events
+from pipeline.sample import events
 from tests.support import write_small_data_set
 
 
@@ -52,7 +52,7 @@ def command():
 def sample(tmp_path_factory) -> Path:
     """The default sample."""
     folder = tmp_path_factory.mktemp("data") / "sample"
-    sample_events.main(["--out", str(folder)])
+    events.main(["--out", str(folder)])
     return folder
 
 

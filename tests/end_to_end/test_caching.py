@@ -27,7 +27,7 @@ for edit in json.loads(sys.argv[1]):
 EDITS = {
     "nothing": [],
     "nothing, now that there is a champion": [],
-    "model": [["models/tree_graph.py", '"""', '"""Edited. ']],
+    "model": [["models/families/xgboost/tree_graph.py", '"""', '"""Edited. ']],
     "preprocessing": [["preprocessing.py", '"""', '"""Edited. ']],
     "query": [["schema/small/query.sql", "visits,", "visits + 1 AS visits,"]],
     "features": [["schema/small/features.yaml", "vocabulary: 10", "vocabulary: 11"]],

@@ -9,7 +9,7 @@ import pytest
 import tensorflow_model_analysis as tfma
 import yaml
 
-from pipeline import execution
+from pipeline.fast import execution
 from runners import local_runner
 from tests.support import table, tf_examples, write_small_data_set
 

@@ -50,7 +50,7 @@ def parquet_folder(transformed_folder, tmp_path_factory):
     import pyarrow as pa
     from tfx_bsl.tfxio import dataset_options, tf_example_record
 
-    from models import example_files
+    from pipeline.examples import example_files
 
     source = tf_example_record.TFExampleRecord(f"{transformed_folder[0]}/examples-*", telemetry_descriptors=["test"])
     options = dataset_options.RecordBatchesOptions(batch_size=ROWS, num_epochs=1, shuffle=False)

@@ -12,16 +12,16 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io, schema_utils
 
 import preprocessing
-from models.batch_ensemble import Shape, build_network, learn_columns, mean_probability
-from models.booster_format import parse_booster
 from models.export import ExportMismatchError, export_saved_model, verify_export
+from models.families.keras.batch_ensemble import Shape, build_network, learn_columns, mean_probability
+from models.families.keras.model import network_inputs
+from models.families.xgboost.booster_format import parse_booster
+from models.families.xgboost.hyperparameters import Hyperparameters
+from models.families.xgboost.model import booster_inputs
+from models.families.xgboost.training import predict, train
+from models.families.xgboost.tree_graph import TreeGraph
 from models.features import FeatureSet
-from models.keras_model import network_inputs
 from models.training_data import TrainingData
-from models.tree_graph import TreeGraph
-from models.xgboost_hyperparameters import Hyperparameters
-from models.xgboost_model import booster_inputs
-from models.xgboost_training import predict, train
 
 ROWS = 200
 FEATURES = FeatureSet.from_config(

@@ -6,9 +6,9 @@ import pyarrow as pa
 import pytest
 import tensorflow_transform as tft
 
-from models import example_files
 from models.features import FeatureSet
 from models.training_data import TrainingBatches, TrainingData, read_training_data, store
+from pipeline.examples import example_files
 
 TWO = FeatureSet.from_config([{"name": "a", "kind": "numeric"}, {"name": "country", "kind": "categorical"}])
 

@@ -17,14 +17,15 @@ from tfx.utils import json_utils, proto_utils
 from tfx_bsl.tfxio import tf_example_record
 
 import preprocessing
-from models import keras_tuning, xgboost_tuning
+from models.families.keras import tuning as keras_tuning
+from models.families.keras.hyperparameters import Hyperparameters as KerasHyperparameters
+from models.families.keras.training import compile_predict, log_loss, train
+from models.families.xgboost import tuning as xgboost_tuning
+from models.families.xgboost.hyperparameters import Hyperparameters as XGBoostHyperparameters
 from models.features import FeatureSet
-from models.keras_hyperparameters import Hyperparameters as KerasHyperparameters
-from models.keras_training import compile_predict, log_loss, train
 from models.raw_training_data import read_raw_training_data
 from models.training_data import TrainingData, read_training_data
 from models.tuned import settings_from
-from models.xgboost_hyperparameters import Hyperparameters as XGBoostHyperparameters
 
 FEATURES = FeatureSet.from_config(
     [
@@ -191,7 +192,7 @@ def run_tuner(data, family, search, trials, folder):
         "tuning": {"search": search, "trials": trials, "folds": 3},
     }
     properties = {
-        "tuner_fn": f"models.{family}_tuning.tuner_fn",
+        "tuner_fn": f"models.families.{family}.tuning.tuner_fn",
         "train_args": proto_utils.proto_to_json(trainer_pb2.TrainArgs(splits=["train"])),
         "eval_args": proto_utils.proto_to_json(trainer_pb2.EvalArgs(splits=["eval"])),
         "custom_config": json_utils.dumps(config),

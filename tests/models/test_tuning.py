@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from models.config import SettingsError
-from models.keras_hyperparameters import Hyperparameters as KerasHyperparameters
+from models.families.keras.hyperparameters import Hyperparameters as KerasHyperparameters
+from models.families.xgboost.hyperparameters import Hyperparameters as XGBoostHyperparameters
 from models.tuned import settings_from, with_values
 from models.tuning import ScoreTuner, SearchSpace, choose_oracle
-from models.xgboost_hyperparameters import Hyperparameters as XGBoostHyperparameters
 
 SEARCHES = ("random", "bayesian")
 pytestmark = pytest.mark.filterwarnings("ignore:The optimal value found")  # of a process fitted to a handful of trials

@@ -7,10 +7,10 @@ import pyarrow as pa
 import tensorflow as tf
 from tfx.types import artifact_utils, standard_artifacts
 
-from models import example_files
 from models.export import export_saved_model
 from models.features import FeatureSet
 from models.signatures import EXAMPLES_SIGNATURE, TENSORS_SIGNATURE, TRANSFORM_SIGNATURE
+from pipeline.examples import example_files
 
 FEATURES = FeatureSet.from_config(
     [{"name": "visits", "kind": "numeric"}, {"name": "country", "kind": "categorical", "slice": True}]

@@ -7,11 +7,11 @@ import pytest
 import schema
 from models.config import validate_settings
 from pipeline.components.curated_schema import CuratedSchema
-from pipeline.dataset_folder import DatasetFolder
 from pipeline.pipeline import create_pipeline
 from pipeline.rollback import Restoration, create_rollback_pipeline
-from pipeline.run_parameters import RunParameters
-from pipeline.run_settings import RunSettings
+from pipeline.settings.dataset_folder import DatasetFolder
+from pipeline.settings.run import RunSettings
+from pipeline.settings.run_parameters import RunParameters
 
 
 def whole_pipeline(overrides=None, **run):
@@ -85,7 +85,7 @@ def test_the_test_split_is_read_by_the_evaluator_only(dag):
 )
 def test_our_code_is_part_of_the_cache_key(dag, monkeypatch, node):
     monkeypatch.setattr("pipeline.pipeline.code_digest", lambda *modules: "another")
-    monkeypatch.setattr("pipeline.families.code_digest", lambda *modules: "another")
+    monkeypatch.setattr("pipeline.family_nodes.code_digest", lambda *modules: "another")
     assert str(components()[node].exec_properties) != str(dag[node].exec_properties)
 
 

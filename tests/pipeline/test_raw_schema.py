@@ -3,7 +3,7 @@ import pytest
 import schema
 from models.config import SettingsError
 from pipeline import raw_schema
-from pipeline.dataset_folder import DatasetFolder
+from pipeline.settings.dataset_folder import DatasetFolder
 
 
 @pytest.mark.parametrize("name", ["ga4", "ga360", "online_shoppers"])

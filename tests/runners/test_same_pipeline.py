@@ -8,8 +8,8 @@ import pytest
 import runners
 import schema
 from models.config import load_settings
-from pipeline.dataset_folder import DatasetFolder
-from pipeline.run_settings import RunSettings
+from pipeline.settings.dataset_folder import DatasetFolder
+from pipeline.settings.run import RunSettings
 from runners import local_runner, vertex_runner
 from runners.local_home import LocalHome
 from runners.vertex.parameters import default_parameters

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 import schema
-from pipeline.dataset_folder import DatasetFolder
+from pipeline.settings.dataset_folder import DatasetFolder
 from runners import vertex_runner
 from runners.vertex.settings import load_vertex_settings
 

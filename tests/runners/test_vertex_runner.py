@@ -10,8 +10,8 @@ from tfx.utils import import_utils
 import runners
 import schema
 from models.config import SettingsError
-from pipeline.dataset_folder import DatasetFolder
-from pipeline.run_parameters import RunParameters
+from pipeline.settings.dataset_folder import DatasetFolder
+from pipeline.settings.run_parameters import RunParameters
 from runners import vertex_runner
 from runners.vertex import dataflow, requests
 from runners.vertex.settings import load_vertex_settings
@@ -119,7 +119,7 @@ def test_trainers_run_in_a_custom_job_where_the_settings_say_so(job):
     of_job = compiled({"trainer_job": {"machine_type": "n1-highmem-8", "accelerator": "NVIDIA_TESLA_T4"}})
     for step in ("TrainKeras", "TrainXGBoost"):
         assert "pipeline.components.trainer.Executor" in container(job, step)["args"]
-        assert "pipeline.components.trainer_job.Executor" in container(of_job, step)["args"]
+        assert "pipeline.training.trainer_job.Executor" in container(of_job, step)["args"]
         config = json.loads(tasks(of_job)[step]["inputs"]["parameters"]["custom_config"]["runtimeValue"]["constant"])
         [worker] = config["ai_platform_training_args"]["job_spec"]["worker_pool_specs"]
         assert worker["machine_spec"]["machine_type"] == "n1-highmem-8"

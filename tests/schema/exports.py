@@ -9,9 +9,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.run_settings import DuckDBSettings
-from pipeline.settings import EventSource
-from pipeline.warehouse.duckdb_engine import DuckDBWarehouse
+from pipeline.settings.dataset import EventSource
+from pipeline.settings.run import DuckDBSettings
+from pipeline.warehouse.duckdb.engine import DuckDBWarehouse
 from pipeline.warehouse.interface import Column, Query
 
 Row = dict[str, Any]  # of a daily table: nested as in the export

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline.warehouse.sample_schema import export_schema
+from pipeline.sample.schema import export_schema
 from tests.schema.exports import Row
 
 # Of Google's documented schema the columns that the query reads: the others cost time in every test.

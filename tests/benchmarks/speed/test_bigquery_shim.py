@@ -9,7 +9,7 @@ from benchmarks.speed import data
 from benchmarks.speed.bigquery_shim import BUCKETS, BigQueryShimExecutor, bigquery_types, shim_examples
 from benchmarks.speed.runs import SETTINGS, count_records
 from models.config import load_settings
-from pipeline.run_settings import RunSettings
+from pipeline.settings.run import RunSettings
 
 ROWS = 500
 

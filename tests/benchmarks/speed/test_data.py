@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.speed import data
 from benchmarks.speed.dataset import TRAIN_SHARE, write_dataset
-from pipeline.dataset_folder import DatasetFolder
+from pipeline.settings.dataset_folder import DatasetFolder
 
 ROWS = 60_000  # more than a chunk
 

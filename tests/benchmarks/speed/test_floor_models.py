@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.speed import data, floor_models
 from benchmarks.speed.dataset import write_dataset
-from pipeline.dataset_folder import DatasetFolder
+from pipeline.settings.dataset_folder import DatasetFolder
 
 ROWS = 4_000
 

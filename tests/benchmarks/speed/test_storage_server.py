@@ -3,9 +3,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmarks.speed import storage_server
-from pipeline.run_settings import BigQuerySettings
-from pipeline.settings import TableSource
-from pipeline.warehouse.bigquery_engine import BigQueryWarehouse
+from pipeline.settings.dataset import TableSource
+from pipeline.settings.run import BigQuerySettings
+from pipeline.warehouse.bigquery.engine import BigQueryWarehouse
 
 SETTINGS = BigQuerySettings(
     engine="bigquery", project="my-project", location="US", source="my-project.shop", features_dataset="features"

@@ -7,8 +7,9 @@ import pyarrow as pa
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils, standard_artifacts
 
-from pipeline.components import example_batches, example_gen, example_writers
-from pipeline.dataset_folder import DatasetFolder
+from pipeline.components import example_gen
+from pipeline.examples import example_batches, example_writers
+from pipeline.settings.dataset_folder import DatasetFolder
 
 ROWS = {"train": 1500, "eval": 700}
 FOLDER = DatasetFolder.from_config(

@@ -9,8 +9,9 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 from tfx.types import artifact_utils, standard_artifacts
 
 from models.features import FeatureSet
-from pipeline.components import data_gate, training_data
-from pipeline.components.comparability import IncomparableChampionError
+from pipeline.champion import training_record
+from pipeline.champion.comparability import IncomparableChampionError
+from pipeline.components import data_gate
 from pipeline.raw_schema import raw_schema
 
 FEATURES = FeatureSet.from_config(
@@ -81,7 +82,7 @@ def gate(tmp_path):
             report = {**REPORT, "trained_through": trained_through}
             known = {feature.path.step[0] for feature in champion.datasets[0].features}
             learnt = schema_pb2.Schema(feature=[f for f in raw_schema(FEATURES, "y").feature if f.name in known])
-            training_data.write(model.uri, statistics=champion, schema=learnt, report=report)
+            training_record.write(model.uri, statistics=champion, schema=learnt, report=report)
             inputs["champion"] = [model]
         data_gate.Executor().Do(inputs, {"drift": [drift]}, {**PROPERTIES, **properties})
         return drift

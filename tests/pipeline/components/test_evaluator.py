@@ -15,14 +15,15 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import proto_utils
 
 from models.config import validate_settings
-from pipeline import execution
 from pipeline.artifacts import Verdict
-from pipeline.components import challenger, evaluator, example_gen, training_data
-from pipeline.components.comparability import IncomparableChampionError
-from pipeline.evaluation import eval_config
-from pipeline.gate_settings import GateSettings
-from pipeline.settings import Dataset
-from tests.pipeline.metrics.tfma_results import assert_same_results
+from pipeline.champion import challenger, training_record
+from pipeline.champion.comparability import IncomparableChampionError
+from pipeline.components import evaluator, example_gen
+from pipeline.evaluation.eval_config import eval_config
+from pipeline.fast import execution
+from pipeline.settings.dataset import Dataset
+from pipeline.settings.gate import GateSettings
+from tests.pipeline.fast.metrics.tfma_results import assert_same_results
 from tests.pipeline.small_models import COUNTRIES, FEATURES, save_small_model, write_examples
 
 ROWS = 4000
@@ -104,7 +105,7 @@ def model(tmp_path, saved_models):
         for column in columns:
             schema.feature.add(name=column, type=schema_pb2.FLOAT)
         statistics = statistics_pb2.DatasetFeatureStatisticsList()
-        training_data.write(artifact.uri, statistics=statistics, schema=schema, report={**REPORT, **(report or {})})
+        training_record.write(artifact.uri, statistics=statistics, schema=schema, report={**REPORT, **(report or {})})
         if anchor is not None:
             Path(artifact.uri, "anchor").mkdir()
             Path(artifact.uri, "anchor", "Format-Serving").symlink_to(saved_models[anchor.__name__])

@@ -8,12 +8,13 @@ from tfx.types import standard_artifacts
 
 from models.config import SettingsError
 from models.features import FeatureSet
-from pipeline.components import example_gen, example_readers
-from pipeline.dataset_folder import DatasetFolder
-from pipeline.run_parameters import RunParameters
-from pipeline.run_settings import RunSettings
-from pipeline.settings import Dataset
-from pipeline.warehouse.duckdb_engine import DuckDBWarehouse
+from pipeline.components import example_gen
+from pipeline.examples import example_readers
+from pipeline.settings.dataset import Dataset
+from pipeline.settings.dataset_folder import DatasetFolder
+from pipeline.settings.run import RunSettings
+from pipeline.settings.run_parameters import RunParameters
+from pipeline.warehouse.duckdb.engine import DuckDBWarehouse
 from pipeline.warehouse.interface import WarehouseError
 from tests.support import table
 

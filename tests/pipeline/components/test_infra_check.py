@@ -12,8 +12,8 @@ from tfx.components.util import model_utils
 from tfx.types import standard_artifacts
 
 from pipeline.components import infra_check
-from pipeline.infra_probe import Probe
-from pipeline.served_model import ServedModel
+from pipeline.infra.probe import Probe
+from pipeline.infra.served_model import ServedModel
 from tests.pipeline.small_models import (
     FEATURES,
     SmallTransform,

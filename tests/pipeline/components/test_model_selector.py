@@ -9,9 +9,10 @@ import tensorflow as tf
 from sklearn import metrics
 from tfx.types import standard_artifacts
 
-from pipeline.components import challenger, model_selector
-from pipeline.components.anchor import AnchorError
-from pipeline.scoring import score_split
+from pipeline.champion import challenger
+from pipeline.champion.anchor import AnchorError
+from pipeline.components import model_selector
+from pipeline.fast.scoring.score import score_split
 from tests.pipeline.small_models import linear_score, raw_rows, save_altered_model, save_small_model, write_examples
 
 ROWS = [{**row, "bought": int((row["visits"] or 0) > 9)} for row in raw_rows(60)]

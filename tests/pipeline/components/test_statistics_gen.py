@@ -12,8 +12,8 @@ from tfx.components.statistics_gen import executor as stock
 from tfx.types import channel_utils, standard_artifacts
 from tfx.utils import io_utils
 
-from pipeline import execution
 from pipeline.components import statistics_gen
+from pipeline.fast import execution
 from pipeline.raw_schema import raw_schema
 from tests.pipeline.components.examples import (
     FEATURES,

@@ -13,11 +13,11 @@ import schema
 from models.config import validate_settings
 from pipeline.components import stock_example_gen
 from pipeline.components.stock_example_gen import StockInput, split_queries
-from pipeline.dataset_folder import DatasetFolder
 from pipeline.pipeline import create_pipeline
-from pipeline.run_parameters import RunParameters
-from pipeline.run_settings import BigQuerySettings, RunSettings
-from pipeline.warehouse.bigquery_engine import BigQueryWarehouse
+from pipeline.settings.dataset_folder import DatasetFolder
+from pipeline.settings.run import BigQuerySettings, RunSettings
+from pipeline.settings.run_parameters import RunParameters
+from pipeline.warehouse.bigquery.engine import BigQueryWarehouse
 from pipeline.warehouse.dialect import to_duckdb
 from pipeline.warehouse.extraction import Extraction
 from pipeline.warehouse.interface import Query

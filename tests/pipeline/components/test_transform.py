@@ -20,10 +20,10 @@ from tfx.types import standard_component_specs as keys
 from tfx.utils import proto_utils
 from tfx_bsl.coders import example_coder
 
-from models import example_files
 from models.features import FeatureSet
-from pipeline import execution
 from pipeline.components.transform import Executor, Transform
+from pipeline.examples import example_files
+from pipeline.fast import execution
 
 ROWS = {"train": 300, "eval": 40, "test": 5}
 FEATURES = FeatureSet.from_config(

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.gate.rows import TestRows
 from pipeline.gate.rules import judge
-from pipeline.gate_settings import GateSettings
+from pipeline.settings.gate import GateSettings
 from tests.pipeline.gate.draws import rows_and_predictions, sigmoid
 
 SETTINGS = GateSettings(replicates=300)

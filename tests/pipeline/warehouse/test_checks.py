@@ -4,10 +4,10 @@ import duckdb
 import pytest
 
 from models.features import FeatureSet
-from pipeline.run_settings import DuckDBSettings
-from pipeline.settings import Columns, TableSource
+from pipeline.settings.dataset import Columns, TableSource
+from pipeline.settings.run import DuckDBSettings
 from pipeline.warehouse.checks import check_table
-from pipeline.warehouse.duckdb_engine import DuckDBWarehouse
+from pipeline.warehouse.duckdb.engine import DuckDBWarehouse
 from pipeline.warehouse.interface import Query, WarehouseError
 
 FEATURES = FeatureSet(

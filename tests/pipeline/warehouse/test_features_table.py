@@ -6,10 +6,10 @@ import duckdb
 import pytest
 
 from models.features import FeatureSet
-from pipeline.dataset_folder import DatasetFolder
-from pipeline.run_settings import DuckDBSettings
-from pipeline.settings import Dataset
-from pipeline.warehouse.duckdb_engine import DuckDBWarehouse
+from pipeline.settings.dataset import Dataset
+from pipeline.settings.dataset_folder import DatasetFolder
+from pipeline.settings.run import DuckDBSettings
+from pipeline.warehouse.duckdb.engine import DuckDBWarehouse
 from pipeline.warehouse.features_table import (
     check_columns,
     events_without_key,

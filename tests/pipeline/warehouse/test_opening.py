@@ -3,9 +3,9 @@ import sys
 import pytest
 
 from models.config import SettingsError
-from pipeline.run_settings import RunSettings
-from pipeline.settings import Dataset
-from pipeline.warehouse.duckdb_engine import DuckDBWarehouse
+from pipeline.settings.dataset import Dataset
+from pipeline.settings.run import RunSettings
+from pipeline.warehouse.duckdb.engine import DuckDBWarehouse
 from pipeline.warehouse.opening import open_warehouse
 
 DATASET = Dataset(source={"kind": "table", "table": "rows"}, columns={"label": "bought"}, split={"test_percent": 20})

@@ -3,7 +3,7 @@ import datetime
 import pytest
 
 from models.config import SettingsError
-from pipeline.settings import Dataset
+from pipeline.settings.dataset import Dataset
 from pipeline.warehouse.interface import WarehouseError
 from pipeline.warehouse.snapshots import plan_snapshots, usable_tables
 

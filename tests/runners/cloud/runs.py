@@ -13,7 +13,7 @@ from google.auth.credentials import AnonymousCredentials
 import runners
 import schema
 from models.config import read_yaml
-from pipeline.dataset_folder import DatasetFolder
+from pipeline.settings.dataset_folder import DatasetFolder
 from runners import vertex_jobs
 from runners.vertex.clients import Clients
 from runners.vertex.dataflow import beam_options

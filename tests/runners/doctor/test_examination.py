@@ -11,7 +11,7 @@ from google.auth import exceptions as auth_exceptions
 from google.auth.credentials import AnonymousCredentials
 
 import schema
-from pipeline.dataset_folder import DatasetFolder
+from pipeline.settings.dataset_folder import DatasetFolder
 from runners.doctor import examination, images
 from runners.doctor.findings import Case, attempt
 from runners.doctor.images import ImageName

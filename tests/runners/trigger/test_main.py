@@ -10,8 +10,8 @@ from google.api_core import exceptions
 from google.auth.exceptions import TransportError
 
 import schema
-from pipeline.dataset_folder import DatasetFolder
-from pipeline.run_parameters import RunParameters
+from pipeline.settings.dataset_folder import DatasetFolder
+from pipeline.settings.run_parameters import RunParameters
 from runners.vertex import requests
 from runners.vertex.settings import load_vertex_settings
 

@@ -14,9 +14,9 @@ import pytest
 
 import runners
 from models.config import validate_settings
-from pipeline.components import challenger, training_data
-from pipeline.dataset_folder import DatasetFolder
-from pipeline.settings import Dataset
+from pipeline.champion import challenger, training_record
+from pipeline.settings.dataset import Dataset
+from pipeline.settings.dataset_folder import DatasetFolder
 from runners import vertex_runner
 from runners.vertex import dataflow
 from runners.vertex.settings import load_vertex_settings
@@ -83,7 +83,7 @@ def given(tmp_path_factory):
     columns = schema_pb2.Schema(feature=[schema_pb2.Feature(name=name) for name in FEATURES.names])
     report = {"splits": [{"split": "train", "rows": 1000, "positives": 400}], "test_split": {"by": "hash"}, "dates": []}
     statistics = statistics_pb2.DatasetFeatureStatisticsList()
-    training_data.write(str(model), statistics=statistics, schema=columns, report=report)
+    training_record.write(str(model), statistics=statistics, schema=columns, report=report)
     return {
         "examples": (folder / "examples", {"split_names": artifact_utils.encode_split_names(list(splits))}),
         "schema": (folder / "schema", {}),

@@ -12,9 +12,9 @@ import pytest
 from google.cloud import bigquery
 
 from models.config import SettingsError, validate_settings
-from pipeline.run_settings import BigQuerySettings
-from pipeline.settings import EventSource
-from pipeline.warehouse.bigquery_engine import BigQueryWarehouse
+from pipeline.settings.dataset import EventSource
+from pipeline.settings.run import BigQuerySettings
+from pipeline.warehouse.bigquery.engine import BigQueryWarehouse
 from pipeline.warehouse.interface import Query
 from runners import vertex_release
 from runners.doctor import examination

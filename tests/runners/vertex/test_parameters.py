@@ -7,8 +7,8 @@ import pytest
 
 import schema
 from models.features import Kind
-from pipeline.dataset_folder import DatasetFolder
-from pipeline.run_parameters import RunParameters
+from pipeline.settings.dataset_folder import DatasetFolder
+from pipeline.settings.run_parameters import RunParameters
 from pipeline.warehouse.interface import Column
 from runners.vertex.parameters import resolve_data, run_parameters, scheduled_parameters
 from runners.vertex.settings import load_vertex_settings

@@ -9,8 +9,8 @@ from google.cloud import aiplatform_v1
 
 import schema
 from models.config import SettingsError
-from pipeline.dataset_folder import DatasetFolder
-from pipeline.run_parameters import RunParameters
+from pipeline.settings.dataset_folder import DatasetFolder
+from pipeline.settings.run_parameters import RunParameters
 from runners.vertex import requests
 from runners.vertex.settings import Schedule, load_vertex_settings
 from tests.runners.cloud.runs import EXAMPLE, small_job, utc

@@ -1,0 +1,1 @@
+"""The Keras family: a small batch ensemble of networks."""

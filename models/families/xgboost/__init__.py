@@ -1,0 +1,1 @@
+"""The XGBoost family: boosted trees, exported as TensorFlow operations."""

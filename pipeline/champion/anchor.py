@@ -1,0 +1,78 @@
+"""The anchor: the model that a challenger is held against beside the champion, so that small losses can't add up.
+
+It is the first model pushed, until a later one is blessed as clearly better (`anchor_replaced` of its blessing). It
+travels inside each challenger's Model artifact, so that whatever finds the champion finds the anchor too; see
+challenger.py for the layout.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+from tfx import types
+from tfx.utils import io_utils, path_utils
+
+from pipeline.champion import challenger, training_record
+from pipeline.fast.scoring.score import ScoringError, score_split
+
+_log = logging.getLogger("propensity")
+_TRIED_ROWS = 1000
+
+
+class AnchorError(RuntimeError):
+    """The champion cannot be scored, so that nothing could be held against it."""
+
+
+def carry(
+    model_uri: str,
+    champion: types.Artifact,
+    blessing: types.Artifact | None,
+    examples: types.Artifact,
+    *,
+    label: str,
+    accept_none: bool,
+) -> None:
+    """Copies the anchor in force below a challenger's artifact, from the champion's.
+
+    An anchor that cannot be scored on examples of eval is replaced by the champion, with a warning.
+
+    Args:
+        model_uri: the challenger's artifact.
+        champion: the champion's Model artifact.
+        blessing: its ModelBlessing.
+        examples: raw Examples.
+        label: their label.
+        accept_none: go on without an anchor, with a warning, where the champion cannot be scored either.
+
+    Raises:
+        AnchorError: the champion cannot be scored, and `accept_none` is false.
+    """
+    replaced = blessing is not None and blessing.get_int_custom_property(challenger.ANCHOR_REPLACED) == 1
+    if challenger.has_anchor(champion.uri) and not replaced:
+        carried = challenger.anchor_uri(champion.uri)
+        problem = _problem("anchor", path_utils.serving_model_path(carried), examples, label)
+        if problem is None:
+            io_utils.copy_dir(carried, challenger.anchor_uri(model_uri))
+            return
+        _log.warning("%s; the champion is the anchor from now on", problem)
+    serving = path_utils.serving_model_path(champion.uri)
+    problem = _problem("champion", serving, examples, label)
+    if problem is None:
+        io_utils.copy_dir(serving, path_utils.serving_model_dir(challenger.anchor_uri(model_uri)))
+        report = training_record.read_report(champion.uri)
+        learnt = {key: report.get(key) for key in ("trained_through", "trained_at")}
+        challenger.write_anchor(model_uri, {"uri": challenger.source_of(champion), **learnt})
+    elif accept_none:
+        _log.warning("%s; no anchor is kept", problem)
+    else:
+        raise AnchorError(f"{problem}; to go on as on a first run, say --accept-incompatible-champion")
+
+
+def _problem(name: str, folder: str, examples: types.Artifact, label: str) -> str | None:
+    """Why a SavedModel cannot be scored on the first rows of eval; None if it can."""
+    try:
+        scored = score_split(examples, "eval", {name: folder}, label=label, rows=_TRIED_ROWS).predictions[name]
+    except ScoringError as error:
+        return str(error)
+    return None if np.all((scored >= 0) & (scored <= 1)) else f"model '{name}' gives values that are no probabilities"

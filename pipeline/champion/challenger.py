@@ -1,0 +1,76 @@
+"""What the Model artifact of a challenger says of itself: where it came from, its anchor, what a rollback withdrew.
+
+<model>/selection.json              the candidates and their figures on eval
+<model>/anchor/                     the anchor that it is judged against: anchor.json and Format-Serving/
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from tfx import types
+from tfx.dsl.io import fileio
+from tfx.utils import path_utils
+
+from pipeline.champion import training_record
+
+# Properties of a ModelBlessing.
+ANCHOR_REPLACED = "anchor_replaced"  # 1 if the blessed model is the anchor from now on, else 0
+PREVIOUS_CHAMPION = "previous_champion"  # of a rollback: id of the champion before the restored one, "" for none
+
+# Properties of a Model that ModelSelector or a rollback made.
+FAMILY = "family"
+SOURCE_URI = "source_model_uri"  # of the Trainer's Model that it is a copy of
+SOURCE_ID = "source_model_id"
+WITHDRAWN = "withdrawn"  # JSON list of the source URIs of the models that rollbacks to this one withdrew
+ROLLBACK_REASON = "rollback_reason"
+
+_ANCHOR = "anchor"
+
+
+def source_of(model: types.Artifact) -> str:
+    """The URI of the Trainer's Model that this one is a copy of; its own if it is none."""
+    return model.get_string_custom_property(SOURCE_URI) or model.uri
+
+
+def withdrawn_sources(champion: types.Artifact) -> list[str]:
+    """Source URIs of the models that were withdrawn in favour of this one."""
+    return json.loads(champion.get_string_custom_property(WITHDRAWN) or "[]")
+
+
+def anchor_uri(model_uri: str) -> str:
+    """Where a model carries the anchor that it is judged against: a folder with `Format-Serving/`, as a Model's own."""
+    return os.path.join(model_uri, _ANCHOR)
+
+
+def has_anchor(model_uri: str) -> bool:
+    """Whether it carries one."""
+    return fileio.exists(path_utils.serving_model_path(anchor_uri(model_uri)))
+
+
+def read_anchor(model_uri: str) -> dict[str, Any]:
+    """`uri`, `trained_through` and `trained_at` of the anchor that a model carries."""
+    with fileio.open(os.path.join(anchor_uri(model_uri), "anchor.json")) as file:
+        return json.loads(file.read())
+
+
+def write_anchor(model_uri: str, description: dict[str, Any]) -> None:
+    """Says what the anchor is that was copied below `anchor_uri`."""
+    with fileio.open(os.path.join(anchor_uri(model_uri), "anchor.json"), "w") as file:
+        file.write(json.dumps(description, indent=1))
+
+
+def describe(model: types.Artifact) -> dict[str, Any]:
+    """What a verdict says of a model: ids, family, and when and through which day it was trained."""
+    report = training_record.read_report(model.uri)
+    return {
+        "id": model.id,
+        "uri": model.uri,
+        "family": model.get_string_custom_property(FAMILY) or None,
+        "source_model_id": model.get_int_custom_property(SOURCE_ID) or None,
+        "source_model_uri": source_of(model),
+        "trained_through": report["trained_through"],
+        "trained_at": report["trained_at"],
+    }

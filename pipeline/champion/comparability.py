@@ -1,0 +1,81 @@
+"""Whether a champion can be compared with a challenger on this run's test rows: fairly, and at all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tfx import types
+
+from pipeline.champion import training_record
+
+
+class IncomparableChampionError(RuntimeError):
+    """The champion cannot be compared on the test rows; the message says why and what to do."""
+
+
+def comparable_champion(
+    champions: list[types.Artifact], report: dict[str, Any], schema: schema_pb2.Schema, *, accept: bool
+) -> tuple[types.Artifact | None, list[str]]:
+    """The champion, if there is one that can be compared.
+
+    Args:
+        champions: what the resolver found: none or one Model.
+        report: of this run's rows (`data_report.json`).
+        schema: the raw schema of this run.
+        accept: whether to go on without a champion where it cannot be compared.
+
+    Returns:
+        The champion or None, and why it was left out.
+
+    Raises:
+        IncomparableChampionError: it cannot be compared, and `accept` is not set.
+    """
+    if not champions:
+        return None, []
+    [champion] = champions
+    problems = incomparable(champion.uri, report, schema)
+    if not problems:
+        return champion, []
+    if accept:
+        return None, problems
+    raise IncomparableChampionError(
+        "the champion cannot be compared with a new model on this run's test rows:\n  "
+        + "\n  ".join(problems)
+        + "\nTo go on as on a first run, with bounds alone and a new anchor, say --accept-incompatible-champion; the "
+        "verdict will record it."
+    )
+
+
+def incomparable(champion_uri: str, report: dict[str, Any], schema: schema_pb2.Schema) -> list[str]:
+    """Why the champion cannot be compared; nothing if it can."""
+    return _time_problems(training_record.read_report(champion_uri), report) + _column_problems(
+        training_record.read_schema(champion_uri), schema
+    )
+
+
+def _time_problems(learnt: dict[str, Any], report: dict[str, Any]) -> list[str]:
+    """The champion may have been trained on rows that are test rows now."""
+    if learnt["test_split"] != report["test_split"]:
+        was, now = (" ".join(f"{key}={value}" for key, value in x["test_split"].items()) for x in (learnt, report))
+        return [f"its test split was another one: {was}; now it is {now}"]
+    if report["test_split"]["by"] != "date":
+        return []
+    first_test = min(count["date"] for count in report["dates"] if count["split"] == "test")
+    through = learnt["trained_through"]
+    if through < first_test:
+        return []
+    return [f"it was trained through {through}, and the test rows begin on {first_test}"]
+
+
+def _column_problems(learnt: schema_pb2.Schema, schema: schema_pb2.Schema) -> list[str]:
+    types_now = {feature.name: feature.type for feature in schema.feature}
+    name_of = schema_pb2.FeatureType.Name
+    problems = []
+    for feature in learnt.feature:
+        if feature.name not in types_now:
+            problems.append(f"it needs the column '{feature.name}', which is gone")
+        elif types_now[feature.name] != feature.type:
+            now = name_of(types_now[feature.name])
+            problems.append(f"it needs the column '{feature.name}' as {name_of(feature.type)}, which is {now} now")
+    return problems

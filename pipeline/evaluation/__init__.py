@@ -1,0 +1,1 @@
+"""What the Evaluator measures, and what it reads for the gate."""

@@ -1,0 +1,1 @@
+"""Reading and writing examples: Parquet or TFRecord files, Arrow record batches, arrays."""

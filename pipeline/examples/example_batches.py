@@ -1,0 +1,79 @@
+"""Record batches of the features table, made into record batches of examples: a list of at most one value a feature."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from models.features import NOT_SET, Feature, Kind, Missing
+from pipeline.examples import example_files
+from pipeline.settings.dataset import SPLITS
+from pipeline.settings.dataset_folder import DatasetFolder
+
+_TYPES = {Kind.NUMERIC: pa.float32(), Kind.CATEGORICAL: pa.large_binary()}
+
+
+def by_split(batch: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """The rows of each split in a batch, without the column `split`; splits that have none are left out."""
+    column = batch.schema.get_field_index("split")
+    rest = [index for index in range(batch.num_columns) if index != column]
+    values = pa.RecordBatch.from_arrays([batch.column(i) for i in rest], names=[batch.schema.names[i] for i in rest])
+    for split in SPLITS:
+        mask = pc.equal(batch.column(column), split)
+        if pc.any(mask).as_py():
+            yield split, pc.filter(values, mask)
+
+
+def example_schema(columns: Sequence[str], folder: DatasetFolder) -> pa.Schema:
+    """The schema of to_feature_lists' batches.
+
+    Args:
+        columns: names of the batch's columns.
+        folder: says which column is what.
+
+    Returns:
+        `large_list<float>` for a number, `large_list<int64>` for the label, `large_list<large_binary>` for the others:
+        what TFX decodes tf.Examples to, and takes from Parquet files.
+    """
+    types = {feature.name: _TYPES[feature.kind] for feature in folder.features.features}
+    types[folder.dataset.columns.label] = pa.int64()
+    return pa.schema([(name, pa.large_list(types.get(name, pa.large_binary()))) for name in columns])
+
+
+def to_feature_lists(batch: pa.RecordBatch, folder: DatasetFolder) -> pa.RecordBatch:
+    """The examples of a batch; a value that is missing is a null list.
+
+    Args:
+        batch: columns as the features table has them: numbers (any integer, float or boolean type), strings, the label
+            and the date.
+        folder: says which column is what.
+
+    Returns:
+        A batch of the same rows and columns, with the types of example_schema.
+    """
+    features = {feature.name: feature for feature in folder.features.features}
+    label = folder.dataset.columns.label
+    columns = [
+        example_files.to_lists(_example_values(batch.column(index), features.get(name), is_label=name == label))
+        for index, name in enumerate(batch.schema.names)
+    ]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+
+
+def _example_values(column: pa.Array, feature: Feature | None, *, is_label: bool) -> pa.Array:
+    if is_label:
+        return column.cast(pa.int64())
+    if feature is None:  # unit and date
+        return (pc.strftime(column, "%Y-%m-%d") if pa.types.is_date(column.type) else column).cast(pa.large_binary())
+    if feature.kind is Kind.CATEGORICAL:
+        # A row that lacks a slice feature would fall in no slice at all.
+        filled = pc.fill_null(column, NOT_SET) if feature.slice else column
+        return filled.cast(pa.large_binary())
+    if pa.types.is_boolean(column.type):
+        column = column.cast(pa.int8())
+    numbers = column.cast(pa.float32(), safe=False)
+    numbers = pc.if_else(pc.is_nan(numbers), pa.scalar(None, pa.float32()), numbers)
+    return pc.fill_null(numbers, np.float32(0)) if feature.missing is Missing.ZERO else numbers

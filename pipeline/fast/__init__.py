@@ -1,0 +1,1 @@
+"""Batched executors behind TFX components; see README.md."""

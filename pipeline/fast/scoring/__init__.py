@@ -1,0 +1,1 @@
+"""Scoring the rows of a split with saved models."""

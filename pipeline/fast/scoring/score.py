@@ -1,0 +1,213 @@
+"""Scores a split of raw Examples with SavedModels, in one pass over its files."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import tensorflow as tf
+from tfx import types
+
+from models.raw_training_data import UNIT
+from models.signatures import OUTPUT
+from pipeline.examples.scoring_batches import Batch, WorkUnit, read_batches, work_units
+from pipeline.fast.scoring.work import Job, OnBeam, Reader, run_first_rows, run_jobs
+from pipeline.fast.text_column import TextColumn
+from pipeline.infra.served_model import reason
+
+# What a SavedModel that is damaged, or is none, raises when it is loaded or called.
+MODEL_ERRORS = (OSError, ValueError, TypeError, LookupError, AttributeError, RuntimeError, tf.errors.OpError)
+
+_TEXT = pa.dictionary(pa.int32(), pa.binary())
+
+
+class ScoringError(RuntimeError):
+    """A model that cannot be loaded or called; `model` is its name, and the message names it too."""
+
+    def __init__(self, model: str, problem: str):
+        """Builds the message from the model's name and what is wrong with it."""
+        super().__init__(f"model '{model}' {problem}")
+        self.model = model
+
+
+@dataclasses.dataclass(frozen=True)
+class ScoredRows:
+    """The rows of a split, in the order of its files, and what each model says of them.
+
+    Attributes:
+        label: int8 `[rows]`, 0 or 1.
+        unit: int32 `[rows]`, a number for each user, from 0 on in the order of appearance.
+        columns: text by name.
+        predictions: by the model's name, float64 `[rows]`; NaN is left as it is.
+        seen: bool `[rows]`, whether the user is in the split `seen_in` too; None where that was not asked for.
+    """
+
+    label: np.ndarray
+    unit: np.ndarray
+    columns: dict[str, TextColumn]
+    predictions: dict[str, np.ndarray]
+    seen: np.ndarray | None = None
+
+
+def score_split(
+    examples: types.Artifact,
+    split: str,
+    models: Mapping[str, str],
+    *,
+    label: str,
+    columns: Sequence[str] = (),
+    rows: int | None = None,
+    seen_in: str | None = None,
+    on_beam: OnBeam | None = None,
+) -> ScoredRows:
+    """Reads a split once, in batches, and calls every model on each batch.
+
+    Args:
+        examples: raw Examples, of our executor or the stock one.
+        split: one of its splits.
+        models: by name, the folder of a SavedModel with the signatures of models/export.py.
+        label: the label's feature, int64.
+        columns: string features to return, such as slices and the date.
+        rows: only so many, from the start, and in this process.
+        seen_in: another split, to tell whose users are in both.
+        on_beam: have Beam's workers do it; None for this process.
+
+    Returns:
+        All rows, or the first ones.
+
+    Raises:
+        ScoringError: a model cannot be loaded or called, or does not give one probability for each row.
+        RuntimeError: the same, on Beam; the message holds that of ScoringError.
+        FileNotFoundError: a split has no files.
+        TypeError: one of `columns` is not text.
+    """
+    by_row_group = on_beam is not None
+    scoring = Job(_Scoring(dict(models), label, tuple(columns)), work_units(examples, split, by_row_group=by_row_group))
+    if rows is not None:
+        return _scored(run_first_rows(scoring, rows), scoring.work)
+    jobs = [scoring]
+    if seen_in is not None:
+        jobs.append(Job(_Units(), work_units(examples, seen_in, by_row_group=by_row_group)))
+    table, *others = run_jobs(jobs, on_beam)
+    scored = _scored(table, scoring.work)
+    if others:
+        seen = pc.is_in(table[UNIT], value_set=others[0][UNIT].combine_chunks())
+        scored = dataclasses.replace(scored, seen=seen.to_numpy())
+    return scored
+
+
+def read_examples(examples: types.Artifact, split: str, rows: int) -> list[bytes]:
+    """The first serialised tf.Examples of a split. Raises FileNotFoundError if the split has no files."""
+    found: list[bytes] = []
+    for unit in work_units(examples, split):
+        for batch in read_batches(unit, rows=rows - len(found)):
+            found += batch.serialised()
+        if len(found) >= rows:
+            break
+    return found
+
+
+@dataclasses.dataclass(frozen=True)
+class _Scoring:
+    """Work: predictions of models by name, and columns of the rows."""
+
+    models: dict[str, str]
+    label: str
+    texts: tuple[str, ...]
+
+    @property
+    def schema(self) -> pa.Schema:
+        return pa.schema(
+            [
+                (UNIT, pa.binary()),
+                (self.label, pa.int8()),
+                *((name, _TEXT) for name in self.texts),
+                *((_prediction(name), pa.float64()) for name in self.models),
+            ]
+        )
+
+    def load(self) -> Reader:
+        models = [_Model(name, folder) for name, folder in self.models.items()]
+
+        def read(unit: WorkUnit, rows: int | None) -> pa.Table:
+            needed = {UNIT, self.label, *self.texts}.union(*(model.inputs for model in models))
+            batches = [self._score(batch, models) for batch in read_batches(unit, sorted(needed), rows)]
+            return pa.Table.from_batches(batches, self.schema)
+
+        return read
+
+    def _score(self, batch: Batch, models: Sequence[_Model]) -> pa.RecordBatch:
+        columns = batch.columns(self.label, self.texts)
+        columns |= {name: columns[name].dictionary_encode() for name in self.texts}
+        columns |= {_prediction(model.name): pa.array(model.predict(batch)) for model in models}
+        return pa.RecordBatch.from_arrays([columns[name] for name in self.schema.names], schema=self.schema)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Units:
+    """Work: the distinct users."""
+
+    def load(self) -> Reader:
+        def read(unit: WorkUnit, rows: int | None) -> pa.Table:
+            found = [batch.columns(None, ())[UNIT] for batch in read_batches(unit, [UNIT], rows)]
+            return pa.table({UNIT: pa.chunked_array(found, pa.binary()).unique()})
+
+        return read
+
+
+class _Model:
+    """A SavedModel, of which the signature is used that takes the batches."""
+
+    def __init__(self, name: str, folder: str):
+        """Loads it. Raises ScoringError."""
+        self.name = name
+        self._folder = folder
+        try:
+            self._model = tf.saved_model.load(folder)
+        except MODEL_ERRORS as error:
+            raise ScoringError(name, f"cannot be loaded from {folder}: {reason(error)}") from error
+
+    @property
+    def inputs(self) -> set[str]:
+        """The raw features that it takes."""
+        return {name for signature in self._model.signatures.values() for name in _inputs(signature)}
+
+    def predict(self, batch: Batch) -> np.ndarray:
+        """Probabilities, float64 `[rows]`. Raises ScoringError."""
+        try:
+            signature = self._model.signatures[batch.signature]
+        except MODEL_ERRORS as error:
+            raise ScoringError(
+                self.name, f"cannot be loaded from {self._folder}: no signature {batch.signature}"
+            ) from error
+        feeds = batch.feeds(_inputs(signature))
+        try:
+            outputs = signature(**feeds)[OUTPUT].numpy()
+        except MODEL_ERRORS as error:
+            raise ScoringError(self.name, f"cannot be called: {reason(error)}") from error
+        rows = len(next(iter(feeds.values())))
+        if outputs.size != rows:
+            raise ScoringError(self.name, f"returns {outputs.shape} for {rows} rows; must be one probability for each")
+        return outputs.reshape(-1).astype(np.float64)
+
+
+def _inputs(signature: Any) -> dict[str, tf.TensorSpec]:
+    return signature.structured_input_signature[1]
+
+
+def _prediction(model: str) -> str:
+    return f"prediction of {model}"
+
+
+def _scored(table: pa.Table, scoring: _Scoring) -> ScoredRows:
+    unit = table[UNIT].combine_chunks().dictionary_encode()
+    return ScoredRows(
+        label=table[scoring.label].to_numpy(),
+        unit=unit.indices.to_numpy(),
+        columns={name: TextColumn.from_arrow(table[name]) for name in scoring.texts},
+        predictions={name: table[_prediction(name)].to_numpy() for name in scoring.models},
+    )

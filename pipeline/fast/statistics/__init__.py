@@ -1,0 +1,1 @@
+"""TFDV statistics without a Beam pipeline."""

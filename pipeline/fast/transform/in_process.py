@@ -1,0 +1,63 @@
+"""A whole Transform in process: reads raw examples, writes the transform graph, its cache and transformed examples."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tempfile
+from collections.abc import Mapping
+
+import tensorflow_transform as tft
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io
+
+from pipeline.fast.transform import cache_files
+from pipeline.fast.transform.analysis import Analysis, PreprocessingFn
+from pipeline.fast.transform.materialise import materialise
+from pipeline.fast.transform.raw_examples import RawSplit
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What Transform does.
+
+    Attributes:
+        schema: of the raw examples.
+        preprocessing_fn: as TFX calls it.
+        analyze: the splits that the graph learns from.
+        transform: the splits to materialise, by the prefix of the file to write.
+        graph: the folder of the transform graph.
+        cache: the folder of the analyzer cache, if it is to be written.
+    """
+
+    schema: schema_pb2.Schema
+    preprocessing_fn: PreprocessingFn
+    analyze: list[RawSplit]
+    transform: Mapping[str, RawSplit]
+    graph: str
+    cache: str | None
+
+
+def run(job: Job) -> dict[str, int]:
+    """Does all of it.
+
+    Returns:
+        Rows by the prefix of the file written.
+
+    Raises:
+        Unsupported: only TFX's own executor can run this preprocessing_fn; nothing has been written.
+    """
+    datasets = {cache_files.dataset_key(split.pattern): split for split in job.analyze}
+    with tempfile.TemporaryDirectory() as folder:
+        specs = job.analyze[0].type_specs
+        analysis = Analysis(job.preprocessing_fn, specs, list(datasets), cached=job.cache is not None, folder=folder)
+        results = analysis.run(datasets)
+        analysis.save(results, job.graph)
+    raw_metadata = os.path.join(job.graph, tft.TFTransformOutput.RAW_METADATA_DIR)
+    metadata_io.write_metadata(dataset_metadata.DatasetMetadata(job.schema), raw_metadata)
+    for key, entries in results.cache.items():
+        cache_files.write(job.cache, key, entries, results.sizes[key])
+    output = tft.TFTransformOutput(job.graph)
+    return {
+        prefix: materialise(output, split, analysis.input_columns, prefix) for prefix, split in job.transform.items()
+    }

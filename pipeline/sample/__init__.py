@@ -1,0 +1,1 @@
+"""Sample events of a shop, with known conversion probabilities."""

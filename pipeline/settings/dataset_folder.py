@@ -1,0 +1,119 @@
+"""One folder below `schema/`: everything particular to one data set, read and checked as a whole."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from pathlib import Path
+from typing import Any
+
+from models.config import SettingsError, load_settings, validate_settings
+from models.features import FeatureSet, load_features
+from pipeline.settings.dataset import RESERVED_COLUMNS, Dataset, EventSource
+
+
+@dataclasses.dataclass(frozen=True)
+class DatasetFolder:
+    """A data set.
+
+    Attributes:
+        name: the folder's name.
+        dataset: dataset.yaml.
+        features: features.yaml.
+        query: text of query.sql, in BigQuery's dialect.
+        path: the folder; None where the data set came with a component's configuration.
+    """
+
+    name: str
+    dataset: Dataset
+    features: FeatureSet
+    query: str
+    path: Path | None = None
+
+    @classmethod
+    def load(cls, path: Path, overrides: dict[str, Any] | None = None) -> DatasetFolder:
+        """Reads the folder; `overrides` replace values of dataset.yaml by dotted key.
+
+        Raises:
+            SettingsError: a file is missing or says what cannot be; the message names file and key.
+        """
+        if not path.is_dir():
+            known = ", ".join(sorted(file.parent.name for file in path.parent.glob("*/dataset.yaml")))
+            raise SettingsError(f"no data set '{path.name}' in {path.parent}; there are: {known or 'none'}")
+        query = path / "query.sql"
+        if not query.is_file():
+            raise SettingsError(f"{query}: no such file; it holds the one SELECT that makes the rows")
+        folder = cls(
+            name=path.name,
+            dataset=load_settings(path / "dataset.yaml", Dataset, overrides),
+            features=load_features(path / "features.yaml"),
+            query=query.read_text(encoding="utf-8"),
+            path=path,
+        )
+        folder._check_names(path / "features.yaml")
+        folder._check_windows(path / "features.yaml")
+        return folder
+
+    @property
+    def schema_path(self) -> Path | None:
+        """The curated schema, or None if there is none yet."""
+        schema = self.path / "schema.pbtxt" if self.path else None
+        return schema if schema and schema.is_file() else None
+
+    @property
+    def pipeline_name(self) -> str:
+        """The pipeline's name, under which ML Metadata keeps its artifacts; Vertex AI allows no underscore."""
+        return f"propensity-{self.name.lower().replace('_', '-')}"
+
+    def up_to(self, as_of: datetime.date | str) -> DatasetFolder:
+        """The data set with this `snapshots.as_of`; a table of one's own, which has none, takes only `latest`.
+
+        Raises:
+            SettingsError: a date for a table.
+        """
+        if not isinstance(self.dataset.source, EventSource):
+            if as_of != "latest":
+                raise SettingsError(f"as_of is {as_of}, but data set '{self.name}' is a table, which has no such day")
+            return self
+        snapshots = self.dataset.snapshots.model_copy(update={"as_of": as_of})
+        return dataclasses.replace(self, dataset=self.dataset.model_copy(update={"snapshots": snapshots}))
+
+    def to_config(self) -> dict[str, Any]:
+        """The data set as JSON-ready data, to travel in a component's custom_config."""
+        return {
+            "name": self.name,
+            "dataset": self.dataset.model_dump(mode="json", exclude_unset=True),
+            "features": self.features.to_config(),
+            "query": self.query,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> DatasetFolder:
+        """The inverse of to_config. Raises SettingsError."""
+        return cls(
+            name=config["name"],
+            dataset=validate_settings(config["dataset"], Dataset, origin="custom_config"),
+            features=FeatureSet.from_config(config["features"]),
+            query=config["query"],
+        )
+
+    def _check_names(self, file: Path) -> None:
+        columns = self.dataset.columns
+        taken = {"label": columns.label, "key": columns.key, "date": columns.date}
+        for name in self.features.names:
+            if name in RESERVED_COLUMNS:
+                raise SettingsError(f"{file}: feature '{name}': this name is reserved")
+            for role, column in taken.items():
+                if name == column:
+                    raise SettingsError(f"{file}: feature '{name}' is the {role} of dataset.yaml; remove it here")
+
+    def _check_windows(self, file: Path) -> None:
+        if not isinstance(self.dataset.source, EventSource):
+            return
+        lookback = self.dataset.windows.lookback_days
+        for feature in self.features.features:
+            if feature.window and feature.window[1] > lookback:
+                raise SettingsError(
+                    f"{file}: feature '{feature.name}' looks back {feature.window[1]} days, but windows.lookback_days "
+                    f"of dataset.yaml is {lookback}; raise it or shorten the window"
+                )

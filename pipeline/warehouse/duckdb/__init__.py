@@ -1,0 +1,1 @@
+"""The DuckDB engine, which runs BigQuery SQL inside the process."""

@@ -1,0 +1,210 @@
+"""The embedded warehouse: DuckDB over Parquet and CSV files, with a database file of its own for features tables."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from pipeline.settings.dataset import EventSource, TableSource
+from pipeline.settings.run import DuckDBSettings
+from pipeline.warehouse.dialect import Statement, check_identifier, to_duckdb
+from pipeline.warehouse.duckdb import csv_files
+from pipeline.warehouse.duckdb import files as duckdb_files
+from pipeline.warehouse.duckdb.errors import explained
+from pipeline.warehouse.duckdb.types import bigquery_type, needed_cast
+from pipeline.warehouse.interface import Column, Query, WarehouseError
+
+BATCH_ROWS = 16_384
+ROW_GROUP_ROWS = 32_768
+LITTLE_MEMORY_MB, THREAD_MEMORY_MB = 240, 30  # enough to sort a million rows of 40 columns in seconds
+
+
+class DuckDBWarehouse:
+    """Implements pipeline.warehouse.interface.Warehouse.
+
+    The order of the rows that `read` returns is that of create_table's `order_by`, for any number of threads.
+    """
+
+    def __init__(self, settings: DuckDBSettings, data: Path, source: EventSource | TableSource):
+        """Opens a database in a temporary folder, which `close` removes; the data is looked at when it is needed.
+
+        Args:
+            settings: memory and threads.
+            data: the folder of daily tables, or the CSV or Parquet file.
+            source: what the data is.
+        """
+        self._data = data
+        self._source = source
+        self._memory_limit = settings.memory_limit
+        self._tables: set[str] = set()
+        self._folder = tempfile.TemporaryDirectory(prefix="propensity-duckdb-")
+        config: dict[str, str | int] = {
+            "memory_limit": settings.memory_limit,
+            "temp_directory": str(Path(self._folder.name) / "spill"),
+            "preserve_insertion_order": "true",
+            "autoinstall_known_extensions": "false",  # a query must not make DuckDB fetch something
+            "force_compression": "uncompressed",  # the tables live for seconds: compressing them would take longest
+        }
+        if settings.threads:
+            config["threads"] = settings.threads
+        self._connection = duckdb.connect(str(Path(self._folder.name) / "features.duckdb"), config=config)
+        self._connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
+        self._is_open = True
+
+    def source_tables(self, prefix: str) -> Mapping[str, str]:
+        """See Warehouse; for a table of one's own the one name is '', what follows the table's name."""
+        if isinstance(self._source, TableSource):
+            duckdb_files.check_table(self._data)
+            return {"": duckdb_files.fingerprint(self._data)} if prefix == self._source.table else {}
+        files = duckdb_files.daily_files(self._data, prefix)
+        return {suffix: duckdb_files.fingerprint(path) for suffix, path in files.items()}
+
+    def estimate(self, query: Query) -> int | None:
+        """See Warehouse: DuckDB cannot tell, but says whether the query is valid."""
+        self.columns(query)
+        return None
+
+    def columns(self, query: Query) -> list[Column]:
+        """See Warehouse."""
+        return [Column(name, bigquery_type(kind)) for name, kind in self._describe(query).items()]
+
+    def create_table(self, name: str, query: Query, *, partition_by: str | None, order_by: Sequence[str]) -> None:
+        """See Warehouse; there are no partitions here."""
+        casts = {column: needed_cast(kind) for column, kind in self._describe(query).items()}
+        replaced = ", ".join(f'CAST("{column}" AS {kind}) AS "{column}"' for column, kind in casts.items() if kind)
+        selected = f"* REPLACE ({replaced})" if replaced else "*"
+        statement = self._translate(query)
+        rows = f"SELECT {selected} FROM ({statement.sql})"
+        if order_by:
+            self._create_sorted(name, rows, statement.parameters, [check_identifier(column) for column in order_by])
+        else:
+            self._execute(f'CREATE TABLE "{check_identifier(name)}" AS {rows}', statement.parameters)
+        self._tables.add(name)
+
+    def select(self, query: Query) -> list[dict[str, object]]:
+        """See Warehouse."""
+        statement = self._translate(query)
+        rows, names = self._execute(statement.sql, statement.parameters)
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+    def read(self, name: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """See Warehouse: batches of at most 16,384 rows, in the order in which the table was made."""
+        selected = ", ".join(f'"{check_identifier(column)}"' for column in columns)
+        with contextlib.closing(self._connection.cursor()) as cursor, self._little_memory(), explained():
+            # A cursor: an open result would block every other query of the connection.
+            reader = cursor.sql(f'SELECT {selected} FROM "{check_identifier(name)}"').to_arrow_reader(BATCH_ROWS)
+            yield from reader
+
+    def drop_table(self, name: str) -> None:
+        """See Warehouse."""
+        self._execute(f'DROP TABLE IF EXISTS "{check_identifier(name)}"')
+        self._tables.discard(name)
+
+    def close(self) -> None:
+        """See Warehouse."""
+        self._is_open = False
+        self._connection.close()
+        self._folder.cleanup()
+
+    def __enter__(self) -> DuckDBWarehouse:
+        """Returns itself."""
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        """Closes."""
+        self.close()
+
+    def _describe(self, query: Query) -> dict[str, str]:
+        statement = self._translate(query)
+        rows, _ = self._execute(f"DESCRIBE {statement.sql}", statement.parameters)
+        return {str(row[0]): str(row[1]) for row in rows}
+
+    def _translate(self, query: Query) -> Statement:
+        return to_duckdb(query, lambda name: (self._locate(name, query),))
+
+    def _execute(self, sql: str, parameters: Mapping[str, object] | None = None) -> tuple[list[tuple], list[str]]:
+        with explained():
+            result = self._connection.execute(sql, dict(parameters) if parameters else None)
+            names = [column[0] for column in result.description or ()]
+            return result.fetchall(), names
+
+    def _create_sorted(self, name: str, rows: str, parameters: Mapping[str, object], order_by: Sequence[str]) -> None:
+        """Makes a sorted table by way of a Parquet file: neither the query nor the sorting holds all rows in memory."""
+        unsorted = Path(self._folder.name) / f"{check_identifier(name)}.parquet"
+        create = (
+            f'CREATE TABLE "{name}" AS SELECT * FROM read_parquet([{duckdb_files.quote(unsorted)}]) ORDER BY '
+            + ", ".join(f'"{column}"' for column in order_by)
+        )
+        options = f"FORMAT parquet, ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
+        try:
+            with self._setting("preserve_insertion_order", "false", "true"):  # true would buffer far more
+                self._execute(f"COPY ({rows}) TO {duckdb_files.quote(unsorted)} ({options})", parameters)
+            with explained():
+                try:
+                    with self._little_memory():
+                        self._connection.execute(create)
+                except duckdb.OutOfMemoryException:
+                    self._connection.execute(create)  # very wide rows need what the settings allow
+        finally:
+            unsorted.unlink(missing_ok=True)
+
+    def _little_memory(self) -> contextlib.AbstractContextManager[None]:
+        """Keeps DuckDB from filling its memory limit with what it has just read or written."""
+        size, unit = self._memory_limit[:-2], self._memory_limit[-2:]
+        (threads,) = self._connection.execute("SELECT current_setting('threads')").fetchall()[0]
+        allowed = float(size) * {"MB": 1, "GB": 1000}[unit]
+        little = min(allowed, LITTLE_MEMORY_MB + threads * THREAD_MEMORY_MB)
+        return self._setting("memory_limit", f"{little:.0f}MB", self._memory_limit)
+
+    @contextlib.contextmanager
+    def _setting(self, name: str, value: str, afterwards: str) -> Iterator[None]:
+        """Changes one of DuckDB's settings for a while."""
+        self._execute(f"SET {name} = '{value}'")
+        try:
+            yield
+        finally:
+            if self._is_open:  # a reader may outlive the warehouse
+                self._execute(f"SET {name} = '{afterwards}'")
+
+    def _locate(self, name: str, query: Query) -> str:
+        """The name of a table in DuckDB; the source's are made here when they are first asked for."""
+        if name in self._tables:
+            return name
+        if isinstance(self._source, EventSource):
+            self._view_events(name, query)
+        elif name == self._source.table:
+            self._load_table(name)
+        else:
+            raise WarehouseError(f"the query reads the table '{name}'; source.table of dataset.yaml names another")
+        return name
+
+    def _view_events(self, name: str, query: Query) -> None:
+        """Makes a view over exactly the daily tables that the query names."""
+        prefix = self._source.table_prefix
+        if not name.startswith(prefix):
+            raise WarehouseError(f"the query reads the table '{name}'; the source's are named {prefix}*")
+        files = duckdb_files.daily_files(self._data, prefix)
+        wanted = query.parameters.get("table_suffixes") if name == f"{prefix}*" else [name.removeprefix(prefix)]
+        suffixes = list(files) if wanted is None else list(wanted)
+        absent = [suffix for suffix in suffixes if suffix not in files]
+        if absent or not suffixes:
+            names = ", ".join(f"{prefix}{suffix}.parquet" for suffix in absent[:10]) or f"{prefix}YYYYMMDD.parquet"
+            raise WarehouseError(f"{self._data}: no such file: {names}")
+        sql = duckdb_files.events_sql([files[suffix] for suffix in suffixes], prefix)
+        self._execute(f'CREATE OR REPLACE VIEW "{name}" AS {sql}')
+
+    def _load_table(self, name: str) -> None:
+        """Makes the table from its file, once; a CSV file is parsed a single time, and its bad rows found first."""
+        sql = duckdb_files.table_sql(self._data)
+        is_parquet = self._data.suffix.lower() == ".parquet"
+        try:
+            self._execute(f'CREATE {"VIEW" if is_parquet else "TABLE"} "{name}" AS {sql}')
+        except WarehouseError as error:
+            problem = None if is_parquet else csv_files.find_bad_row(self._data, csv_files.find_delimiter(self._data))
+            raise WarehouseError(f"{self._data}: {problem or error}") from error
+        self._tables.add(name)

@@ -1,0 +1,67 @@
+import datetime
+import shutil
+
+import pytest
+
+import schema
+from models.config import SettingsError
+from pipeline.settings.dataset_folder import DatasetFolder
+
+
+@pytest.fixture
+def copy(tmp_path):
+    return shutil.copytree(schema.ROOT / "ga4", tmp_path / "mine")
+
+
+def edit(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def test_survives_the_way_through_a_component():
+    folder = DatasetFolder.load(schema.ROOT / "ga4")
+    again = DatasetFolder.from_config(folder.to_config())
+    assert (again.name, again.dataset, again.features, again.query) == (
+        folder.name,
+        folder.dataset,
+        folder.features,
+        folder.query,
+    )
+
+
+def test_an_unknown_data_set_is_answered_with_the_known_ones():
+    with pytest.raises(SettingsError, match=r"no data set 'ga5'.*ga360, ga4, online_shoppers"):
+        DatasetFolder.load(schema.ROOT / "ga5")
+
+
+def test_a_window_beyond_the_lookback_is_refused(copy):
+    edit(copy / "dataset.yaml", "lookback_days: 30", "lookback_days: 14")
+    with pytest.raises(SettingsError, match=r"looks back 30 days, but windows.lookback_days of dataset.yaml is 14"):
+        DatasetFolder.load(copy)
+
+
+@pytest.mark.parametrize(("name", "reason"), [("converted", "is the label"), ("split", "reserved")])
+def test_a_feature_must_not_be_the_label_or_a_reserved_column(copy, name, reason):
+    with (copy / "features.yaml").open("a") as file:
+        file.write(f"\n  - name: {name}\n    kind: numeric\n")
+    with pytest.raises(SettingsError, match=reason):
+        DatasetFolder.load(copy)
+
+
+def test_a_missing_query_is_named(copy):
+    (copy / "query.sql").unlink()
+    with pytest.raises(SettingsError, match=r"query\.sql: no such file"):
+        DatasetFolder.load(copy)
+
+
+def test_the_day_up_to_which_events_are_read_can_be_another():
+    folder = DatasetFolder.load(schema.ROOT / "ga4")
+    day = datetime.date(2025, 11, 3)
+    assert folder.dataset.snapshots.as_of == "latest"
+    assert folder.up_to(day).dataset.snapshots.as_of == day
+    assert folder.up_to(day).up_to("latest") == folder
+
+
+def test_pipeline_names_are_those_that_vertex_takes():
+    assert DatasetFolder.load(schema.ROOT / "online_shoppers").pipeline_name == "propensity-online-shoppers"

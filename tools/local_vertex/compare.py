@@ -1,0 +1,178 @@
+"""Compares what BeamDagRunner left with what the compiled job left: `python -m tools.local_vertex.compare -h`.
+
+Both ran the same code on the same data with the same seeds. The data, what Transform learned of them and all decisions
+must be equal; sums of floats may differ in their last digits, and figures of models by MODEL_TOLERANCE.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import functools
+import math
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tools.local_vertex import evidence
+from tools.local_vertex.evidence import Parts
+
+# Relative. Beam merges partial sums in an order that differs from process to process.
+SUM_TOLERANCE = 1e-9
+
+# Absolute, of metrics of a model. The gate, too, takes predictions within 1e-6 as those of the same model.
+MODEL_TOLERANCE = 1e-6
+
+SHOWN = 3  # differences of one comparison
+
+Artifacts = Callable[[str, str], Path]  # the folder of an artifact, by component and output
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """One thing that both runs left.
+
+    Attributes:
+        what: its name.
+        count: how many parts of it were compared; nothing compared is no evidence, and fails.
+        unit: what is counted.
+        differences: in words.
+    """
+
+    what: str
+    count: int
+    unit: str
+    differences: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether it is the same, and something was there to compare."""
+        return self.count > 0 and not self.differences
+
+    def line(self) -> str:
+        """For the table."""
+        found = "equal"
+        if self.differences:
+            more = len(self.differences) - SHOWN
+            found = "DIFFERENT: " + "; ".join(self.differences[:SHOWN]) + (f"; and {more} more" if more > 0 else "")
+        elif not self.count:
+            found = "NO EVIDENCE: neither run has any"
+        return f"  {self.what:<34}{self.count:>9,} {self.unit:<10} {found}"
+
+
+def local_run(home: Path) -> Artifacts:
+    """The newest artifacts below the folder that runners.local_runner wrote for a data set."""
+
+    def folder(component: str, output: str) -> Path:
+        parent = home / "artifacts" / component / output
+        numbered = [path for path in parent.glob("*") if path.name.isdigit()]
+        return max(numbered, key=lambda path: int(path.name), default=parent / "none")
+
+    return folder
+
+
+def vertex_run(folder: Path) -> Artifacts:
+    """The artifacts of one run of the compiled job."""
+    return lambda component, output: folder / component / output
+
+
+def compare(local: Artifacts, vertex: Artifacts) -> list[Comparison]:
+    """All comparisons."""
+
+    def both(read: Callable[[Path], Any], component: str, output: str) -> tuple[Any, Any]:
+        return read(local(component, output)), read(vertex(component, output))
+
+    def splits(read: Callable[[Path], Parts]) -> Callable[[Path], dict[str, Parts]]:
+        return functools.partial(evidence.by_split, read=read)
+
+    examples, statistics = splits(evidence.examples), splits(evidence.statistics)
+    return [
+        *_each("examples", "rows", _counts, *both(examples, "BigQueryExampleGen", "examples")),
+        parts("schema", "features", *both(evidence.schema, "CuratedSchema", "schema")),
+        *_each("statistics", "figures", _sums, *both(statistics, "StatisticsGen", "statistics")),
+        *_each("vocabulary", "entries", parts, *both(evidence.vocabularies, "Transform", "transform_graph")),
+        _counts("constants of the transform", "arrays", *both(evidence.constants, "Transform", "transform_graph")),
+        *_each("transformed examples", "rows", _counts, *both(examples, "Transform", "transformed_examples")),
+        parts("family that was selected", "decisions", *both(evidence.selected, "SelectModel", "model")),
+        _metrics("metrics of the families, eval", "figures", *both(evidence.family_metrics, "SelectModel", "model")),
+        _metrics("metrics of the model, test", "figures", *both(evidence.test_metrics, "Evaluator", "verdict")),
+        parts("verdict", "decisions", *both(evidence.verdict, "Evaluator", "verdict")),
+        parts("blessing", "files", *both(evidence.files, "Evaluator", "blessing")),
+        parts("pushed model", "files", *both(evidence.files, "Pusher", "pushed_model")),
+    ]
+
+
+def parts(
+    what: str, unit: str, local: Parts, vertex: Parts, same: Callable[[Any, Any], bool] = lambda a, b: a == b
+) -> Comparison:
+    """Compares part by part; `same` says whether two values are taken as equal."""
+    differences = [f"{name} is missing on Vertex" for name in local if name not in vertex]
+    differences += [f"{name} is missing locally" for name in vertex if name not in local]
+    for name in local:
+        if name in vertex and not same(local[name], vertex[name]):
+            differences.append(f"{name} is {_short(local[name])} locally, {_short(vertex[name])} on Vertex")
+    return Comparison(what, len(local.keys() | vertex.keys()), unit, tuple(differences))
+
+
+def _sums(what: str, unit: str, local: Parts, vertex: Parts) -> Comparison:
+    return parts(what, unit, local, vertex, functools.partial(_close, relative=SUM_TOLERANCE))
+
+
+def _metrics(what: str, unit: str, local: Parts, vertex: Parts) -> Comparison:
+    return parts(what, unit, local, vertex, functools.partial(_close, absolute=MODEL_TOLERANCE))
+
+
+def _close(a: Any, b: Any, relative: float = 0.0, absolute: float = 0.0) -> bool:
+    if isinstance(a, float) and isinstance(b, float):
+        return math.isclose(a, b, rel_tol=relative, abs_tol=absolute)
+    return a == b
+
+
+def _counts(what: str, unit: str, local: Parts, vertex: Parts) -> Comparison:
+    """Compares multisets of which only digests are known: parts are how often each is there."""
+    only_local = sum(max(0, count - vertex.get(name, 0)) for name, count in local.items())
+    only_vertex = sum(max(0, count - local.get(name, 0)) for name, count in vertex.items())
+    told = [f"{only_local:,} {unit} only locally"] if only_local else []
+    told += [f"{only_vertex:,} {unit} only on Vertex"] if only_vertex else []
+    return Comparison(what, max(sum(local.values()), sum(vertex.values())), unit, tuple(told))
+
+
+def _each(
+    what: str,
+    unit: str,
+    how: Callable[[str, str, Parts, Parts], Comparison],
+    local: Mapping[str, Parts],
+    vertex: Mapping[str, Parts],
+) -> list[Comparison]:
+    """A comparison for each split, or each vocabulary, that either run has; without any, there is no evidence."""
+    names = sorted(local.keys() | vertex.keys())
+    if not names:
+        return [Comparison(what, 0, unit, ())]
+    return [how(f"{what}, {name}", unit, local.get(name, {}), vertex.get(name, {})) for name in names]
+
+
+def _short(value: Any) -> str:
+    text = f"{value:.6g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Prints a line per comparison; the exit code is 1 if anything differs or could not be compared."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("local", type=Path, help="<output>/<data set> of runners.local_runner")
+    parser.add_argument("vertex", type=Path, help="the folder of a run below the pipeline root")
+    parser.add_argument("--report", type=Path, help="writes the lines to this file, too")
+    args = parser.parse_args(arguments)
+    found = compare(local_run(args.local), vertex_run(args.vertex))
+    failed = sum(not comparison.passed for comparison in found)
+    lines = [comparison.line() for comparison in found]
+    lines.append(f"  {len(found) - failed} of {len(found)} are equal")
+    print("\n".join(lines))
+    if args.report:
+        args.report.write_text("\n".join(lines), encoding="utf-8")
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,242 @@
+"""Proves here, without a cloud, that the job compiled for Vertex AI is the pipeline.
+
+Builds the image of the steps, compiles the pipeline in it, runs the compiled job step by step in containers without a
+network, and compares what it leaves with what BeamDagRunner leaves in the same image, on the same sample data. A second
+run must find the first one's model as the champion. Needs podman, and of Python's packages none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tools.local_vertex.containers import Command, Engine, PodmanEngine, ProcessEngine, make_folder
+from tools.local_vertex.job import JobError, load_job
+from tools.local_vertex.launcher import Launcher
+from tools.local_vertex.store import Store
+
+ROOT = Path(__file__).parents[1]
+IMAGES = ROOT / "runners" / "images" / "build.sh"
+SETTINGS = Path(__file__).with_name("vertex_local.yaml")
+DATASET = "ga4"
+# As in vertex_local.yaml.
+BUCKET = "propensity-local"
+IMAGE = "localhost/propensity-pipeline:local"
+# Beside the bucket: what a run on Vertex AI would have on the machine that compiles and submits.
+MACHINE = "this-machine"
+
+
+class ProofError(Exception):
+    """Something failed, or differs."""
+
+
+class Proof:
+    """The parts of the proof, in a folder of its own.
+
+    Attributes:
+        seconds: wall time of each part, by its name.
+    """
+
+    def __init__(self, engine: Engine, work: Path):
+        """Runs with `engine`, whose storage lies in `work`."""
+        self.seconds: dict[str, float] = {}
+        self._engine, self._work = engine, work
+        self._logs = work / "logs"
+        self._store = Store(work / "metadata.json")
+        self._machine = f"{engine.mount}/{MACHINE}"
+        self._sample = f"{engine.mount}/{BUCKET}/sample"
+        self._logs.mkdir()
+        for folder in (BUCKET, MACHINE):
+            make_folder(engine.storage / folder)
+
+    @contextlib.contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """Shows and times a part of the proof."""
+        say(f"\n{name}")
+        started = time.monotonic()
+        yield
+        self.seconds[name] = time.monotonic() - started
+
+    def make_sample(self) -> None:
+        """The sample events, where a bucket would have them."""
+        self._python("pipeline.sample.events", "--out", self._sample)
+
+    def compile(self) -> dict:
+        """The compiled job."""
+        machine = self._engine.storage / MACHINE
+        shutil.copy(SETTINGS, machine)
+        settings = f"{self._machine}/{SETTINGS.name}"
+        self._python("runners.vertex_runner", "--dataset", DATASET, "--settings", settings, "--output", self._machine)
+        path = machine / DATASET / "vertex" / "pipeline.json"
+        return load_job(path, buckets=self._engine.mount)
+
+    def run_job(self, job: dict, number: int) -> Launcher:
+        """Runs the compiled job."""
+        name = f"{job['pipelineSpec']['pipelineInfo']['name']}-{number}"
+        launcher = Launcher(
+            job,
+            name,
+            engine=self._engine,
+            store=self._store,
+            logs=self._logs,
+            say=say,
+            wait=lambda seconds: say(f"  tried again at once, on Vertex AI after {seconds:g} s"),
+        )
+        if not launcher.run():
+            failed = [task for task, found in launcher.tasks.items() if found.state == "FAILED"]
+            raise ProofError(f"run {name} failed in {failed[0]}")
+        return launcher
+
+    def run_beam(self) -> dict[str, float]:
+        """Runs BeamDagRunner; returns the seconds of each component."""
+        module = "runners.local_runner"
+        self._python(module, "--dataset", DATASET, "--data", self._sample, "--output", self._machine, "--require-push")
+        lines = re.findall(r"^  (\w+) +(\d+\.\d) s", self._log(module).read_text(), re.MULTILINE)
+        return {component: float(seconds) for component, seconds in lines}
+
+    def compare(self, launcher: Launcher) -> None:
+        """Compares the run of the job with BeamDagRunner's."""
+        run = f"{self._engine.mount}/{launcher.folder.relative_to(self._engine.storage)}"
+        report = "comparison.txt"
+        try:
+            self._python(
+                "tools.local_vertex.compare",
+                f"{self._machine}/{DATASET}",
+                run,
+                "--report",
+                f"{self._machine}/{report}",
+            )
+        finally:
+            found = self._engine.storage / MACHINE / report
+            if found.exists():
+                say(found.read_text().rstrip())
+
+    def check_second(self, first: Launcher, second: Launcher) -> None:
+        """Raises ProofError unless the second run took the first one's model as champion, and pushed nothing."""
+        model = _output(first, "SelectModel", "model")["name"]
+        champions = second.tasks["Champion-model-resolver"].outputs.artifacts["model"]
+        if [champion["name"] for champion in champions] != [model]:
+            raise ProofError("the second run did not find the first one's model as the champion")
+        say("  the champion is the first run's model")
+        verdict = json.loads((second.folder / "Evaluator" / "verdict" / "verdict.json").read_text())["verdict"]
+        if verdict != "unchanged":
+            raise ProofError(f"the verdict of the second run is '{verdict}', not 'unchanged'")
+        say(f"  verdict: {verdict}")
+        serving = self._engine.storage / BUCKET / "propensity" / "serving" / DATASET
+        versions = list(serving.iterdir())
+        if len(versions) != 1 or _output(second, "Pusher", "pushed_model")["metadata"]["pushed"]:
+            raise ProofError(f"the second run pushed: there are {len(versions)} models in {serving}")
+        say("  nothing was pushed")
+
+    def _python(self, module: str, *args: str) -> None:
+        log = self._log(module)
+        code = self._engine.run(Command(IMAGE, ("python", "-m", module), args), log)
+        if code:
+            tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+            raise ProofError(f"{tail}\npython -m {module} failed with exit code {code}; log: {log}")
+
+    def _log(self, module: str) -> Path:
+        return self._logs / f"{module}.log"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Does the proof; the exit code is 1 if anything failed or differs."""
+    args = _parser().parse_args(arguments)
+    args.output.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix="vertex-local-", dir=args.output.resolve()))
+    podman = None if args.engine == "process" else PodmanEngine(work / "gcs", say)
+    engine = podman or ProcessEngine(work / "gcs", project=ROOT)
+    proof = Proof(engine, work)
+    remove_images = False
+    code = 1
+    try:
+        if podman:
+            remove_images = not args.keep and not _have_image()
+            with proof.part("The image of the steps"):
+                if subprocess.run(["bash", str(IMAGES), "pipeline"]).returncode:
+                    raise ProofError("the image could not be built")
+        prove(proof)
+        code = 0
+    except (ProofError, JobError) as error:
+        say(f"\nFAILED: {error}")
+    finally:
+        if podman:
+            podman.clean()
+        if code or args.keep:
+            say(f"Everything is in {work}")
+        else:
+            shutil.rmtree(work)
+        if remove_images:
+            subprocess.run(["bash", str(IMAGES), "clean"])
+    return code
+
+
+def prove(proof: Proof) -> None:
+    """All parts, once the image is there. Raises ProofError or JobError."""
+    with proof.part("Sample data"):
+        proof.make_sample()
+    with proof.part("Compilation"):
+        job = proof.compile()
+    with proof.part("The compiled job"):
+        first = proof.run_job(job, 1)
+    with proof.part("BeamDagRunner"):
+        beam = proof.run_beam()
+    with proof.part("Comparison of the two"):
+        proof.compare(first)
+    with proof.part("The compiled job again"):
+        second = proof.run_job(job, 2)
+        proof.check_second(first, second)
+    for line in times(proof.seconds, beam, first, second):
+        say(line)
+
+
+def times(parts: dict[str, float], beam: dict[str, float], first: Launcher, second: Launcher) -> list[str]:
+    """A table of seconds: by step, and by part of the proof."""
+    lines = ["", f"{'Seconds':<36}{'job':>8}{'again':>8}{'BeamDagRunner':>16}"]
+    for step, task in first.tasks.items():
+        columns = (task.seconds, second.tasks[step].seconds, beam.get(step))
+        told = [f"{seconds:.1f}" if seconds is not None else "-" for seconds in columns]
+        lines.append(f"  {step:<34}{told[0]:>8}{told[1]:>8}{told[2]:>16}")
+    lines.append("")
+    lines += [f"  {part:<34}{seconds:>8.1f}" for part, seconds in parts.items()]
+    return [*lines, f"  {'all':<34}{sum(parts.values()):>8.1f}"]
+
+
+def say(text: str) -> None:
+    """Shows a line at once."""
+    print(text, flush=True)
+
+
+def _output(launcher: Launcher, task: str, key: str) -> dict:
+    [artifact] = launcher.tasks[task].outputs.artifacts[key]
+    return artifact
+
+
+def _have_image() -> bool:
+    return bool(shutil.which("podman")) and subprocess.run(["podman", "image", "exists", IMAGE]).returncode == 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", type=Path, default=Path("output"), help="where a temporary folder is made")
+    parser.add_argument("--keep", action="store_true", help="keep that folder, and an image that was built for it")
+    parser.add_argument(
+        "--engine",
+        choices=("podman", "process"),
+        default="podman",
+        help="process: without an image, in this environment, to try things out",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
