@@ -3,6 +3,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["tests.transformed_examples"]  # fixtures of models and of what reads examples for them
+
 
 @pytest.fixture(scope="session", autouse=True)
 def quiet_tensorflow():

@@ -15,9 +15,9 @@ from tfx import types
 from tfx.types import artifact_utils
 from tfx_bsl.coders import example_coder
 
-from models.raw_training_data import UNIT
 from models.signatures import EXAMPLES_SIGNATURE, TENSORS_SIGNATURE
 from pipeline.examples import example_files
+from pipeline.examples.raw import UNIT
 
 _BATCH = 16_384  # rows; larger ones are no faster, and take more memory
 

@@ -23,9 +23,10 @@ from models.families.keras.training import compile_predict, log_loss, train
 from models.families.xgboost import tuning as xgboost_tuning
 from models.families.xgboost.hyperparameters import Hyperparameters as XGBoostHyperparameters
 from models.features import FeatureSet
-from models.raw_training_data import read_raw_training_data
-from models.training_data import TrainingData, read_training_data
+from models.training_data import TrainingData
 from models.tuned import settings_from
+from pipeline.examples.raw import read_raw_training_data
+from pipeline.examples.transformed import read_training_data
 
 FEATURES = FeatureSet.from_config(
     [

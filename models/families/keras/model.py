@@ -13,7 +13,7 @@ from models.families.keras.hyperparameters import Hyperparameters
 from models.families.keras.training import compile_predict, train
 from models.features import FeatureSet
 from models.trainer_arguments import hyperparameters_of
-from models.training_data import read_training_data
+from pipeline.examples.transformed import read_training_data
 
 if TYPE_CHECKING:
     from tfx.v1.components import FnArgs

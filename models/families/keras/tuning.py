@@ -13,11 +13,11 @@ from tfx.components.tuner.component import TunerFnResult
 from models.families.keras.hyperparameters import Hyperparameters
 from models.families.keras.training import compile_predict, log_loss, train
 from models.features import FeatureSet
-from models.raw_training_data import read_raw_training_data
 from models.trainer_arguments import hyperparameters_of
 from models.training_data import TrainingData
 from models.tuned import HIDDEN_UNITS, with_values
 from models.tuning import ScoreTuner, SearchSpace, choose_oracle
+from pipeline.examples.raw import read_raw_training_data
 
 if TYPE_CHECKING:
     from tfx.v1.components import FnArgs

@@ -15,7 +15,7 @@ from models.families.xgboost.training import column_names, predict, train
 from models.families.xgboost.tree_graph import TreeGraph
 from models.features import FeatureSet
 from models.trainer_arguments import hyperparameters_of
-from models.training_data import TrainingBatches, read_training_data
+from pipeline.examples.transformed import TrainingBatches, read_training_data
 
 if TYPE_CHECKING:
     from tfx.v1.components import FnArgs

@@ -19,11 +19,11 @@ from models.families.keras.training import log_loss
 from models.families.xgboost.hyperparameters import Hyperparameters
 from models.families.xgboost.training import predict, train
 from models.features import FeatureSet
-from models.raw_training_data import read_raw_training_data
 from models.trainer_arguments import hyperparameters_of
 from models.training_data import TrainingData
 from models.tuned import with_values
 from models.tuning import ScoreTuner, SearchSpace, choose_oracle
+from pipeline.examples.raw import read_raw_training_data
 
 if TYPE_CHECKING:
     from tfx.v1.components import FnArgs

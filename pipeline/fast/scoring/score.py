@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 import tensorflow as tf
 from tfx import types
 
-from models.raw_training_data import UNIT
 from models.signatures import OUTPUT
+from pipeline.examples.raw import UNIT
 from pipeline.examples.scoring_batches import Batch, WorkUnit, read_batches, work_units
 from pipeline.fast.scoring.work import Job, OnBeam, Reader, run_first_rows, run_jobs
 from pipeline.fast.text_column import TextColumn

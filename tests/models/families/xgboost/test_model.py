@@ -14,7 +14,7 @@ from models.families.xgboost.hyperparameters import Hyperparameters
 from models.families.xgboost.model import BOOSTER_FILE, run_fn
 from models.families.xgboost.training import predict
 from models.features import FeatureSet
-from models.training_data import read_training_data
+from pipeline.examples.transformed import read_training_data
 
 
 def changed(arguments, **others):

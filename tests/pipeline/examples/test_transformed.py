@@ -7,8 +7,9 @@ import pytest
 import tensorflow_transform as tft
 
 from models.features import FeatureSet
-from models.training_data import TrainingBatches, TrainingData, read_training_data, store
+from models.training_data import TrainingData
 from pipeline.examples import example_files
+from pipeline.examples.transformed import TrainingBatches, read_training_data, store
 
 TWO = FeatureSet.from_config([{"name": "a", "kind": "numeric"}, {"name": "country", "kind": "categorical"}])
 
