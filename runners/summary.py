@@ -12,7 +12,7 @@ from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
 from pipeline.artifacts import VERDICT
-from pipeline.components.example_gen import DATA_REPORT
+from pipeline.examples.data_summary import DATA_SUMMARY
 
 _ROLES = ("challenger", "champion", "anchor")
 _METRICS = ("roc_auc", "pr_auc", "log_loss", "brier", "calibration_slope", "observed_over_expected")
@@ -75,7 +75,7 @@ def read_verdict(result: RunResult) -> dict[str, Any]:
 
 def data_report(result: RunResult) -> dict[str, Any]:
     """What ExampleGen found in the rows."""
-    return _read_json(result.artifacts["BigQueryExampleGen", "examples"], DATA_REPORT)
+    return _read_json(result.artifacts["BigQueryExampleGen", "examples"], DATA_SUMMARY)
 
 
 def _headline(result: RunResult, verdict: dict[str, Any]) -> str:

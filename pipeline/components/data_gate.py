@@ -22,7 +22,7 @@ from tfx.types import artifact_utils, component_spec, standard_artifacts
 
 from pipeline.champion import training_record
 from pipeline.champion.comparability import comparable_champion
-from pipeline.components.example_gen import read_report
+from pipeline.examples.data_summary import read_data_summary
 from pipeline.settings.gate import DataGateSettings
 
 _log = logging.getLogger("propensity")
@@ -82,7 +82,7 @@ class Executor(base_executor.BaseExecutor):
         drift = artifact_utils.get_single_instance(output_dict["drift"])
         champion, problems = comparable_champion(
             input_dict.get("champion") or [],
-            read_report(artifact_utils.get_single_instance(input_dict["examples"])),
+            read_data_summary(artifact_utils.get_single_instance(input_dict["examples"])),
             _schema(input_dict),
             accept=bool(exec_properties["accept_incompatible_champion"]),
         )

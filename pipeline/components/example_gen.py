@@ -19,7 +19,6 @@ from tfx import types
 from tfx.components.example_gen import driver
 from tfx.components.example_gen import utils as example_gen_utils
 from tfx.dsl.components.base import base_component, base_executor, executor_spec
-from tfx.dsl.io import fileio
 from tfx.orchestration.data_types import RuntimeParameter
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, component_spec, standard_artifacts, standard_component_specs
@@ -27,6 +26,7 @@ from tfx.utils import proto_utils
 
 from models.config import validate_settings
 from pipeline.examples import example_batches, example_writers
+from pipeline.examples.data_summary import write_data_summary
 from pipeline.examples.leakage import LeakageProbe, leakage_warnings
 from pipeline.settings.dataset import SPLITS
 from pipeline.settings.dataset_folder import DatasetFolder
@@ -36,9 +36,6 @@ from pipeline.warehouse.extraction import Extraction, make_features_table, repor
 from pipeline.warehouse.opening import open_warehouse
 
 _progress = logging.getLogger("propensity.progress")
-
-DATA_REPORT = "data_report.json"  # beside the splits, below the Examples artifact
-
 
 _RUN_PROPERTIES = ("as_of", "sample_percent", "data_fingerprint")
 
@@ -127,7 +124,7 @@ class Executor(base_executor.BaseExecutor):
             rows = _write_splits(examples, batches, extraction, payload_format)
         aucs = probe.single_feature_auc()
         document = report_document(extraction, report, leakage_warnings(aucs))
-        write_report(examples, {**document, "single_feature_auc": aucs})
+        write_data_summary(examples, {**document, "single_feature_auc": aucs})
         _progress.info("%s rows: %s", f"{sum(rows.values()):,}", ", ".join(f"{k} {v:,}" for k, v in rows.items()))
 
 
@@ -177,20 +174,6 @@ class BigQueryExampleGen(base_component.BaseComponent):
                 examples=types.Channel(type=standard_artifacts.Examples),
             )
         )
-
-
-def write_report(examples: types.Artifact, document: dict[str, Any]) -> None:
-    """Writes what is known of the rows beside the splits, and shows its warnings."""
-    for warning in document["warnings"]:
-        logging.getLogger("propensity").warning("%s", warning)
-    with fileio.open(f"{examples.uri}/{DATA_REPORT}", "w") as file:
-        file.write(json.dumps(document, indent=1))
-
-
-def read_report(examples: types.Artifact) -> dict[str, Any]:
-    """What is known of the rows."""
-    with fileio.open(f"{examples.uri}/{DATA_REPORT}") as file:
-        return json.loads(file.read())
 
 
 def _with_progress(batches: Iterator[pa.RecordBatch], every_rows: int = 250_000) -> Iterator[pa.RecordBatch]:

@@ -18,7 +18,7 @@ from tfx.utils import path_utils
 
 from models.features import FeatureSet
 from pipeline import artifacts
-from pipeline.components.example_gen import read_report
+from pipeline.examples.data_summary import read_data_summary
 from pipeline.fast.scoring.score import MODEL_ERRORS
 from pipeline.report import collect
 from pipeline.report.curves import read_curves
@@ -85,7 +85,7 @@ class Executor(base_executor.BaseExecutor):
         self._log_startup(input_dict, output_dict, exec_properties)
         one = {name: input_dict[name][0] for name in ReportSpec.INPUTS if input_dict.get(name)}
         features = FeatureSet.from_config(json.loads(exec_properties["features"]))
-        data = read_report(one["examples"])
+        data = read_data_summary(one["examples"])
         pushed = one["pushed_model"].get_int_custom_property("pushed") == 1
         run = RunData(
             title=exec_properties["title"],

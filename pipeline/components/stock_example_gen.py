@@ -16,7 +16,8 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 
 from models.features import NOT_SET, Feature, Kind, Missing
-from pipeline.components.example_gen import read_config, write_config, write_report
+from pipeline.components.example_gen import read_config, write_config
+from pipeline.examples.data_summary import write_data_summary
 from pipeline.settings.dataset import SPLITS
 from pipeline.warehouse.extraction import Extraction
 from pipeline.warehouse.interface import Query
@@ -86,4 +87,4 @@ class Executor(executor.Executor):
         document = read_config(properties.pop(standard_component_specs.CUSTOM_CONFIG_KEY))
         super().Do(input_dict, output_dict, properties)
         examples = artifact_utils.get_single_instance(output_dict[standard_component_specs.EXAMPLES_KEY])
-        write_report(examples, document["report"])
+        write_data_summary(examples, document["report"])

@@ -15,7 +15,7 @@ from tfx.types import artifact_utils, component_spec, standard_artifacts, standa
 from tfx.utils import json_utils
 
 from pipeline.champion import training_record
-from pipeline.components.example_gen import read_report
+from pipeline.examples.data_summary import read_data_summary
 
 RAW_EXAMPLES_KEY = "raw_examples"
 RAW_STATISTICS_KEY = "raw_statistics"
@@ -48,7 +48,7 @@ class Executor(trainer_executor.GenericExecutor):
             artifact_utils.get_single_uri(output_dict[standard_component_specs.MODEL_KEY]),
             statistics=stats_artifact_utils.load_statistics(statistics, "train").proto(),
             schema=tfdv.load_schema_text(os.path.join(schema_uri, "schema.pbtxt")),
-            report=read_report(artifact_utils.get_single_instance(input_dict[RAW_EXAMPLES_KEY])),
+            report=read_data_summary(artifact_utils.get_single_instance(input_dict[RAW_EXAMPLES_KEY])),
         )
 
 

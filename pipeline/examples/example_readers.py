@@ -10,11 +10,10 @@ import tensorflow as tf
 from apache_beam.io.filesystems import FileSystems
 from tfx import types
 from tfx.components.util import examples_utils
-from tfx.dsl.io import fileio
 from tfx_bsl.coders import example_coder
 
-from pipeline.components.example_gen import DATA_REPORT, read_report
 from pipeline.examples import example_files
+from pipeline.examples.data_summary import has_data_summary, read_data_summary
 
 
 def split_files(examples: types.Artifact, split: str) -> list[str]:
@@ -27,9 +26,9 @@ def count_rows(examples: types.Artifact, splits: Collection[str]) -> int | None:
     files = {split: split_files(examples, split) for split in splits}
     if all(example_files.is_parquet(found) for found in files.values()):
         return sum(example_files.count_rows(found) for found in files.values())
-    if not fileio.exists(f"{examples.uri}/{DATA_REPORT}"):
+    if not has_data_summary(examples):
         return None
-    rows = {count["split"]: count["rows"] for count in read_report(examples)["splits"]}
+    rows = {count["split"]: count["rows"] for count in read_data_summary(examples)["splits"]}
     return sum(rows[split] for split in splits) if rows.keys() >= set(splits) else None
 
 

@@ -7,8 +7,8 @@ import pyarrow as pa
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils, standard_artifacts
 
-from pipeline.components import example_gen
 from pipeline.examples import example_batches, example_writers
+from pipeline.examples.data_summary import write_data_summary
 from pipeline.settings.dataset_folder import DatasetFolder
 
 ROWS = {"train": 1500, "eval": 700}
@@ -67,7 +67,7 @@ def write_examples(uri, example_format, rows_at_once=400):
             for start in range(0, batch.num_rows, rows_at_once):
                 write(example_batches.to_feature_lists(batch.slice(start, rows_at_once), FOLDER))
     counts = [{"split": split, "rows": rows} for split, rows in ROWS.items()]
-    example_gen.write_report(examples, {"splits": counts, "warnings": []})
+    write_data_summary(examples, {"splits": counts, "warnings": []})
     return examples
 
 

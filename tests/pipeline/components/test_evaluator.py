@@ -18,8 +18,9 @@ from models.config import validate_settings
 from pipeline.artifacts import Verdict
 from pipeline.champion import challenger, training_record
 from pipeline.champion.comparability import IncomparableChampionError
-from pipeline.components import evaluator, example_gen
+from pipeline.components import evaluator
 from pipeline.evaluation.eval_config import eval_config
+from pipeline.examples.data_summary import write_data_summary
 from pipeline.fast import execution
 from pipeline.settings.dataset import Dataset
 from pipeline.settings.gate import GateSettings
@@ -79,7 +80,7 @@ def examples(tmp_path_factory):
     folder = tmp_path_factory.mktemp("examples")
     made = write_examples(folder, rows, split="test")
     write_examples(folder, rows[: ROWS // 4], split="train")
-    example_gen.write_report(made, {"splits": [{"split": "test", "rows": ROWS}], "warnings": []})
+    write_data_summary(made, {"splits": [{"split": "test", "rows": ROWS}], "warnings": []})
     made.split_names = artifact_utils.encode_split_names(["train", "test"])
     return made
 

@@ -10,6 +10,7 @@ from models.config import SettingsError
 from models.features import FeatureSet
 from pipeline.components import example_gen
 from pipeline.examples import example_readers
+from pipeline.examples.data_summary import read_data_summary
 from pipeline.settings.dataset import Dataset
 from pipeline.settings.dataset_folder import DatasetFolder
 from pipeline.settings.run import RunSettings
@@ -43,7 +44,7 @@ def data(tmp_path_factory):
 def rows_by_split(folder, data, output, **parameters):
     """Rows by split, by the report beside them."""
     examples = make_examples(folder, data, output, **parameters)
-    return {count["split"]: count["rows"] for count in example_gen.read_report(examples)["splits"]}
+    return {count["split"]: count["rows"] for count in read_data_summary(examples)["splits"]}
 
 
 def make_examples(folder, data, output, example_format="parquet", **parameters):
@@ -67,7 +68,7 @@ def test_both_formats_hold_the_rows_that_the_report_counts(folder, data, tmp_pat
     parquet, records = (
         make_examples(folder, data, tmp_path / name, example_format=name) for name in ("parquet", "tfrecord")
     )
-    rows = {count["split"]: count["rows"] for count in example_gen.read_report(parquet)["splits"]}[split]
+    rows = {count["split"]: count["rows"] for count in read_data_summary(parquet)["splits"]}[split]
     found, expected = (
         pa.Table.from_batches(
             example_readers.record_batches(example_readers.split_files(examples, split), ["unit", "visits", "bought"])
