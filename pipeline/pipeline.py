@@ -111,7 +111,7 @@ def create_pipeline(
         champion=champion.outputs["model"],
         settings=dataset.data_gate,
         accept_incompatible_champion=accept_incompatible_champion,
-        digest=_digest("data_gate", "pipeline.champion"),
+        digest=_digest("data_gate", "pipeline.champion", "pipeline.data_gate"),
     )
 
     transform = (Transform if executors.batched else tfx_components.Transform)(

@@ -12,6 +12,7 @@ from models.features import FeatureSet
 from pipeline.champion import training_record
 from pipeline.champion.comparability import IncomparableChampionError
 from pipeline.components import data_gate
+from pipeline.data_gate.anomalies import DataGateError, load, save
 from pipeline.raw_schema import raw_schema
 
 FEATURES = FeatureSet.from_config(
@@ -21,13 +22,7 @@ FEATURES = FeatureSet.from_config(
         {"name": "needed", "kind": "numeric", "missing": "refuse"},
     ]
 )
-PROPERTIES = {
-    "severity": "error",
-    "max_drift": 0.2,
-    "max_skew": 0.2,
-    "accept_incompatible_champion": 0,
-    "digest": "",
-}
+SETTINGS = {"severity": "error", "max_drift": 0.2, "max_skew": 0.2}
 REPORT = {
     "test_split": {"by": "date"},
     "trained_through": "2025-01-31",
@@ -54,7 +49,7 @@ def statistics(*, shift=0.0, outlier=None, source=("a", "b"), needed=True, seed=
 def gate(tmp_path):
     """Runs the executor; `champion` holds the statistics that the champion was trained on."""
 
-    def run(train, test, champion=None, trained_through="2025-01-24", **properties):
+    def run(train, test, champion=None, trained_through="2025-01-24", accept=0, **settings):
         schema = standard_artifacts.Schema()
         schema.uri = str(tmp_path / "schema")
         (tmp_path / "schema").mkdir()
@@ -67,11 +62,13 @@ def gate(tmp_path):
         for artifact, name in ((stats, "statistics"), (anomalies, "anomalies"), (drift, "drift")):
             artifact.uri = str(tmp_path / name)
             artifact.split_names = artifact_utils.encode_split_names(["train", "test"])
-        for split, given in (("train", train), ("test", test)):
+        splits = {"train": train, "test": test}
+        for split, given in splits.items():
             folder = tmp_path / "statistics" / f"Split-{split}"
             folder.mkdir(parents=True)
             (folder / "FeatureStats.pb").write_bytes(given.SerializeToString())
-            data_gate._save(anomalies, split, tfdv.validate_statistics(given, raw_schema(FEATURES, "y")))
+        found = {name: tfdv.validate_statistics(of, raw_schema(FEATURES, "y")) for name, of in splits.items()}
+        save(anomalies, found)
         examples = standard_artifacts.Examples()
         examples.uri = str(tmp_path)
         (tmp_path / "data_report.json").write_text(json.dumps(REPORT))
@@ -84,7 +81,12 @@ def gate(tmp_path):
             learnt = schema_pb2.Schema(feature=[f for f in raw_schema(FEATURES, "y").feature if f.name in known])
             training_record.write(model.uri, statistics=champion, schema=learnt, report=report)
             inputs["champion"] = [model]
-        data_gate.Executor().Do(inputs, {"drift": [drift]}, {**PROPERTIES, **properties})
+        properties = {
+            "settings": json.dumps({**SETTINGS, **settings}),
+            "accept_incompatible_champion": accept,
+            "digest": "",
+        }
+        data_gate.Executor().Do(inputs, {"drift": [drift]}, properties)
         return drift
 
     return run
@@ -96,7 +98,7 @@ def test_good_data_pass_and_leave_no_drift_on_a_first_run(gate):
 
 
 def test_a_missing_column_stops_the_run_and_is_named(gate):
-    with pytest.raises(data_gate.DataGateError, match="split train: feature 'needed': Column is completely missing"):
+    with pytest.raises(DataGateError, match="split train: feature 'needed': Column is completely missing"):
         gate(statistics(needed=False), statistics())
 
 
@@ -109,12 +111,12 @@ def test_severity_none_only_warns(gate, caplog):
 def test_data_like_the_champions_pass(gate):
     drift = gate(statistics(), statistics(seed=1), champion=statistics(seed=2))
     assert artifact_utils.decode_split_names(drift.split_names) == ["train", "test"]
-    assert not data_gate._load(drift, "train").anomaly_info
-    assert isinstance(data_gate._load(drift, "test"), anomalies_pb2.Anomalies)
+    assert not load(drift, "train").anomaly_info
+    assert isinstance(load(drift, "test"), anomalies_pb2.Anomalies)
 
 
 def test_drift_of_a_number_against_the_champions_training_data_stops_the_run(gate):
-    with pytest.raises(data_gate.DataGateError) as error:
+    with pytest.raises(DataGateError) as error:
         gate(statistics(shift=3), statistics(), champion=statistics(seed=2))
     assert "split train, against the champion: feature 'visits'" in str(error.value)
     assert "Jensen-Shannon" in str(error.value)
@@ -122,7 +124,7 @@ def test_drift_of_a_number_against_the_champions_training_data_stops_the_run(gat
 
 
 def test_skew_of_a_category_against_the_champions_training_data_stops_the_run(gate):
-    with pytest.raises(data_gate.DataGateError) as error:
+    with pytest.raises(DataGateError) as error:
         gate(statistics(), statistics(source=("c", "d")), champion=statistics(seed=2))
     assert "split test, against the champion: feature 'source'" in str(error.value)
     assert "split train" not in str(error.value)
@@ -134,12 +136,12 @@ def test_one_outlier_is_no_drift(gate):
 
 def test_a_feature_that_the_champion_does_not_know_is_not_compared(gate):
     drift = gate(statistics(), statistics(seed=1), champion=statistics(seed=2, needed=False))
-    assert not data_gate._load(drift, "train").anomaly_info
-    assert not data_gate._load(drift, "test").anomaly_info
+    assert not load(drift, "train").anomaly_info
+    assert not load(drift, "test").anomaly_info
 
 
 def test_the_others_still_are(gate):
-    with pytest.raises(data_gate.DataGateError, match="feature 'visits'"):
+    with pytest.raises(DataGateError, match="feature 'visits'"):
         gate(statistics(shift=3), statistics(seed=1), champion=statistics(seed=2, needed=False))
 
 
@@ -159,7 +161,7 @@ def test_where_that_is_accepted_there_is_no_drift_and_a_warning(gate, caplog):
             statistics(seed=1),
             champion=statistics(shift=3),
             trained_through="2025-02-03",
-            accept_incompatible_champion=1,
+            accept=1,
         )
     assert artifact_utils.decode_split_names(drift.split_names) == []
     assert "it was trained through 2025-02-03" in caplog.text

@@ -1,0 +1,89 @@
+"""Drift and skew: this run's statistics against those of the champion's training rows."""
+
+from __future__ import annotations
+
+import tensorflow_data_validation as tfdv
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
+
+from pipeline.settings.gate import DataGateSettings
+
+Statistics = statistics_pb2.DatasetFeatureStatisticsList
+
+
+def compare(
+    champion: Statistics,
+    champion_schema: schema_pb2.Schema,
+    *,
+    train: Statistics,
+    test: Statistics,
+    schema: schema_pb2.Schema,
+    settings: DataGateSettings,
+) -> dict[str, anomalies_pb2.Anomalies]:
+    """Compares both splits with the champion's training rows.
+
+    Args:
+        champion: statistics of the rows that the champion was trained on.
+        champion_schema: the raw schema of these rows.
+        train: statistics of this run's training split.
+        test: statistics of this run's test split.
+        schema: this run's raw schema.
+        settings: the bounds.
+
+    Returns:
+        By split: `train` holds the drift, `test` the skew. A feature that the champion does not know is left out.
+    """
+    shared = _shared_columns(schema, champion_schema)
+    drift = tfdv.validate_statistics(
+        train, _with_comparators(shared, drift=settings.max_drift), previous_statistics=champion
+    )
+    skew = tfdv.validate_statistics(
+        champion, _with_comparators(shared, skew=settings.max_skew), serving_statistics=test
+    )
+    return {"train": _comparisons_only(drift), "test": _comparisons_only(skew)}
+
+
+def _shared_columns(schema: schema_pb2.Schema, champion: schema_pb2.Schema) -> schema_pb2.Schema:
+    """The schema without the columns that the champion does not know: of a new feature there is nothing to compare."""
+    known = {feature.name for feature in champion.feature}
+    shared = schema_pb2.Schema()
+    shared.CopyFrom(schema)  # with the domains that features refer to
+    del shared.feature[:]
+    shared.feature.extend(feature for feature in schema.feature if feature.name in known)
+    return shared
+
+
+def _with_comparators(
+    schema: schema_pb2.Schema, *, drift: float | None = None, skew: float | None = None
+) -> schema_pb2.Schema:
+    """A copy of the schema that bounds each feature's drift or skew.
+
+    Numbers are compared by their Jensen-Shannon divergence (base 2, between 0 and 1), categories by the largest
+    difference of a value's share (L-infinity).
+    """
+    bounded = schema_pb2.Schema()
+    bounded.CopyFrom(schema)
+    for feature in bounded.feature:
+        for comparator, threshold in ((feature.drift_comparator, drift), (feature.skew_comparator, skew)):
+            if threshold is None:
+                continue
+            if feature.type == schema_pb2.BYTES:
+                comparator.infinity_norm.threshold = threshold
+            else:
+                comparator.jensen_shannon_divergence.threshold = threshold
+                # TFDV's bins of equal width would call one outlier, which widens them all, a drift.
+                comparator.jensen_shannon_divergence.source.type = schema_pb2.HistogramSelection.QUANTILES
+    return bounded
+
+
+def _comparisons_only(anomalies: anomalies_pb2.Anomalies) -> anomalies_pb2.Anomalies:
+    """Keeps the anomalies that compare two data sets; ExampleValidator has found the others already."""
+    kept = anomalies_pb2.Anomalies()
+    kept.CopyFrom(anomalies)
+    kept.ClearField("anomaly_info")
+    for name, info in anomalies.anomaly_info.items():
+        reasons = [reason for reason in info.reason if "COMPARATOR" in anomalies_pb2.AnomalyInfo.Type.Name(reason.type)]
+        if reasons:
+            kept.anomaly_info[name].CopyFrom(info)
+            del kept.anomaly_info[name].reason[:]
+            kept.anomaly_info[name].reason.extend(reasons)
+    return kept
