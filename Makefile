@@ -20,7 +20,7 @@ WORKERS ?= 2
 ROWS ?= 200000
 export REASON
 
-.PHONY: help run rollback sample vertex-compile image vertex-local emulator test benchmark lint lock clean
+.PHONY: help run rollback sample vertex-compile image vertex-local emulator test benchmark docs lint lock clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -61,6 +61,9 @@ test: $(READY) ## Run the tests.
 
 benchmark: $(READY) ## Measure this pipeline against stock TFX and the raw floor (ROWS=200000; a million takes half an hour).
 	@$(PYTHON) -m benchmarks.speed --rows $(ROWS) $(ARGS)
+
+docs: $(READY) ## Write docs/settings.md from the settings classes.
+	@$(PYTHON) -m tools.settings_page
 
 lint: $(READY) ## Check format and style.
 	@$(PYTHON) -m ruff format --check .

@@ -17,9 +17,9 @@ import tensorflow_transform as tft
 from models.features import NOT_SET, Feature, FeatureSet, Missing
 
 DEFAULT_QUANTILES = 1000
-CLIP = 5.2  # standard deviations; beyond lies one value in five million
-
-# Error of the approximate quantiles, as a share of one quantile's width.
+#: Standard deviations at which a transformed number is clipped. One value in five million lies beyond.
+CLIP = 5.2
+#: Error of the approximate quantiles, as a share of one quantile's width.
 _QUANTILE_ERROR = 0.1
 # Weight of a row of zeros that keeps a column without any value from being empty; too small to move a quantile.
 _PADDING_WEIGHT = 1e-9

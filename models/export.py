@@ -14,8 +14,10 @@ from models.signatures import EXAMPLES_SIGNATURE, OUTPUT, TENSORS_SIGNATURE, TRA
 
 Tensors = dict[str, Any]  # tf.Tensor or tf.SparseTensor by feature name
 
-SAMPLE_ROWS = 10_000  # of eval, on which a saved model is compared with the trained one
-_TOLERANCE = 1e-5  # of a probability
+#: Rows of eval on which the exported model is compared with the trained one.
+SAMPLE_ROWS = 10_000
+#: Largest difference between the probabilities of the exported and the trained model.
+_TOLERANCE = 1e-5
 _ROWS_PER_CALL = 2_048
 
 

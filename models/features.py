@@ -33,26 +33,36 @@ class Missing(str, enum.Enum):
 
 
 class Feature(Settings):
-    """One feature.
+    """One feature."""
 
-    Attributes:
-        name: the query's output column, the raw feature and the transformed feature.
-        kind: numeric or categorical.
-        missing: what a missing value means.
-        vocabulary: for a category, how many distinct values are kept (the most frequent); others share one bucket.
-        window: first and last day before the snapshot that it looks at, both inclusive (1 is the day before); none for
-            a feature that is not a windowed one.
-        slice: whether the evaluation reports each of its values apart.
-        description: one line for reports.
-    """
-
-    name: str = pydantic.Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,127}$")
-    kind: Kind
-    missing: Missing = Missing.INDICATOR
-    vocabulary: int = pydantic.Field(default=100, ge=2, le=100_000)
-    window: tuple[int, int] | None = None
-    slice: bool = False
-    description: str = ""
+    name: str = pydantic.Field(
+        pattern=r"^[A-Za-z][A-Za-z0-9_]{0,127}$",
+        json_schema_extra={"form": "identifier that begins with a letter"},
+        description="The query's output column. Requests to the model use this name as well.",
+    )
+    kind: Kind = pydantic.Field(
+        description="`numeric` for an INT64, FLOAT64 or BOOL column; `categorical` for a STRING column."
+    )
+    missing: Missing = pydantic.Field(
+        default=Missing.INDICATOR,
+        description="What a missing value means. `indicator`: unknown, and the model is told so. `zero`: the number 0. "
+        "`refuse`: not allowed; the run stops.",
+    )
+    vocabulary: int = pydantic.Field(
+        default=100,
+        ge=2,
+        le=100_000,
+        description="For a category: how many values are kept, the most frequent first. All others share one bucket.",
+    )
+    window: tuple[int, int] | None = pydantic.Field(
+        default=None,
+        description="First and last day before the snapshot that the feature sees, such as [1, 7]. The last day "
+        "may not exceed the lookback. Leave it out for a feature without a window.",
+    )
+    slice: bool = pydantic.Field(
+        default=False, description="For a category: whether the gate and the report show each value separately."
+    )
+    description: str = pydantic.Field(default="", description="One line for reports.")
 
     @pydantic.model_validator(mode="after")
     def _consistent(self) -> Feature:
@@ -70,7 +80,9 @@ class Feature(Settings):
 class FeatureSet(Settings):
     """All features of a data set, in the order of the file."""
 
-    features: tuple[Feature, ...] = pydantic.Field(min_length=1)
+    features: tuple[Feature, ...] = pydantic.Field(
+        min_length=1, description="The features, in the order in which the model takes them."
+    )
 
     @pydantic.model_validator(mode="after")
     def _unique(self) -> FeatureSet:

@@ -16,9 +16,9 @@ from keras_tuner.engine import trial as trial_module
 _PROGRESS = logging.getLogger("propensity.progress")
 _TRIALS = logging.getLogger("propensity.trials")
 _OBJECTIVE = "log_loss"
-# Of the trials of a Bayesian search, the share drawn at random before the results of earlier ones propose the next.
+#: Share of the trials of a Bayesian search that are drawn at random before results propose the next trial.
 _RANDOM_SHARE = 0.3
-# Assumed noise of a score, as a share of the variance between the trials' scores: those of finite samples, not exact.
+#: Assumed noise of a trial's score in a Bayesian search, as a share of the variance between the trials' scores.
 _SCORE_NOISE = 0.01
 
 

@@ -1,20 +1,16 @@
 """README and docs hold what they say: links, commands, settings, the SQL subset, and the example data set."""
 
-import collections
 import datetime
 import importlib.util
-import json
 import re
-import typing
 from pathlib import Path
 
 import duckdb
-import pydantic
 import pytest
 import yaml
 
 import schema
-from models.config import Settings, validate_settings
+from models.config import validate_settings
 from models.features import FeatureSet
 from pipeline.settings.dataset import RESERVED_COLUMNS, Dataset
 from pipeline.settings.dataset_folder import DatasetFolder
@@ -25,7 +21,6 @@ from pipeline.warehouse.extraction import make_features_table, resolve
 from pipeline.warehouse.interface import Column, Query, WarehouseError
 from pipeline.warehouse.opening import open_warehouse
 from pipeline.warehouse.snapshots import plan_snapshots
-from runners.vertex.settings import VertexSettings
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -84,98 +79,6 @@ def test_yaml_blocks_load(page):
             document = yaml.safe_load(body)
             [kind] = [kind for key, kind in kinds.items() if key in document]
             validate_settings(document, kind, origin=page.name)
-
-
-# docs/settings.md
-
-
-def settings_classes(annotation):
-    """The settings classes in an annotation, each with what stands between the key and their own keys."""
-    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if isinstance(annotation, type) and issubclass(annotation, Settings):
-        return [("", annotation)]
-    between = ".<name>" if origin is dict else "[]" if origin is tuple else ""
-    return [(between + more, kind) for item in arguments for more, kind in settings_classes(item)]
-
-
-def default_text(field):
-    if field.is_required():
-        return "required"
-    value = field.get_default(call_default_factory=True)
-    if value is None:
-        return "none"
-    value = pydantic.TypeAdapter(field.annotation).dump_python(value, mode="json")
-    if isinstance(value, float):
-        return f"{value:g}"
-    return value if isinstance(value, str) and value else json.dumps(value)
-
-
-def allowed(kind, name):
-    """The bounds and options of a field, as texts."""
-    found = set()
-
-    def collect(node):
-        if isinstance(node, list):
-            for item in node:
-                collect(item)
-        if not isinstance(node, dict):
-            return
-        for key, value in node.items():
-            if key in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"):
-                found.add(f"{value:g}" if value < 10_000 else str(int(value)))
-            elif key in ("enum", "const"):
-                found.update(value if isinstance(value, list) else [value])
-            elif key == "type" and value == "boolean":
-                found.update({"true", "false"})
-            elif key in ("anyOf", "oneOf", "items", "propertyNames"):
-                collect(value)
-            elif key == "$ref" and "enum" in document["$defs"][value.rpartition("/")[2]]:
-                collect(document["$defs"][value.rpartition("/")[2]])
-
-    document = kind.model_json_schema()
-    collect(document["properties"][name])
-    return found
-
-
-def walk(kind, prefix=""):
-    """Every setting below a class: (key, default, bounds and options)."""
-    for name, field in kind.model_fields.items():
-        below = settings_classes(field.annotation)
-        if not below or below[0][0]:
-            yield prefix + name, default_text(field), allowed(kind, name)
-        for between, inner in below:
-            yield from walk(inner, f"{prefix}{name}{between}.")
-
-
-def check_settings(headings, expected):
-    text = (ROOT / "docs" / "settings.md").read_text()
-    rows = [row for heading in headings for row in rows_below(text, heading) if row[0].startswith("`")]
-    documented = collections.Counter((spans(key)[0], default.strip("`")) for key, _, default, _ in rows)
-    assert documented == collections.Counter((key, default) for key, default, _ in expected)
-    for key, default, values in expected:
-        cells = [row[1] for row in rows if spans(row[0])[0] == key and row[2].strip("`") == default]
-        tokens = [set(spans(cell)) | set(re.findall(r"\d[\d.]*", cell)) for cell in cells]
-        assert any(values <= found for found in tokens), f"{key}: {cells} lacks one of {values}"
-
-
-def test_settings_of_a_data_set():
-    text = (ROOT / "docs" / "settings.md").read_text()
-    headings = [line for line in text.split("\n## ")[1].splitlines() if line.startswith("### ")]
-    check_settings(headings, list(walk(Dataset)))
-
-
-def test_settings_of_features():
-    check_settings(["## features.yaml"], list(walk(FeatureSet)))
-
-
-def test_settings_of_a_run():
-    headings = ["### warehouse: DuckDB", "### warehouse: BigQuery", "### The run"]
-    check_settings(headings, list(walk(RunSettings)))
-
-
-def test_settings_of_vertex():
-    shared = {key for key, _, _ in walk(RunSettings)}
-    check_settings(["## runners/vertex.yaml"], [row for row in walk(VertexSettings) if row[0] not in shared])
 
 
 # docs/sql.md

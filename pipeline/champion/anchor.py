@@ -17,6 +17,7 @@ from pipeline.champion import challenger, training_record
 from pipeline.fast.scoring.score import ScoringError, score_split
 
 _log = logging.getLogger("propensity")
+#: Rows of eval on which SelectModel checks that the champion can be scored.
 _TRIED_ROWS = 1000
 
 

@@ -31,6 +31,7 @@ from pipeline.settings.gate import InfraCheckSettings
 _log = logging.getLogger("propensity")
 _progress = logging.getLogger("propensity.progress")
 
+#: Seconds after which InfraCheck ends its child process, and the model fails.
 _TIME_LIMIT_S = 600.0
 
 

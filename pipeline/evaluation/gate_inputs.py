@@ -20,7 +20,8 @@ from pipeline.gate import checks
 from pipeline.gate.rows import TestRows
 
 SPLIT = "test"
-_COMPARED_ROWS = 100_000  # most rows on which two models are held to be the same one
+#: Test rows on which two models are compared to find out whether they are the same model.
+_COMPARED_ROWS = 100_000
 _log = logging.getLogger("propensity")
 
 

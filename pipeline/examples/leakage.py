@@ -10,8 +10,12 @@ import pyarrow.compute as pc
 
 from models.features import FeatureSet, Kind
 
-SUSPICIOUS_AUC = 0.97  # the best honest single feature of the public data sets at hand stays below 0.91
+#: A feature whose own ROC AUC is above this value is reported as possible leakage. The best honest single feature of
+#: the public data sets that were tried stays below 0.91.
+SUSPICIOUS_AUC = 0.97
+#: Training rows on which each feature's own ROC AUC is measured.
 _MAX_ROWS = 100_000
+#: With fewer positives, or fewer negatives, leakage is not measured.
 _MIN_POSITIVES = 50
 
 

@@ -15,9 +15,11 @@ import numpy as np
 
 Z = statistics.NormalDist().inv_cdf(0.95)  # standard errors to a one-sided 95 % bound
 
-_CLIP = 1e-7  # about the distance between float32 numbers next to 1
+#: Predictions are clipped this far from 0 and 1 before a calibration slope is fitted: float32's precision next to 1.
+_CLIP = 1e-7
 _MAX_STEPS = 50
-_MAX_SLOPE = 1000.0  # beyond it the classes are separated: the likelihood has no maximum
+#: A larger calibration slope means that the classes are separated, so that the likelihood has no maximum.
+_MAX_SLOPE = 1000.0
 
 
 @dataclasses.dataclass(frozen=True)

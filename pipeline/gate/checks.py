@@ -13,9 +13,10 @@ from pipeline.gate.metrics import METRICS
 from pipeline.gate.verdict import Check, Difference, Outcome, SliceResult
 from pipeline.settings.gate import GateSettings
 
-MAX_UNCHANGED = 1e-6  # greatest difference between predictions that are the same
-
-_POWER_FACTOR = 2.49  # normal quantiles of 0.95 and 0.80 added: one-sided 5 % error, 80 % power
+#: Largest difference between the predictions of two models that count as the same model (verdict `unchanged`).
+MAX_UNCHANGED = 1e-6
+#: Sum of the normal quantiles of 0.95 and 0.80 (one-sided error of 5 %, power of 80 %): how many positives are needed.
+_POWER_FACTOR = 2.49
 
 
 def largest_difference(predictions: np.ndarray, others: np.ndarray) -> float:

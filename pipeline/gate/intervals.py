@@ -16,11 +16,14 @@ from pipeline.gate.metrics import METRICS
 from pipeline.gate.verdict import Difference
 
 BOOTSTRAP, DELONG, RATIO = "bootstrap", "delong", "ratio"
-MAX_BOOTSTRAP_UNITS = 50_000  # above: the analytic method, where the metric has one
-MIN_UNITS = 10  # with a positive, and with a negative; below, an interval would claim what it can't know
+#: With more units, intervals are analytic where the metric allows it, and bootstrapped otherwise.
+MAX_BOOTSTRAP_UNITS = 50_000
+#: Fewest units with a positive, and fewest with a negative, for which an interval is given.
+MIN_UNITS = 10
 
 _ANALYTIC = {"roc_auc": DELONG, "log_loss": RATIO, "brier": RATIO}
-_PERCENTILES = (5, 95)  # one-sided 95 % bounds: together a 90 % interval
+#: Percentiles that bound an interval: one-sided bounds of 95 %, which make a 90 % interval.
+_PERCENTILES = (5, 95)
 
 
 @dataclasses.dataclass(frozen=True)

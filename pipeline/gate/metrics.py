@@ -14,7 +14,8 @@ from sklearn import metrics as sklearn_metrics
 
 from pipeline.gate import calibration
 
-TOP_PERCENT = (1, 5, 10, 20)  # of rows, for lift and gain
+#: Percentages of the rows, highest predictions first, for which lift and gain are reported.
+TOP_PERCENT = (1, 5, 10, 20)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,9 +12,11 @@ from pipeline.gate.metrics import point_metrics, selected
 from pipeline.gate.rows import TestRows
 from pipeline.gate.verdict import Difference, FairnessResult, Outcome, SliceResult, SnapshotResult
 
-MAX_VALUES = 50  # of a feature, most positives first; the others are one slice
+#: Values of a feature that are slices, most positives first. All others share one slice.
+MAX_VALUES = 50
 OTHER = "(other)"
-MIN_COMPARED = 30  # rows of a rate below which it is shown, but compared with no other
+#: A fairness rate of fewer rows is reported, but compared with no other.
+MIN_COMPARED = 30
 
 
 @dataclasses.dataclass(frozen=True)

@@ -20,10 +20,14 @@ import tensorflow as tf
 from models.signatures import EXAMPLES_SIGNATURE, OUTPUT, TENSORS_SIGNATURE, TRANSFORM_SIGNATURE
 from pipeline.infra.served_model import Fault, Feeds, ServedModel
 
-_TOLERANCE = 1e-5  # largest difference between two probabilities of one row
-_WARM_UP = 30  # requests before latency counts
-_ROUNDS = 3  # of requests, at most
-_ONE_BY_ONE = 16  # rows sent alone to `predict`; to `serving_default` those whose latency is measured are
+#: Largest difference between two signatures' probabilities for the same row.
+_TOLERANCE = 1e-5
+#: Requests that are sent before latency is measured.
+_WARM_UP = 30
+#: Most rounds of requests. The fastest round counts.
+_ROUNDS = 3
+#: Rows that are sent to `predict` one by one. (`serving_default` gets the rows of the latency measurement one by one.)
+_ONE_BY_ONE = 16
 _REQUIRED = re.compile(r"Feature: (\S+) .*is required but could not be found")
 
 

@@ -1,4 +1,4 @@
-"""What a data set is: `schema/<data set>/dataset.yaml`."""
+"""The settings of a data set: `schema/<data set>/dataset.yaml`."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from models.config import Settings
 from pipeline.settings.gate import DataGateSettings, Evaluation, GateSettings, InfraCheckSettings
 from pipeline.settings.training import Training
 
-Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,299}$")]
-Days = Annotated[int, Field(ge=0, le=3650)]
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,299}$", json_schema_extra={"form": "identifier"})]
 
 
 def _known_zone(value: str) -> str:
@@ -23,11 +22,13 @@ def _known_zone(value: str) -> str:
     return value
 
 
-TimeZone = Annotated[str, pydantic.AfterValidator(_known_zone)]
+TimeZone = Annotated[
+    str, pydantic.AfterValidator(_known_zone), Field(json_schema_extra={"form": "name in the IANA database"})
+]
 
 
 def _as_of(value: Any, inner: pydantic.ValidatorFunctionWrapHandler) -> Any:
-    """One error instead of one for each kind of value."""
+    """Raises one error instead of one for each type of the union."""
     try:
         return inner(value)
     except pydantic.ValidationError:
@@ -36,32 +37,40 @@ def _as_of(value: Any, inner: pydantic.ValidatorFunctionWrapHandler) -> Any:
 
 AsOf = Annotated[datetime.date | Literal["latest"], pydantic.WrapValidator(_as_of)]
 
-RESERVED_COLUMNS = ("unit", "split")  # added to each features table; see pipeline/warehouse/features_table.py
-_GA360_CONVERSIONS = ("transaction", "session")  # what query.sql of ga360 knows; a session's absence is churn
+RESERVED_COLUMNS = ("unit", "split")  # pipeline/warehouse/features_table.py adds them to each features table
+_GA360_CONVERSIONS = ("transaction", "session")  # those that query.sql of ga360 handles; no session is churn
 SPLITS = ("train", "eval", "test")
 
 
 class EventSource(Settings):
-    """Events in daily tables: a Google Analytics 4 export (`events_*`) or a GA360 one (`ga_sessions_*`).
+    """Events in daily tables: a Google Analytics 4 export (`events_*`) or a GA360 export (`ga_sessions_*`)."""
 
-    Attributes:
-        kind: ga4 or ga360.
-        tables: which of the export's tables to read. `daily`: complete days only; `intraday`: for days that have no
-            daily table, the streamed one; `fresh`: the fresh daily tables of GA4 360 properties. Never two for a day.
-        time_zone: the property's time zone; days are its days.
-        conversion_event: the event whose occurrence is the conversion (ga4), or `transaction` (ga360).
-        label_is: what label 1 means: a `conversion` within the horizon, or its `absence` (churn).
-        eligibility: `all` users seen in the lookback, or only those who `never_converted` in it.
-        missing_days: days known to have no table; any other gap stops the run.
-    """
-
-    kind: Literal["ga4", "ga360"]
-    tables: Literal["daily", "intraday", "fresh"] = "daily"
-    time_zone: TimeZone = "UTC"
-    conversion_event: str = Field(default="purchase", min_length=1)
-    label_is: Literal["conversion", "absence"] = "conversion"
-    eligibility: Literal["all", "never_converted"] = "all"
-    missing_days: tuple[datetime.date, ...] = ()
+    kind: Literal["ga4", "ga360"] = Field(description="A Google Analytics 4 or a GA360 export in daily tables.")
+    tables: Literal["daily", "intraday", "fresh"] = Field(
+        default="daily",
+        description="Which of the export's tables to read. `daily` reads complete days only. For days that have no "
+        "daily table, `intraday` reads the streamed table, and `fresh` reads the fresh daily table of GA4 360 "
+        "properties. Only one table is read for a day.",
+    )
+    time_zone: TimeZone = Field(
+        default="UTC", description="The time zone of the property or view. It decides where a day begins."
+    )
+    conversion_event: str = Field(
+        default="purchase",
+        min_length=1,
+        description="The event that counts as the conversion. For `ga360`: `transaction` or `session`.",
+    )
+    label_is: Literal["conversion", "absence"] = Field(
+        default="conversion",
+        description="What label 1 means: a `conversion` in the label window, or its `absence` (churn).",
+    )
+    eligibility: Literal["all", "never_converted"] = Field(
+        default="all",
+        description="Which users get rows: all users seen in the lookback, or only users without a conversion in it.",
+    )
+    missing_days: tuple[datetime.date, ...] = Field(
+        default=(), description="Days that are known to have no table. Any other gap stops the run."
+    )
 
     @pydantic.model_validator(mode="after")
     def _known_conversion(self) -> EventSource:
@@ -76,45 +85,45 @@ class EventSource(Settings):
 
 
 class TableSource(Settings):
-    """A table of one's own, one row per example: a BigQuery table, or a CSV or Parquet file.
+    """Your own table with one row per example: a BigQuery table, or a CSV or Parquet file."""
 
-    Attributes:
-        kind: table.
-        table: the name under which query.sql reads it (on BigQuery, the table's name).
-    """
-
-    kind: Literal["table"]
-    table: Identifier
+    kind: Literal["table"] = Field(description="One row per example.")
+    table: Identifier = Field(description="The name by which `query.sql` reads it. On BigQuery, the table's name.")
 
 
 class Columns(Settings):
-    """The columns of the query's output that are not features.
+    """The columns of the query's output that are not features."""
 
-    Attributes:
-        label: INT64, 0 or 1.
-        key: whose row it is (a user); rows of one key stay in one split.
-        date: DATE, the snapshot date.
-    """
-
-    label: Identifier
-    key: Identifier | None = None
-    date: Identifier | None = None
+    label: Identifier = Field(description="The label: 0 or 1, INT64.")
+    key: Identifier | None = Field(
+        default=None,
+        description="Whose row it is, for example a user. All rows of a key go to the same split. Required for events.",
+    )
+    date: Identifier | None = Field(default=None, description="The snapshot date, DATE. Required for events.")
 
 
 class Windows(Settings):
-    """Which days a row of events looks at, relative to its snapshot date, in days.
+    """The days that a row looks at, relative to its snapshot date S. For events only."""
 
-    Attributes:
-        lookback_days: features see [snapshot - lookback, snapshot).
-        gap_days: days between the snapshot and the label window: as many as a table takes to settle.
-        horizon_days: the label sees [snapshot + gap, snapshot + gap + horizon).
-        settle_days: how long a daily table may still change; the newest usable day is that old.
-    """
-
-    lookback_days: Annotated[int, Field(ge=1, le=730)] = 30
-    gap_days: Days = 3
-    horizon_days: Annotated[int, Field(ge=1, le=365)] = 7
-    settle_days: Days = 3
+    lookback_days: int = Field(
+        default=30, ge=1, le=730, description="Features see the days from S - lookback to S - 1."
+    )
+    gap_days: int = Field(
+        default=3,
+        ge=0,
+        le=3650,
+        description="Days from S on that neither features nor label see. Choose the number of days that a table "
+        "takes to settle.",
+    )
+    horizon_days: int = Field(
+        default=7, ge=1, le=365, description="The label sees the days from S + gap to S + gap + horizon - 1."
+    )
+    settle_days: int = Field(
+        default=3,
+        ge=0,
+        le=3650,
+        description="For how many days a daily table may still change. Newer days are not used.",
+    )
 
     @property
     def label_end_days(self) -> int:
@@ -123,23 +132,22 @@ class Windows(Settings):
 
 
 class Snapshots(Settings):
-    """Which snapshot dates train and which test.
+    """Which snapshot dates train and which dates test. For events only."""
 
-    Attributes:
-        every_days: the grid: dates a multiple of so many days after Monday, 5 January 1970.
-        train: how many snapshots train.
-        test: how many newer ones test.
-        as_of: the last day whose events may be used; `latest` is the newest settled day.
-        train_dates: explicit dates instead of the grid.
-        test_dates: explicit dates instead of the grid.
-    """
-
-    every_days: Annotated[int, Field(ge=1, le=366)] = 7
-    train: Annotated[int, Field(ge=1, le=400)] = 6
-    test: Annotated[int, Field(ge=1, le=100)] = 2
-    as_of: AsOf = "latest"
-    train_dates: tuple[datetime.date, ...] = ()
-    test_dates: tuple[datetime.date, ...] = ()
+    every_days: int = Field(
+        default=7, ge=1, le=366, description="Days between two snapshots, counted from Monday, 5 January 1970."
+    )
+    train: int = Field(default=6, ge=1, le=400, description="Number of snapshots that train.")
+    test: int = Field(default=2, ge=1, le=100, description="Number of newer snapshots that test.")
+    as_of: AsOf = Field(
+        default="latest", description="The last day whose events may be used. `latest` is the newest settled day."
+    )
+    train_dates: tuple[datetime.date, ...] = Field(
+        default=(), description="Training snapshots that replace the grid. Give `test_dates` as well."
+    )
+    test_dates: tuple[datetime.date, ...] = Field(
+        default=(), description="Test snapshots that replace the grid. Give `train_dates` as well."
+    )
 
     @pydantic.model_validator(mode="after")
     def _both_or_none(self) -> Snapshots:
@@ -149,35 +157,44 @@ class Snapshots(Settings):
 
 
 class Split(Settings):
-    """How rows are divided. The split is a column that the SQL computes.
+    """How rows are divided into train, eval and test.
 
-    Attributes:
-        eval_percent: share of all keys (rows, without a key) that goes to eval; of the rows before test, where dates
-            decide which are the test split.
-        test_percent: share of all keys that goes to test, where no date decides it.
-        test_from: for a table with a date: rows of this day and later are the test split.
-        salt: changes which keys go where.
+    For events, the snapshots decide which rows are test. A table needs either `test_percent` or, with a date,
+    `test_from`. The split is a column that the SQL computes.
     """
 
-    eval_percent: Annotated[int, Field(ge=1, le=50)] = 12
-    test_percent: Annotated[int, Field(ge=1, le=50)] | None = None
-    test_from: datetime.date | None = None
-    salt: str = "v1:"
+    eval_percent: int = Field(
+        default=12,
+        ge=1,
+        le=50,
+        description="Percentage of the keys (of the rows, without a key) that go to eval. It counts all keys with "
+        "`test_percent`, and otherwise the keys outside test.",
+    )
+    test_percent: int | None = Field(
+        default=None,
+        ge=1,
+        le=50,
+        description="For a table: percentage of the keys (of the rows, without a key) that go to test.",
+    )
+    test_from: datetime.date | None = Field(
+        default=None, description="For a table with `columns.date`: rows of this day and later are test."
+    )
+    salt: str = Field(default="v1:", description="Text that is hashed with each key. Change it for another split.")
 
 
 class Dataset(Settings):
-    """Everything particular to one data set but its features, its query and its curated schema."""
+    """Everything particular to one data set except its features, its query and its curated schema."""
 
-    source: EventSource | TableSource = Field(discriminator="kind")
-    columns: Columns
-    windows: Windows = Windows()
-    snapshots: Snapshots = Snapshots()
-    split: Split = Split()
-    training: Training = Training()
-    evaluation: Evaluation = Evaluation()
-    data_gate: DataGateSettings = DataGateSettings()
-    infra_check: InfraCheckSettings = InfraCheckSettings()
-    gate: GateSettings = GateSettings()
+    source: EventSource | TableSource = Field(discriminator="kind", description="Where the rows come from.")
+    columns: Columns = Field(description="The columns that are not features.")
+    windows: Windows = Field(default=Windows(), description="The days that a row looks at.")
+    snapshots: Snapshots = Field(default=Snapshots(), description="The dates that train and test.")
+    split: Split = Field(default=Split(), description="How rows are divided.")
+    training: Training = Field(default=Training(), description="How models are trained.")
+    evaluation: Evaluation = Field(default=Evaluation(), description="What is measured on the test split.")
+    data_gate: DataGateSettings = Field(default=DataGateSettings(), description="When the data stops the run.")
+    infra_check: InfraCheckSettings = Field(default=InfraCheckSettings(), description="How a model must serve.")
+    gate: GateSettings = Field(default=GateSettings(), description="When a challenger replaces the champion.")
 
     @pydantic.model_validator(mode="after")
     def _fits_source(self) -> Dataset:

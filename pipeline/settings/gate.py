@@ -1,4 +1,4 @@
-"""What data and models must be: the sections `data_gate`, `infra_check`, `evaluation` and `gate` of dataset.yaml."""
+"""Conditions on data and models: the sections `data_gate`, `infra_check`, `evaluation` and `gate` of dataset.yaml."""
 
 from __future__ import annotations
 
@@ -14,85 +14,100 @@ from pipeline.settings.training import Metric
 class DataGateSettings(Settings):
     """When the data stops the run.
 
-    Attributes:
-        severity: the least severity of an anomaly that stops the run; `none` never does.
-        max_drift: most Jensen-Shannon divergence (L-infinity distance for a category) of a feature between the
-            champion's training rows and this run's.
-        max_skew: the same between the champion's training rows and this run's test rows.
+    The distance of a numeric feature is the Jensen-Shannon divergence of quantile histograms. The distance of a
+    category is the largest difference between the shares of a value.
     """
 
-    severity: Literal["error", "warning", "none"] = "error"
-    max_drift: Annotated[float, Field(gt=0, le=1)] = 0.25
-    max_skew: Annotated[float, Field(gt=0, le=1)] = 0.25
+    severity: Literal["error", "warning", "none"] = Field(
+        default="error",
+        description="The lowest severity of an anomaly that stops the run. With `none`, no anomaly stops it.",
+    )
+    max_drift: float = Field(
+        default=0.25,
+        gt=0,
+        le=1,
+        description="Largest distance of a feature between the champion's training rows and this run's.",
+    )
+    max_skew: float = Field(
+        default=0.25,
+        gt=0,
+        le=1,
+        description="Largest distance of a feature between the champion's training rows and this run's test rows.",
+    )
 
 
 class Bound(Settings):
-    """Absolute bounds on one metric of the test split.
+    """Absolute bounds on one metric of the test split."""
 
-    Attributes:
-        lower: least value.
-        upper: greatest value.
-    """
-
-    lower: float | None = None
-    upper: float | None = None
+    lower: float | None = Field(default=None, description="Lowest value that passes.")
+    upper: float | None = Field(default=None, description="Highest value that passes.")
 
 
 class Evaluation(Settings):
-    """What is measured on the test split.
+    """What is measured on the test split. `calibration` is the mean prediction divided by the mean label."""
 
-    Attributes:
-        operating_share: the share of rows, highest predictions first, that is acted on; precision, recall and fairness
-            are told for it.
-        bounds: absolute bounds that a model must keep to be pushed; they are held against point estimates.
-    """
-
-    operating_share: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    bounds: dict[Literal["roc_auc", "pr_auc", "log_loss", "brier", "calibration"], Bound] = Field(default_factory=dict)
+    operating_share: float = Field(
+        default=0.1,
+        gt=0,
+        lt=1,
+        description="The share of the rows, highest predictions first, that you act on. Precision, recall and "
+        "fairness are reported for it.",
+    )
+    bounds: dict[Literal["roc_auc", "pr_auc", "log_loss", "brier", "calibration"], Bound] = Field(
+        default_factory=dict,
+        description="Absolute bounds that a model must meet to be pushed, in addition to the gate's own rule. They "
+        "apply to point estimates.",
+    )
 
 
 class InfraCheckSettings(Settings):
-    """What a model must do before anyone asks whether it is good.
+    """How a model must serve before the gate judges it."""
 
-    Attributes:
-        rows: rows of eval that are sent through every signature.
-        requests: requests of one row whose latency is measured.
-        p99_ms: most milliseconds that 99 in 100 of them may take, in the fastest of up to three rounds.
-    """
-
-    rows: Annotated[int, Field(ge=1, le=100_000)] = 256
-    requests: Annotated[int, Field(ge=100, le=100_000)] = 300
-    p99_ms: Annotated[float, Field(gt=0)] = 100
+    rows: int = Field(default=256, ge=1, le=100_000, description="Rows of eval that are sent through every signature.")
+    requests: int = Field(default=300, ge=100, le=100_000, description="Requests of one row whose latency is measured.")
+    p99_ms: float = Field(
+        default=100,
+        gt=0,
+        description="Highest 99th percentile of the latency in milliseconds. The fastest of up to three rounds counts.",
+    )
 
 
 class GateSettings(Settings):
-    """When a challenger may replace the champion.
+    """When a challenger may replace the champion. [gate.md](gate.md) describes the rules."""
 
-    Attributes:
-        metric: what the two are compared by.
-        rule: `non_inferior`: the challenger may be worse by less than the margin; `superior`: it must be better.
-        margin: in units of the metric; required for another metric than roc_auc.
-        replicates: bootstrap replicates.
-        seed: of the bootstrap.
-        min_positives: test positives below which there is no verdict.
-        slice_margin: by how much a slice may be worse than the champion's, in units of the metric.
-        slice_min_positives: positives from which on a slice is judged.
-        calibration: least and greatest calibration slope, and ratio of observed to expected positives.
-    """
-
-    metric: Metric = "roc_auc"
-    rule: Literal["non_inferior", "superior"] = "non_inferior"
-    margin: Annotated[float, Field(gt=0)] = 0.005
-    replicates: Annotated[int, Field(ge=100, le=100_000)] = 1000
-    seed: Annotated[int, Field(ge=0)] = 1
-    min_positives: Annotated[int, Field(ge=1)] = 200
-    slice_margin: Annotated[float, Field(gt=0)] = 0.02
-    slice_min_positives: Annotated[int, Field(ge=1)] = 200
-    calibration: tuple[Annotated[float, Field(gt=0, lt=1)], Annotated[float, Field(gt=1)]] = (0.9, 1.1)
+    metric: Metric = Field(
+        default="roc_auc", description="The metric by which challenger, champion and anchor are compared."
+    )
+    rule: Literal["non_inferior", "superior"] = Field(
+        default="non_inferior",
+        description="`non_inferior`: the challenger may be worse by less than the margin. `superior`: it must be "
+        "better.",
+    )
+    margin: float = Field(
+        default=0.005,
+        gt=0,
+        description="Largest accepted loss, in units of the metric. Required for any metric other than `roc_auc`.",
+    )
+    replicates: int = Field(default=1000, ge=100, le=100_000, description="Bootstrap replicates.")
+    seed: int = Field(default=1, ge=0, description="Seed of the bootstrap.")
+    min_positives: int = Field(default=200, ge=1, description="With fewer test positives, the verdict is `undecided`.")
+    slice_margin: float = Field(
+        default=0.02,
+        gt=0,
+        description="Largest accepted loss in a slice, in units of the metric. Required for any metric other than "
+        "`roc_auc`.",
+    )
+    slice_min_positives: int = Field(
+        default=200, ge=1, description="Slices with fewer positives are reported, but not judged."
+    )
+    calibration: tuple[Annotated[float, Field(gt=0, lt=1)], Annotated[float, Field(gt=1)]] = Field(
+        default=(0.9, 1.1),
+        description="Lowest and highest accepted calibration slope, and ratio of observed to expected positives.",
+    )
 
     @pydantic.model_validator(mode="after")
     def _margins_fit_metric(self) -> GateSettings:
         for name in ("margin", "slice_margin"):
             if self.metric != "roc_auc" and name not in self.model_fields_set:
-                raise ValueError(f"metric {self.metric} needs a {name} of its own; the default is one of ROC AUC")
+                raise ValueError(f"set {name} as well: the default is for roc_auc, and the metric is {self.metric}")
         return self

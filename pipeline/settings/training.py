@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 import pydantic
 from pydantic import Field
@@ -16,20 +16,31 @@ Metric = Literal["roc_auc", "pr_auc", "log_loss", "brier"]
 
 
 class Tuning(Settings):
-    """How hyperparameters are searched.
+    """How hyperparameters are searched."""
 
-    Attributes:
-        search: `none`; `random`; or `bayesian`, which proposes the next trial by the results of those before.
-        trials: trials of each family.
-        folds: for XGBoost, parts of the training users; each is predicted by a booster that has not seen it.
-        hyperparameters: instead of a search, the best ones of an earlier run, by family: the folder of the artifact
-            (`.../TuneXGBoost/best_hyperparameters/17`).
-    """
-
-    search: Literal["none", "random", "bayesian"] = "none"
-    trials: Annotated[int, Field(ge=1, le=1000)] = 20
-    folds: Annotated[int, Field(ge=2, le=20)] = 3
-    hyperparameters: dict[Family, str] = Field(default_factory=dict)
+    search: Literal["none", "random", "bayesian"] = Field(
+        default="none",
+        description="The search for better hyperparameters of each family. `bayesian` proposes each trial from the "
+        "results of earlier trials.",
+    )
+    trials: int = Field(
+        default=20,
+        ge=1,
+        le=1000,
+        description="Trials of each family. The first trial runs the hyperparameters of the settings.",
+    )
+    folds: int = Field(
+        default=3,
+        ge=2,
+        le=20,
+        description="For XGBoost: parts of the training users. A booster that was trained on the other parts "
+        "predicts each part.",
+    )
+    hyperparameters: dict[Family, str] = Field(
+        default_factory=dict,
+        description="The best hyperparameters of an earlier run, by family, in place of a search: the folder of the "
+        "artifact, such as `.../TuneXGBoost/best_hyperparameters/17`.",
+    )
 
     @pydantic.model_validator(mode="after")
     def _one_source(self) -> Tuning:
@@ -39,27 +50,32 @@ class Tuning(Settings):
 
 
 class Training(Settings):
-    """How the models are trained, and which of them challenges the champion.
+    """How models are trained, and which of them challenges the champion."""
 
-    Attributes:
-        quantiles: how many training quantiles map a number to a standard normal.
-        families: which model families are trained.
-        select_by: the metric, on eval, by which the better of them is chosen.
-        keras: hyperparameters of the Keras family.
-        xgboost: hyperparameters of the XGBoost family.
-        tuning: how better ones are searched.
-    """
-
-    quantiles: Annotated[int, Field(ge=10, le=10_000)] = 1000
-    families: Annotated[tuple[Family, ...], Field(min_length=1)] = ("keras", "xgboost")
-    select_by: Metric = "log_loss"
-    keras: keras_hyperparameters.Hyperparameters = keras_hyperparameters.Hyperparameters()
-    xgboost: xgboost_hyperparameters.Hyperparameters = xgboost_hyperparameters.Hyperparameters()
-    tuning: Tuning = Tuning()
+    quantiles: int = Field(
+        default=1000,
+        ge=10,
+        le=10_000,
+        description="Number of training quantiles by which a number is mapped to a standard normal.",
+    )
+    families: tuple[Family, ...] = Field(
+        default=("keras", "xgboost"), min_length=1, description="The model families to train."
+    )
+    select_by: Metric = Field(
+        default="log_loss",
+        description="The metric on eval that decides which family challenges the champion.",
+    )
+    keras: keras_hyperparameters.Hyperparameters = Field(
+        default=keras_hyperparameters.Hyperparameters(), description="Hyperparameters of the Keras family."
+    )
+    xgboost: xgboost_hyperparameters.Hyperparameters = Field(
+        default=xgboost_hyperparameters.Hyperparameters(), description="Hyperparameters of the XGBoost family."
+    )
+    tuning: Tuning = Field(default=Tuning(), description="How hyperparameters are searched.")
 
     @pydantic.field_validator("families")
     @classmethod
     def _each_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(value)) < len(value):
-            raise ValueError("each family once")
+            raise ValueError("name each family once")
         return value

@@ -12,7 +12,9 @@ from pipeline.settings.dataset import SPLITS, Columns
 from pipeline.warehouse.dialect import quoted
 from pipeline.warehouse.interface import Query, Warehouse, WarehouseError
 
-MAX_RELATIVE_MOVE = 0.25  # of a snapshot's base rate against all rows'
+#: The run warns of a snapshot whose base rate is further from that of all rows than this share of it...
+MAX_RELATIVE_MOVE = 0.25
+#: ...and further than this number of standard errors.
 MAX_STANDARD_ERRORS = 3.0
 
 

@@ -13,7 +13,8 @@ from pipeline.settings.dataset import Dataset, EventSource, Snapshots, Windows
 from pipeline.warehouse.interface import WarehouseError
 
 _DAILY = re.compile(r"\d{8}")
-_MONDAY = 4  # the grid's first date, in days after 1970-01-01: Monday, 5 January 1970
+#: Start of the snapshot grid in days after 1970-01-01: Monday, 5 January 1970.
+_MONDAY = 4
 _DAY = datetime.timedelta(days=1)
 
 

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 SERVICES = ("aiplatform", "dataflow", "storage", "bigquery")  # those that another endpoint can be named for here
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
-_TIMEOUT = 60  # seconds for one request
-_OPERATION = 120  # seconds for a long-running operation
+#: Seconds after which a request to Google Cloud fails.
+_TIMEOUT = 60
+#: Seconds after which a long-running operation of Google Cloud fails.
+_OPERATION = 120
 
 
 class Clients:

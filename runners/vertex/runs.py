@@ -12,7 +12,8 @@ from runners.vertex.status import RunStatus, read_status
 if TYPE_CHECKING:
     from google.cloud import aiplatform_v1
 
-_PATIENCE = 600  # seconds for which a watch goes on without an answer
+#: Seconds without an answer from Vertex AI after which a watched run is given up.
+_PATIENCE = 600
 
 
 def create(clients: Clients, request: aiplatform_v1.CreatePipelineJobRequest) -> aiplatform_v1.PipelineJob:

@@ -1,4 +1,4 @@
-"""Where and with what the pipeline runs on Vertex AI: `runners/vertex.yaml`."""
+"""Where and how the pipeline runs on Vertex AI: `runners/vertex.yaml`."""
 
 from __future__ import annotations
 
@@ -14,104 +14,94 @@ from models.config import Settings, SettingsError, load_settings
 from pipeline.settings.dataset import TimeZone
 from pipeline.settings.run import ProjectId, RunSettings
 
-CloudFolder = Annotated[str, Field(pattern=r"^gs://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](/[^/\s]+)*$")]
-Region = Annotated[str, Field(pattern=r"^[a-z]+-[a-z]+\d+$")]
-ServiceAccount = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.gserviceaccount\.com$")]
+CloudFolder = Annotated[
+    str,
+    Field(
+        pattern=r"^gs://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9](/[^/\s]+)*$", json_schema_extra={"form": "gs://bucket/folder"}
+    ),
+]
+Region = Annotated[str, Field(pattern=r"^[a-z]+-[a-z]+\d+$", json_schema_extra={"form": "region, such as us-central1"})]
+ServiceAccount = Annotated[
+    str,
+    Field(pattern=r"^[^@\s]+@[^@\s]+\.gserviceaccount\.com$", json_schema_extra={"form": "service account's e-mail"}),
+]
+Accelerator = Annotated[
+    str,
+    Field(pattern=r"^[A-Z][A-Z0-9_]+$", json_schema_extra={"form": "accelerator type, such as NVIDIA_TESLA_T4"}),
+]
 Labels = dict[
     Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")], Annotated[str, Field(pattern=r"^[a-z0-9_-]{0,63}$")]
 ]
 
 
 class Resources(Settings):
-    """What a step's machine has at least; none is left to Vertex AI.
+    """The least that a step's machine has. Vertex AI chooses what you leave out."""
 
-    Attributes:
-        cpu: cores.
-        memory_gb: gigabytes of memory.
-        accelerator: its type, such as NVIDIA_TESLA_T4.
-        accelerators: how many of them.
-    """
-
-    cpu: Annotated[float, Field(gt=0, le=96)] | None = None
-    memory_gb: Annotated[float, Field(gt=0, le=624)] | None = None
-    accelerator: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]+$")] | None = None
-    accelerators: Annotated[int, Field(ge=1, le=16)] = 1
+    cpu: float | None = Field(default=None, gt=0, le=96, description="Cores.")
+    memory_gb: float | None = Field(default=None, gt=0, le=624, description="Memory in gigabytes.")
+    accelerator: Accelerator | None = Field(default=None, description="Type of the accelerators.")
+    accelerators: int = Field(default=1, ge=1, le=16, description="Number of accelerators.")
 
 
 class Retry(Settings):
-    """How often a failed step is tried again.
+    """How often a failed step is tried again."""
 
-    Attributes:
-        count: at most so many times.
-        backoff_seconds: wait before the first retry.
-        backoff_factor: by which each further wait is longer.
-        max_backoff_seconds: longest wait.
-    """
-
-    count: Annotated[int, Field(ge=0, le=10)] = 2
-    backoff_seconds: Annotated[int, Field(ge=0, le=3600)] = 60
-    backoff_factor: Annotated[float, Field(ge=1, le=10)] = 2
-    max_backoff_seconds: Annotated[int, Field(ge=0, le=3600)] = 3600
+    count: int = Field(default=2, ge=0, le=10, description="Most retries.")
+    backoff_seconds: int = Field(default=60, ge=0, le=3600, description="Wait before the first retry, in seconds.")
+    backoff_factor: float = Field(default=2, ge=1, le=10, description="Factor by which each wait grows.")
+    max_backoff_seconds: int = Field(default=3600, ge=0, le=3600, description="Longest wait, in seconds.")
 
 
 class TrainerJob(Settings):
-    """The machine of a Vertex AI custom job in which each Trainer runs, instead of in its step.
+    """The machine of the Vertex AI custom job in which each Trainer runs. Without it, Trainers run in their steps."""
 
-    Attributes:
-        machine_type: of Compute Engine.
-        accelerator: its type, such as NVIDIA_TESLA_T4.
-        accelerators: how many of them.
-    """
-
-    machine_type: str = "n1-standard-8"
-    accelerator: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]+$")] | None = None
-    accelerators: Annotated[int, Field(ge=1, le=16)] = 1
+    machine_type: str = Field(default="n1-standard-8", description="Machine type of Compute Engine.")
+    accelerator: Accelerator | None = Field(default=None, description="Type of the accelerators.")
+    accelerators: int = Field(default=1, ge=1, le=16, description="Number of accelerators.")
 
 
 class Dataflow(Settings):
-    """Where the Beam steps that grow with the data run: StatisticsGen, Transform and the Evaluator.
+    """How StatisticsGen, Transform and Evaluator run on Dataflow. Without it, they run in their steps."""
 
-    Attributes:
-        region: none is Vertex AI's.
-        temp_location: none is `dataflow-temp` below the pipeline root.
-        image: the SDK container: the Dockerfile's target `dataflow`.
-        machine_type: of the workers.
-        disk_gb: of each worker.
-        max_workers: most workers.
-        service_account: of the workers; none is the job's.
-        subnetwork: regions/<region>/subnetworks/<name>, or its URL.
-        private_ips: workers without public addresses.
-    """
-
-    region: Region | None = None
-    temp_location: CloudFolder | None = None
-    image: str = Field(min_length=1)
-    machine_type: str = "n1-standard-4"
-    disk_gb: Annotated[int, Field(ge=10, le=65536)] = 50
-    max_workers: Annotated[int, Field(ge=1, le=4000)] = 10
-    service_account: ServiceAccount | None = None
-    subnetwork: str | None = None
-    private_ips: bool = False
+    region: Region | None = Field(default=None, description="By default `region` of the runs.")
+    temp_location: CloudFolder | None = Field(
+        default=None, description="By default `dataflow-temp` below the pipeline root."
+    )
+    image: str = Field(min_length=1, description="The SDK container image: the Dockerfile's target `dataflow`.")
+    machine_type: str = Field(default="n1-standard-4", description="Machine type of the workers.")
+    disk_gb: int = Field(default=50, ge=10, le=65536, description="Disk of each worker in gigabytes.")
+    max_workers: int = Field(default=10, ge=1, le=4000, description="Most workers.")
+    service_account: ServiceAccount | None = Field(
+        default=None, description="The account that workers run as. By default `service_account` of the steps."
+    )
+    subnetwork: str | None = Field(
+        default=None,
+        json_schema_extra={"form": "regions/region/subnetworks/name, or its URL"},
+        description="The workers' subnetwork.",
+    )
+    private_ips: bool = Field(default=False, description="Whether workers have no public addresses.")
 
 
 class Schedule(Settings):
-    """When the pipeline runs by itself, with caching off, up to the newest settled day of that moment.
+    """When the pipeline runs by itself.
 
-    Attributes:
-        cron: five fields: minute, hour, day of the month, month, day of the week.
-        time_zone: name in the IANA database.
-        max_concurrent_runs: a run beyond waits or is skipped, by `queue`.
-        queue: whether it waits.
-        start: first moment; none is now.
-        end: no run after it; none is never.
+    A scheduled run reads up to the day that is the newest settled one when it starts. It never uses the cache.
     """
 
-    cron: Annotated[str, Field(pattern=r"^\S+( \S+){4}$")]
-    time_zone: TimeZone = "UTC"
-    max_concurrent_runs: Annotated[int, Field(ge=1, le=100)] = 1
-    queue: bool = False
-    start: datetime.datetime | None = None
-    end: datetime.datetime | None = None
+    cron: str = Field(
+        pattern=r"^\S+( \S+){4}$",
+        json_schema_extra={"form": "five fields"},
+        description="Minute, hour, day of the month, month and day of the week.",
+    )
+    time_zone: TimeZone = Field(default="UTC", description="The time zone of `cron`.")
+    max_concurrent_runs: int = Field(default=1, ge=1, le=100, description="Most runs at the same time.")
+    queue: bool = Field(default=False, description="Whether a run beyond that number waits. Otherwise it is skipped.")
+    start: datetime.datetime | None = Field(
+        default=None, description="No run starts before it, such as 2026-01-31T06:00:00Z. By default now."
+    )
+    end: datetime.datetime | None = Field(
+        default=None, description="No run starts after it. By default the schedule has no end."
+    )
 
     @pydantic.model_validator(mode="after")
     def _in_order(self) -> Schedule:
@@ -124,52 +114,72 @@ class Schedule(Settings):
 
 
 class VertexSettings(RunSettings):
-    """Where and with what the pipeline runs on Vertex AI (`runners/vertex.yaml`).
+    """Where and how the pipeline runs on Vertex AI: all settings of `runners/local.yaml`, and these.
 
-    Attributes:
-        project: of the runs.
-        region: of the runs, the metadata and the schedule.
-        pipeline_root: folder of all artifacts, with a folder per data set.
-        serving: where models are pushed to, with a folder per data set; none is `serving` below the pipeline root.
-        image: of every step: the Dockerfile's target `pipeline`.
-        service_account: as which steps run; none is Compute Engine's default account.
-        network: projects/<number>/global/networks/<name>, for private services.
-        kms_key: projects/.../cryptoKeys/<name>, of runs, custom jobs and Dataflow jobs; buckets have keys of their own.
-        labels: of runs, custom jobs and Dataflow jobs.
-        caching: whether a submitted run takes unchanged steps from earlier runs; a scheduled one never does.
-        failure_policy: `fast` begins no further step after a failure; `slow` those that do not depend on it.
-        alert_topic: projects/<project>/topics/<name>; told of each run that failed, by an exit handler.
-        retries: of failed steps, by the step's name; `default` for all others.
-        resources: of steps, likewise.
-        trainer_job: none trains inside the pipeline's steps.
-        dataflow: none runs Beam inside the pipeline's steps.
-        schedule: none has no schedule.
+    [vertex.md](vertex.md) shows how they work together.
     """
 
-    project: ProjectId
-    region: Region
-    pipeline_root: CloudFolder
-    serving: CloudFolder | None = None
-    image: str = Field(min_length=1)
-    service_account: ServiceAccount | None = None
-    network: Annotated[str, Field(pattern=r"^projects/[^/]+/global/networks/[^/]+$")] | None = None
-    kms_key: (
-        Annotated[str, Field(pattern=r"^projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$")] | None
-    ) = None
-    labels: Labels = Field(default_factory=dict)
-    caching: bool = False
-    failure_policy: Literal["fast", "slow"] = "fast"
-    alert_topic: Annotated[str, Field(pattern=r"^projects/[^/]+/topics/[^/]+$")] | None = None
-    retries: dict[str, Retry] = Field(default_factory=dict)
-    resources: dict[str, Resources] = Field(default_factory=dict)
-    trainer_job: TrainerJob | None = None
-    dataflow: Dataflow | None = None
-    schedule: Schedule | None = None
+    project: ProjectId = Field(description="The project of the runs.")
+    region: Region = Field(
+        description="The region of runs, metadata and schedule. The bucket and BigQuery's data sets belong there too."
+    )
+    pipeline_root: CloudFolder = Field(description="The folder of all artifacts, with a folder per data set.")
+    serving: CloudFolder | None = Field(
+        default=None,
+        description="The folder that models are pushed to, with a folder per data set. By default `serving` below the "
+        "pipeline root.",
+    )
+    image: str = Field(min_length=1, description="The image of every step: the Dockerfile's target `pipeline`.")
+    service_account: ServiceAccount | None = Field(
+        default=None, description="The account that steps run as. By default Compute Engine's default account."
+    )
+    network: str | None = Field(
+        default=None,
+        pattern=r"^projects/[^/]+/global/networks/[^/]+$",
+        json_schema_extra={"form": "projects/number/global/networks/name"},
+        description="The network of private services.",
+    )
+    kms_key: str | None = Field(
+        default=None,
+        pattern=r"^projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$",
+        json_schema_extra={"form": "projects/.../cryptoKeys/name"},
+        description="The key that encrypts runs, custom jobs and Dataflow jobs (CMEK). Buckets and BigQuery data sets "
+        "have default keys that you set there.",
+    )
+    labels: Labels = Field(
+        default_factory=dict,
+        description="Labels of runs, custom jobs and Dataflow jobs: lower-case letters, digits, `_` and `-`.",
+    )
+    caching: bool = Field(
+        default=False,
+        description="Whether a submitted run reuses unchanged steps of earlier runs. A scheduled run never does.",
+    )
+    failure_policy: Literal["fast", "slow"] = Field(
+        default="fast",
+        description="After a failure, `fast` starts no further step; `slow` starts those that do not depend on it.",
+    )
+    alert_topic: str | None = Field(
+        default=None,
+        pattern=r"^projects/[^/]+/topics/[^/]+$",
+        json_schema_extra={"form": "projects/project/topics/name"},
+        description="The Pub/Sub topic that gets a message for each failed run.",
+    )
+    retries: dict[str, Retry] = Field(
+        default_factory=dict, description="Retries by the step's name; `default` for all other steps."
+    )
+    resources: dict[str, Resources] = Field(
+        default_factory=dict, description="Machines by the step's name; `default` for all other steps."
+    )
+    trainer_job: TrainerJob | None = Field(default=None, description="Runs each Trainer as a custom job.")
+    dataflow: Dataflow | None = Field(default=None, description="Runs the large Beam steps on Dataflow.")
+    schedule: Schedule | None = Field(default=None, description="Runs the pipeline by itself.")
 
     @pydantic.model_validator(mode="after")
     def _fits_vertex(self) -> VertexSettings:
         if self.example_gen == "stock":
-            raise ValueError("example_gen 'stock' needs a features table that exists before; on Vertex AI use 'arrow'")
+            raise ValueError(
+                "on Vertex AI example_gen must be 'arrow': 'stock' needs a features table that exists already"
+            )
         return self
 
     def root_of(self, dataset: str) -> str:
@@ -177,11 +187,11 @@ class VertexSettings(RunSettings):
         return f"{self.pipeline_root}/{dataset}"
 
     def serving_of(self, dataset: str) -> str:
-        """Where its models are pushed to."""
+        """Where models of one data set are pushed."""
         return f"{self.serving or f'{self.pipeline_root}/serving'}/{dataset}"
 
     def compiled(self, dataset: str) -> Path:
-        """The compiled job, on this machine."""
+        """Path of the compiled job on this machine."""
         return self.output / dataset / "vertex" / "pipeline.json"
 
     def retry_of(self, step: str) -> Retry:
@@ -193,12 +203,12 @@ class VertexSettings(RunSettings):
         return self.resources.get(step, self.resources.get("default"))
 
     def check_steps(self, steps: Iterable[str]) -> None:
-        """Raises SettingsError if `retries` or `resources` name a step that the pipeline does not have."""
+        """Raises SettingsError if `retries` or `resources` name a step that is not in the pipeline."""
         known = ("default", *sorted(steps))
         for key in ("retries", "resources"):
             for step in getattr(self, key):
                 if step not in known:
-                    raise SettingsError(f"key '{key}.{step}': no such step; there are: {', '.join(known)}")
+                    raise SettingsError(f"key '{key}.{step}': there is no such step; the steps are: {', '.join(known)}")
 
 
 def load_vertex_settings(path: Path, overrides: dict[str, object] | None = None) -> VertexSettings:

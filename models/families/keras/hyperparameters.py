@@ -1,4 +1,4 @@
-"""How the Keras family is built and trained. Plain data, so that settings are checked without TensorFlow."""
+"""How the Keras family is built and trained. Plain data, so that checking settings needs no TensorFlow."""
 
 from __future__ import annotations
 
@@ -8,42 +8,62 @@ from models.config import Settings
 
 
 class Hyperparameters(Settings):
-    """How the network is built and trained; `custom_config["hyperparameters"]` overrides any of them.
+    """How the network is built and trained. `custom_config["hyperparameters"]` overrides any of them."""
 
-    Attributes:
-        members, bins, embedding, one_hot, hidden, dropout: see batch_ensemble.Shape.
-        batch_size: rows in a step; by default by the number of training rows.
-        learning_rate: of Adam; by default by the number of training rows.
-        averaging: momentum, per step, of the running mean of the weights that is evaluated and kept.
-        max_steps: most training steps, unless the Trainer's train_args say otherwise.
-        evaluate_every: most steps between two evaluations; small data are evaluated once a pass.
-        patience: evaluations without a lower eval log loss after which training stops.
-        seed: of everything random.
-    """
-
-    members: int = pydantic.Field(default=8, ge=1)
-    bins: int = pydantic.Field(default=16, ge=1)
-    embedding: int = pydantic.Field(default=8, ge=1)
-    one_hot: int = pydantic.Field(default=32, ge=2)
-    hidden: tuple[int, ...] = (64, 64)
-    dropout: float = pydantic.Field(default=0.1, ge=0, lt=1)
-    batch_size: int | None = pydantic.Field(default=None, ge=1)
-    learning_rate: float | None = pydantic.Field(default=None, gt=0)
-    averaging: float = pydantic.Field(default=0.99, ge=0, lt=1)
-    max_steps: int = pydantic.Field(default=20_000, ge=1)
-    evaluate_every: int = pydantic.Field(default=100, ge=1)
-    patience: int = pydantic.Field(default=10, ge=1)
-    seed: int = pydantic.Field(default=1, ge=0)
+    members: int = pydantic.Field(default=8, ge=1, description="Networks in the ensemble.")
+    bins: int = pydantic.Field(
+        default=16, ge=1, description="Largest number of bins of the piecewise-linear encoding of a number."
+    )
+    embedding: int = pydantic.Field(
+        default=8, ge=1, description="Size of the embedding of a number, or of a value of a large vocabulary."
+    )
+    one_hot: int = pydantic.Field(
+        default=32, ge=2, description="Largest vocabulary that is one-hot encoded. Larger ones are embedded."
+    )
+    hidden: tuple[int, ...] = pydantic.Field(default=(64, 64), description="Width of each shared layer.")
+    dropout: float = pydantic.Field(
+        default=0.1, ge=0, lt=1, description="Share of a shared layer's outputs that a training step drops."
+    )
+    batch_size: int | None = pydantic.Field(
+        default=None,
+        ge=1,
+        description="Rows in a training step. By default 256; from 30,000 training rows on 512; from 200,000 on 2048.",
+    )
+    learning_rate: float | None = pydantic.Field(
+        default=None,
+        gt=0,
+        description="Learning rate of Adam. By default 0.002; from 30,000 training rows on 0.005.",
+    )
+    averaging: float = pydantic.Field(
+        default=0.99,
+        ge=0,
+        lt=1,
+        description="Momentum, per step, of the running mean of the weights. The mean is evaluated and kept.",
+    )
+    max_steps: int = pydantic.Field(
+        default=20_000, ge=1, description="Most training steps. Early stopping on eval usually comes first."
+    )
+    evaluate_every: int = pydantic.Field(
+        default=100,
+        ge=1,
+        description="Most steps between two evaluations. Small data are evaluated once per pass.",
+    )
+    patience: int = pydantic.Field(
+        default=10, ge=1, description="Training stops after this many evaluations without a lower eval log loss."
+    )
+    seed: int = pydantic.Field(
+        default=1, ge=0, description="Seed of the initial weights, the order of rows and dropout."
+    )
 
     def for_rows(self, rows: int) -> Hyperparameters:
-        """The same with batch size, learning rate and evaluations chosen for a number of training rows."""
+        """These hyperparameters, with batch size, learning rate and evaluations chosen for the training rows."""
         batch_size, learning_rate = (256, 2e-3) if rows < 30_000 else (512, 5e-3) if rows < 200_000 else (2048, 5e-3)
         batch_size = self.batch_size or batch_size
         return self.model_copy(
             update={
                 "batch_size": batch_size,
                 "learning_rate": self.learning_rate or learning_rate,
-                # A lower bound too: on tiny data, ten passes are too few steps to judge by.
+                # At least 20: on tiny data, an evaluation after fewer steps says too little.
                 "evaluate_every": min(self.evaluate_every, max(rows // batch_size, 20)),
             }
         )

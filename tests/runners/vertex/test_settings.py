@@ -49,7 +49,7 @@ def test_a_step_that_the_pipeline_lacks_is_named(key):
         ("network", "default", "network"),
         ("failure_policy", "never", "'fast' or 'slow'"),
         ("labels", {"Team": "a"}, "labels"),
-        ("example_gen", "stock", "on Vertex AI use 'arrow'"),
+        ("example_gen", "stock", "on Vertex AI example_gen must be 'arrow'"),
         ("schedule.cron", "every Monday", "schedule.cron"),
         ("schedule.time_zone", "Berlin", "IANA"),
         ("schedule.start", "2026-01-31T06:00:00", "offset from UTC"),
