@@ -1,13 +1,23 @@
-"""Drift and skew: this run's statistics against those of the champion's training rows."""
+"""Drift and skew: this run's statistics against those of the champion's training rows.
+
+TFDV compares whole distributions. What it cannot see, a sparse feature that broke, changes.py does.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
+from pipeline.data_gate.changes import Bounds, changes
+from pipeline.data_gate.feature_values import by_name
 from pipeline.settings.gate import DataGateSettings
 
 Statistics = statistics_pb2.DatasetFeatureStatisticsList
+
+_NEVER = 1.0  # no distance is greater, so a bound of 1 switches a comparison off
+_CHANGED = "Values changed"
 
 
 def compare(
@@ -39,7 +49,38 @@ def compare(
     skew = tfdv.validate_statistics(
         champion, _with_comparators(shared, skew=settings.max_skew), serving_statistics=test
     )
-    return {"train": _comparisons_only(drift), "test": _comparisons_only(skew)}
+    names = [feature.name for feature in shared.feature]
+    found = {}
+    for split, now, anomalies, distance in (
+        ("train", train, drift, settings.max_drift),
+        ("test", test, skew, settings.max_skew),
+    ):
+        found[split] = _comparisons_only(anomalies)
+        if distance < _NEVER:
+            bounds = Bounds(distance, settings.max_share_change, settings.max_value_change)
+            _add_changes(found[split], champion, now, names, bounds)
+    return found
+
+
+def _add_changes(
+    anomalies: anomalies_pb2.Anomalies, before: Statistics, now: Statistics, names: Sequence[str], bounds: Bounds
+) -> None:
+    """Adds what changes.py finds to the anomalies of the same features."""
+    values_before, values_now = by_name(before), by_name(now)
+    for name in names:
+        if name not in values_before or name not in values_now:
+            continue
+        for text in changes(values_before[name], values_now[name], bounds):
+            info = anomalies.anomaly_info[name]
+            info.path.step[:] = [name]
+            info.severity = anomalies_pb2.AnomalyInfo.ERROR
+            info.short_description = info.short_description or _CHANGED
+            info.description = f"{info.description} {text}".strip()
+            info.reason.add(
+                type=anomalies_pb2.AnomalyInfo.COMPARATOR_JENSEN_SHANNON_DIVERGENCE_HIGH,
+                short_description=_CHANGED,
+                description=text,
+            )
 
 
 def _shared_columns(schema: schema_pb2.Schema, champion: schema_pb2.Schema) -> schema_pb2.Schema:

@@ -15,7 +15,8 @@ class DataGateSettings(Settings):
     """When the data stops the run.
 
     The distance of a numeric feature is the Jensen-Shannon divergence of quantile histograms. The distance of a
-    category is the largest difference between the shares of a value.
+    category is the largest difference between the shares of a value. The shares of missing values and of zeros count
+    as distances too.
     """
 
     severity: Literal["error", "warning", "none"] = Field(
@@ -26,13 +27,27 @@ class DataGateSettings(Settings):
         default=0.25,
         gt=0,
         le=1,
-        description="Largest distance of a feature between the champion's training rows and this run's.",
+        description="Largest distance of a feature between the champion's training rows and this run's. With 1, "
+        "the training rows are not compared at all.",
     )
     max_skew: float = Field(
         default=0.25,
         gt=0,
         le=1,
-        description="Largest distance of a feature between the champion's training rows and this run's test rows.",
+        description="Largest distance of a feature between the champion's training rows and this run's test rows. "
+        "With 1, the test rows are not compared at all.",
+    )
+    max_share_change: float = Field(
+        default=3,
+        gt=1,
+        description="Largest factor by which the share of rows with a value, or the share of values that are not 0, may "
+        "rise or fall against the champion's training rows.",
+    )
+    max_value_change: float = Field(
+        default=1.5,
+        gt=1,
+        description="Largest factor by which the mean of a number's non-zero values may rise or fall against the "
+        "champion's training rows.",
     )
 
 
