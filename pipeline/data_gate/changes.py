@@ -18,8 +18,10 @@ from scipy import stats
 
 from pipeline.data_gate.feature_values import FeatureValues
 
-FALSE_ALARM = 1e-5  # of one comparison whose true change is as large as the bound; far less where nothing changed
-MIN_VALUES = 50  # non-zero values on either side below which their size is not compared
+#: DataGate: chance that a comparison whose true change equals the bound raises an alarm. Far lower if nothing changed.
+FALSE_ALARM = 1e-5
+#: DataGate: with fewer non-zero values on either side, their size is not compared.
+MIN_VALUES = 50
 
 _Z = float(stats.norm.isf(FALSE_ALARM))
 _MAX_SHIFT = 1.0  # standard deviations between two means of different sign

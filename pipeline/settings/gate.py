@@ -40,8 +40,8 @@ class DataGateSettings(Settings):
     max_share_change: float = Field(
         default=3,
         gt=1,
-        description="Largest factor by which the share of rows with a value, or the share of values that are not 0, may "
-        "rise or fall against the champion's training rows.",
+        description="Largest factor by which the share of rows with a value, or the share of values that are not 0, "
+        "may rise or fall against the champion's training rows.",
     )
     max_value_change: float = Field(
         default=1.5,
