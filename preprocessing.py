@@ -14,11 +14,8 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from models.features import NOT_SET, Feature, FeatureSet, Missing
+from models.features import CLIP, DEFAULT_QUANTILES, NOT_SET, Feature, FeatureSet, Missing
 
-DEFAULT_QUANTILES = 1000
-#: Standard deviations at which a transformed number is clipped. One value in five million lies beyond.
-CLIP = 5.2
 #: Error of the approximate quantiles, as a share of one quantile's width.
 _QUANTILE_ERROR = 0.1
 # Weight of a row of zeros that keeps a column without any value from being empty; too small to move a quantile.

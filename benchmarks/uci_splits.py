@@ -21,12 +21,12 @@ from sklearn.preprocessing import OneHotEncoder
 
 from models.families.keras import hyperparameters as keras_hyperparameters
 from models.families.keras import training as keras_training
-from models.families.keras.training import log_loss
 from models.families.xgboost import hyperparameters as xgboost_hyperparameters
 from models.families.xgboost import training as xgboost_training
-from models.features import FeatureSet, load_features
+from models.features import DEFAULT_QUANTILES, FeatureSet, load_features
+from models.log_loss import log_loss
 from models.training_data import TrainingData
-from preprocessing import DEFAULT_QUANTILES, to_normal
+from preprocessing import to_normal
 
 FEATURES = Path(__file__).parents[1] / "schema" / "online_shoppers" / "features.yaml"
 LABEL = "Revenue"

@@ -16,6 +16,12 @@ from models.config import Settings, load_settings, validate_settings
 
 NOT_SET = "(not set)"  # what a missing category becomes, as in Google Analytics' own reports
 
+# How preprocessing.py maps a number to a standard normal; here too so that plain settings can name it.
+#: Parts into which the training values of a number are divided, unless `training.quantiles` says otherwise.
+DEFAULT_QUANTILES = 1000
+#: Standard deviations at which a transformed number is clipped. One value in five million lies beyond.
+CLIP = 5.2
+
 
 class Kind(str, enum.Enum):
     """What a feature holds."""

@@ -10,19 +10,32 @@ from tfx.dsl.components.common.importer import Importer
 from tfx.proto import trainer_pb2
 from tfx.types import standard_artifacts
 
+from models.families import FAMILIES
 from pipeline.components.trainer import Trainer
 from pipeline.digest import code_digest
 from pipeline.settings.dataset_folder import DatasetFolder
 from pipeline.settings.training import Family
+from pipeline.training.arguments import config
 
 if TYPE_CHECKING:
     from pipeline.training.trainer_job import TrainerJob
 
-_TITLES = {"keras": "Keras", "xgboost": "XGBoost"}
-
-
-# Steps that there are in some pipelines and not in others.
-OPTIONAL_STEPS = tuple(f"{verb}{title}" for verb in ("Tune", "Train") for title in _TITLES.values())
+# Steps that only some pipelines have.
+OPTIONAL_STEPS = tuple(f"{verb}{title}" for verb in ("Tune", "Train") for title in FAMILIES.values())
+# What the training and the tuning of every family compute with; the family's own package comes on top.
+_SHARED = (
+    "models.config",
+    "models.export",
+    "models.families.contract",
+    "models.features",
+    "models.hyperparameters",
+    "models.log_loss",
+    "models.signatures",
+    "models.tensors",
+    "models.training_data",
+    "pipeline.examples",
+    "pipeline.training.arguments",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +44,7 @@ class FamilyNodes:
 
     Attributes:
         trainer: the Trainer.
-        hyperparameters: channel of the best hyperparameters that were searched for or imported; None for the settings'.
+        hyperparameters: channel of the best hyperparameters of a search or an import; None if the settings apply.
         all: every node.
     """
 
@@ -40,7 +53,7 @@ class FamilyNodes:
     all: tuple[Any, ...]
 
     def learned(self) -> list[tuple[str, Any]]:
-        """The channels of what was learned: `model`, `run` and, if there are any, `hyperparameters`."""
+        """The channels of what the family learned: `model`, `run` and, if there are any, `hyperparameters`."""
         found = [("model", self.trainer.outputs["model"]), ("run", self.trainer.outputs["model_run"])]
         return [*found, ("hyperparameters", self.hyperparameters)] if self.hyperparameters else found
 
@@ -55,38 +68,34 @@ def family_nodes(
     transform: Any,
     trainer_job: TrainerJob | None = None,
 ) -> FamilyNodes:
-    """The Trainer of a family and, where the settings say so, the search or the import of its hyperparameters.
+    """The Trainer of a family and, if the settings ask for it, the search or the import of its hyperparameters.
 
     Args:
-        family: which one.
-        folder: the data set; `training` says how.
+        family: which family.
+        folder: the data set, with the settings of the training.
         examples: the ExampleGen component.
         statistics: StatisticsGen.
-        schema: what gives the raw schema.
+        schema: the component that gives the raw schema.
         transform: Transform.
-        trainer_job: how the Trainer runs as a Vertex AI custom job; None for inside its step.
+        trainer_job: how the Trainer runs as a Vertex AI custom job; None if it runs inside its step.
     """
     training = folder.dataset.training
-    settings = getattr(training, family)
-    config = {
-        "features": folder.features.to_config(),
-        "label": folder.dataset.columns.label,
-        "hyperparameters": settings.model_dump(mode="json"),
-        "digest": code_digest(
-            "models", "pipeline.components.trainer", "pipeline.champion.training_record", "pipeline.examples"
-        ),
-    }
+    given = config(family, folder.features, folder.dataset.columns.label, training.of(family))
     train_args, eval_args = trainer_pb2.TrainArgs(splits=["train"]), trainer_pb2.EvalArgs(splits=["eval"])
-    title = _TITLES[family]
+    title = FAMILIES[family]
     tuner, hyperparameters = None, None
     if training.tuning.search != "none":
         tuner = Tuner(
-            tuner_fn=f"models.families.{family}.tuning.tuner_fn",
-            examples=examples.outputs["examples"],  # raw ones: they know the users, by whom rows are folded
+            tuner_fn="pipeline.training.tuner_fn.tuner_fn",
+            examples=examples.outputs["examples"],  # raw ones, which know whose row each is
             transform_graph=transform.outputs["transform_graph"],
             train_args=train_args,
             eval_args=eval_args,
-            custom_config={**config, "tuning": training.tuning.model_dump(mode="json")},
+            custom_config={
+                **given,
+                "tuning": training.tuning.model_dump(mode="json"),
+                "digest": _digest(family, "pipeline.training.tuner_fn", "models.tuning"),
+            },
         ).with_id(f"Tune{title}")
         hyperparameters = tuner.outputs["best_hyperparameters"]
     elif family in training.tuning.hyperparameters:
@@ -96,7 +105,7 @@ def family_nodes(
         ).with_id(f"Import{title}Hyperparameters")
         hyperparameters = tuner.outputs["result"]
     trainer = Trainer(
-        run_fn=f"models.families.{family}.model.run_fn",
+        run_fn="pipeline.training.run_fn.run_fn",
         examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
         schema=schema.outputs["schema"],
@@ -105,7 +114,21 @@ def family_nodes(
         raw_statistics=statistics.outputs["statistics"],
         train_args=train_args,
         eval_args=eval_args,
-        custom_config={**config, **(trainer_job.custom_config(title) if trainer_job else {})},
+        custom_config={
+            **given,
+            "digest": _digest(
+                family,
+                "pipeline.training.run_fn",
+                "pipeline.components.trainer",
+                "pipeline.champion.training_record",
+            ),
+            **(trainer_job.custom_config(title) if trainer_job else {}),
+        },
         custom_executor_spec=trainer_job.executor_spec() if trainer_job else None,
     ).with_id(f"Train{title}")
     return FamilyNodes(trainer, hyperparameters, (tuner, trainer) if tuner else (trainer,))
+
+
+def _digest(family: Family, *modules: str) -> str:
+    """Digest of what a node of the family computes with: an edit of another family changes nothing."""
+    return code_digest(f"models.families.{family}", *_SHARED, *modules)

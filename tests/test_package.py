@@ -37,8 +37,9 @@ assert not heavy, heavy
 LOCAL = """
 import sys
 import pipeline.pipeline, runners.reporting_runner, runners.summary
-import models.families.keras.model, models.families.keras.tuning
-import models.families.xgboost.model, models.families.xgboost.tuning
+import pipeline.training.run_fn, pipeline.training.tuner_fn
+from models.families import FAMILIES, contract
+assert all(contract.load_model_module(name) and contract.load_tuning_module(name) for name in FAMILIES)
 assert not {"google.cloud.aiplatform", "tfx.v1"} & set(sys.modules)
 """
 

@@ -15,11 +15,10 @@ from benchmarks.speed.same_models import column_types, compile_network, untraine
 from models.families.keras.batch_ensemble import mean_probability
 from models.families.keras.hyperparameters import Hyperparameters
 from models.families.xgboost.hyperparameters import Hyperparameters as XGBoostHyperparameters
-from models.features import FeatureSet
+from models.features import CLIP, FeatureSet
 from pipeline.settings.dataset_folder import DatasetFolder
 
 _PREDICT_ROWS = 16_384
-_CLIP = 5.2  # standard deviations, as preprocessing.py has it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +80,7 @@ def to_normal(values: np.ndarray, is_training: np.ndarray, quantiles: int, sampl
     shares = np.linspace(0, 1, quantiles + 1)
     edges = np.nanquantile(values[is_training][:sample_rows], shares)
     edges, first = np.unique(edges, return_index=True)
-    normal = np.clip(tf.math.ndtri(shares[first]).numpy(), -_CLIP, _CLIP)
+    normal = np.clip(tf.math.ndtri(shares[first]).numpy(), -CLIP, CLIP)
     return np.interp(values, edges, normal).astype(np.float32)
 
 

@@ -81,7 +81,7 @@ class Trainer(base_component.BaseComponent):
         """Builds the component.
 
         Args:
-            run_fn: dotted name of the training function, such as `models.families.keras.model.run_fn`.
+            run_fn: dotted name of the training function, such as `pipeline.training.run_fn.run_fn`.
             examples: transformed Examples.
             transform_graph: the TransformGraph that made them.
             schema: the raw Schema.

@@ -14,8 +14,9 @@ from tfx.components.example_validator import executor as example_validator
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 
+from models.families import FAMILIES
 from pipeline.report.run_data import Anomaly, Reference
-from pipeline.report.wording import FAMILIES, plain
+from pipeline.report.wording import plain
 
 _HYPERPARAMETERS = "best_hyperparameters.txt"  # the name that TFX's Tuner gives
 _LIBRARIES = ("tfx", "tensorflow", "keras", "xgboost-cpu", "tensorflow-transform", "apache-beam", "scikit-learn")

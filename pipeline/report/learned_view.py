@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from models.families import FAMILIES
 from pipeline.examples.leakage import SUSPICIOUS_AUC
 from pipeline.report import formats, plots
 from pipeline.report.run_data import RunData
-from pipeline.report.wording import FAMILIES, METRICS, in_sentence, metric, plain
+from pipeline.report.wording import METRICS, in_sentence, metric, plain
 
 Row = dict[str, Any]
 _TOP_FEATURES = 15

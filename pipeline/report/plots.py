@@ -14,13 +14,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from models.families import FAMILIES
+from models.families.contract import display
 from pipeline.report.run_data import Curve, Importance
-from pipeline.report.wording import FAMILIES
 
 # Okabe and Ito's colours, which colour-blind readers tell apart; line styles differ as well.
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#6B6B6B"
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6B6B6B"
+PURPLE, YELLOW, SKY = "#CC79A7", "#E69F00", "#56B4E9"
 _STYLES = {"challenger": (BLUE, "-"), "champion": (ORANGE, "--")}
-_FAMILY_COLOURS = {"keras": BLUE, "xgboost": ORANGE}
+_FAMILY_COLOURS = dict(zip(FAMILIES, (BLUE, ORANGE, GREEN, PURPLE, YELLOW, SKY), strict=False))
 _SETTINGS = {
     "svg.fonttype": "none",
     "svg.hashsalt": "report",
@@ -107,8 +109,7 @@ def calibration(curves: Curves) -> Markup:
 @_styled
 def training_curves(name: str, curves: Mapping[str, Curve]) -> Markup:
     """Log loss of one family over training, on train and eval, with the lowest eval loss marked."""
-    unit = "Step" if name == "keras" else "Round"
-    figure, axes = _figure(unit, "Log loss")
+    figure, axes = _figure(display(name).step, "Log loss")
     for split, colour, style in (("train", GREY, "--"), ("eval", _FAMILY_COLOURS.get(name, BLUE), "-")):
         if split in curves:
             axes.plot(curves[split].steps, curves[split].values, color=colour, linestyle=style, label=split)

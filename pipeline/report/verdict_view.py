@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from models.families import FAMILIES
 from pipeline.report import formats
 from pipeline.report.figures_view import (
     KEY_FIGURES,
@@ -21,7 +22,6 @@ from pipeline.report.figures_view import (
 from pipeline.report.wording import (
     CHECKS,
     DIFFERENCES,
-    FAMILIES,
     GLOSSARY,
     METRICS,
     VERDICTS,

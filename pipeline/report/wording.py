@@ -60,8 +60,6 @@ CHECKS = {
 }
 DIFFERENCES = ("champion", "anchor", "slice")  # checks whose value is how much better the challenger is
 
-FAMILIES = {"keras": "Keras", "xgboost": "XGBoost"}
-
 VERDICTS = {  # heading before it is known whether the model was pushed, heading if it was not, tone
     "blessed": ("Blessed", "Blessed, but not pushed by this run", "pass"),
     "refused": ("Refused", "Not pushed: refused", "fail"),

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import pydantic
 from pydantic import Field
 
 from models.config import Settings
-from models.families.keras import hyperparameters as keras_hyperparameters
-from models.families.xgboost import hyperparameters as xgboost_hyperparameters
+from models.families import FAMILIES
+from models.families.contract import hyperparameters_class
+from models.features import DEFAULT_QUANTILES
+from models.hyperparameters import Hyperparameters
 
-Family = Literal["keras", "xgboost"]
+Family = Literal[tuple(FAMILIES)]
 Metric = Literal["roc_auc", "pr_auc", "log_loss", "brier"]
 
 
@@ -49,11 +51,11 @@ class Tuning(Settings):
         return self
 
 
-class Training(Settings):
-    """How models are trained, and which of them challenges the champion."""
+class _Training(Settings):
+    """What all families share of Training."""
 
     quantiles: int = Field(
-        default=1000,
+        default=DEFAULT_QUANTILES,
         ge=10,
         le=10_000,
         description="Number of training quantiles by which a number is mapped to a standard normal.",
@@ -65,12 +67,6 @@ class Training(Settings):
         default="log_loss",
         description="The metric on eval that decides which family challenges the champion.",
     )
-    keras: keras_hyperparameters.Hyperparameters = Field(
-        default=keras_hyperparameters.Hyperparameters(), description="Hyperparameters of the Keras family."
-    )
-    xgboost: xgboost_hyperparameters.Hyperparameters = Field(
-        default=xgboost_hyperparameters.Hyperparameters(), description="Hyperparameters of the XGBoost family."
-    )
     tuning: Tuning = Field(default=Tuning(), description="How hyperparameters are searched.")
 
     @pydantic.field_validator("families")
@@ -79,3 +75,23 @@ class Training(Settings):
         if len(set(value)) < len(value):
             raise ValueError("name each family once")
         return value
+
+    def of(self, family: Family) -> Hyperparameters:
+        """The hyperparameters of a family."""
+        return getattr(self, family)
+
+
+def _hyperparameters(family: str) -> tuple[type[Hyperparameters], Any]:
+    """Type and field of a family's hyperparameters."""
+    kind = hyperparameters_class(family)
+    return kind, Field(default=kind(), description=f"Hyperparameters of the {FAMILIES[family]} family.")
+
+
+# A field for each family of the registry, such as `training.keras`.
+Training = pydantic.create_model(
+    "Training",
+    __base__=_Training,
+    __module__=__name__,
+    __doc__="How models are trained, and which of them challenges the champion.",
+    **{family: _hyperparameters(family) for family in FAMILIES},
+)

@@ -14,13 +14,13 @@ from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io, sche
 import preprocessing
 from models.export import ExportMismatchError, export_saved_model, verify_export
 from models.families.keras.batch_ensemble import Shape, build_network, learn_columns, mean_probability
-from models.families.keras.model import network_inputs
 from models.families.xgboost.booster_format import parse_booster
 from models.families.xgboost.hyperparameters import Hyperparameters
 from models.families.xgboost.model import booster_inputs
 from models.families.xgboost.training import predict, train
 from models.families.xgboost.tree_graph import TreeGraph
 from models.features import FeatureSet
+from models.tensors import matrices
 from models.training_data import TrainingData
 
 ROWS = 200
@@ -100,21 +100,21 @@ def transformed(tmp_path_factory):
 
 def keras_score(transform_output, by_feature):
     """An untrained network with other weights, what it keeps, and its probabilities."""
-    numbers = network_inputs(by_feature, FEATURES)[0].numpy()
+    numbers = matrices(by_feature, FEATURES)[0].numpy()
     vocabularies = tuple(transform_output.vocabulary_size_by_name(feature.name) for feature in FEATURES.categorical)
     network = build_network(learn_columns(numbers, vocabularies, (True,) * 3, 16), Shape(), 0.2, seed=3)
     random = np.random.default_rng(1)
     network.set_weights([weights + random.normal(0, 0.2, weights.shape) for weights in network.get_weights()])
 
     def score(inputs):
-        return mean_probability(network(network_inputs(inputs, FEATURES), training=False))
+        return mean_probability(network(matrices(inputs, FEATURES), training=False))
 
     return score, [weight.value for weight in network.weights], score(by_feature).numpy()
 
 
 def xgboost_score(transform_output, by_feature):
     """A booster as a graph, what it keeps, and the booster's own probabilities."""
-    numbers, categories = (values.numpy() for values in network_inputs(by_feature, FEATURES))
+    numbers, categories = (values.numpy() for values in matrices(by_feature, FEATURES))
     label = np.nan_to_num(numbers).sum(axis=1) + categories[:, 1] % 3 > 1
     data = TrainingData(numbers, categories, label.astype(np.float32))
     booster = train([data], [data], FEATURES, Hyperparameters(max_rounds=30, max_cat_to_onehot=1, threads=1))

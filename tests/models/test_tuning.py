@@ -1,14 +1,8 @@
-import json
 import logging
 
-import keras_tuner
 import numpy as np
 import pytest
 
-from models.config import SettingsError
-from models.families.keras.hyperparameters import Hyperparameters as KerasHyperparameters
-from models.families.xgboost.hyperparameters import Hyperparameters as XGBoostHyperparameters
-from models.tuned import settings_from, with_values
 from models.tuning import ScoreTuner, SearchSpace, choose_oracle
 
 SEARCHES = ("random", "bayesian")
@@ -122,32 +116,3 @@ def test_default_outside_its_range_widens_it():
     low, high = space.hyperparameters.space
     assert (low.min_value, low.default, low.sampling) == (0.0, 0.0, "linear")
     assert (high.max_value, high.default) == (12, 12)
-
-
-def config_of(**values):
-    """What the Tuner leaves for the Trainer."""
-    hyperparameters = keras_tuner.HyperParameters()
-    hyperparameters.values = values
-    return json.loads(json.dumps(hyperparameters.get_config()))
-
-
-def test_tuned_values_replace_those_of_the_settings():
-    settings = settings_from(
-        config_of(max_depth=3, learning_rate=0.2), XGBoostHyperparameters(max_depth=8, subsample=0.5)
-    )
-    assert settings == XGBoostHyperparameters(max_depth=3, learning_rate=0.2, subsample=0.5)
-
-
-def test_untuned_settings_stay():
-    settings = KerasHyperparameters(dropout=0.2)
-    assert settings_from(None, settings) == settings
-
-
-def test_hidden_layers_keep_their_proportion():
-    assert with_values({"hidden_units": 64}, KerasHyperparameters(hidden=(128, 64))).hidden == (64, 32)
-    assert with_values({"hidden_units": 64}, KerasHyperparameters()) == KerasHyperparameters()
-
-
-def test_another_familys_hyperparameters_are_refused():
-    with pytest.raises(SettingsError, match="tuned hyperparameters: unknown key 'max_depth'"):
-        settings_from(config_of(max_depth=3), KerasHyperparameters())

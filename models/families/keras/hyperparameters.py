@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
+
 import pydantic
 
-from models.config import Settings
+from models.hyperparameters import Hyperparameters as Base
+
+HIDDEN_UNITS = "hidden_units"  # what a search varies in place of `hidden`: the width of the first layer
 
 
-class Hyperparameters(Settings):
+class Hyperparameters(Base):
     """How the network is built and trained. `custom_config["hyperparameters"]` overrides any of them."""
+
+    LIMIT: ClassVar[str] = "max_steps"
 
     members: int = pydantic.Field(default=8, ge=1, description="Networks in the ensemble.")
     bins: int = pydantic.Field(
@@ -20,7 +27,12 @@ class Hyperparameters(Settings):
     one_hot: int = pydantic.Field(
         default=32, ge=2, description="Largest vocabulary that is one-hot encoded. Larger ones are embedded."
     )
-    hidden: tuple[int, ...] = pydantic.Field(default=(64, 64), description="Width of each shared layer.")
+    hidden: tuple[Annotated[int, pydantic.Field(ge=1)], ...] = pydantic.Field(
+        default=(64, 64),
+        min_length=1,
+        json_schema_extra={"form": "list of integers, each from 1, at least one"},
+        description="Width of each shared layer.",
+    )
     dropout: float = pydantic.Field(
         default=0.1, ge=0, lt=1, description="Share of a shared layer's outputs that a training step drops."
     )
@@ -67,3 +79,11 @@ class Hyperparameters(Settings):
                 "evaluate_every": min(self.evaluate_every, max(rows // batch_size, 20)),
             }
         )
+
+    def with_values(self, values: Mapping[str, Any]) -> Hyperparameters:
+        """As the base class. `hidden_units` is the first layer's new width; the others keep their proportion to it."""
+        fields = dict(values)
+        if HIDDEN_UNITS in fields:
+            units = fields.pop(HIDDEN_UNITS)
+            fields["hidden"] = tuple(max(1, round(width * units / self.hidden[0])) for width in self.hidden)
+        return super().with_values(fields)

@@ -13,11 +13,11 @@ import tensorflow as tf
 from models.families.keras.batch_ensemble import Shape, build_network, learn_columns, mean_probability
 from models.families.keras.hyperparameters import Hyperparameters
 from models.features import FeatureSet, Missing
+from models.log_loss import log_loss
 from models.training_data import TrainingData
 
 _PROGRESS = logging.getLogger("propensity.progress")
 _EVAL_ROWS = 8_192  # rows in one call when evaluating
-_PROBABILITY_FLOOR = 1e-7
 
 
 def train(
@@ -98,12 +98,6 @@ def compile_predict(network: keras.Model) -> Callable[[TrainingData], np.ndarray
         return np.concatenate([predict_batch(data.numbers[rows], data.categories[rows]).numpy() for rows in batches])
 
     return predict
-
-
-def log_loss(label: np.ndarray, probability: np.ndarray) -> float:
-    """Mean negative log likelihood of 0/1 labels, in nats."""
-    probability = np.clip(probability.astype(np.float64), _PROBABILITY_FLOOR, 1 - _PROBABILITY_FLOOR)
-    return float(-np.mean(np.where(label > 0.5, np.log(probability), np.log1p(-probability))))
 
 
 def _batches(rows: int, batch_size: int, seed: int) -> Iterator[np.ndarray]:

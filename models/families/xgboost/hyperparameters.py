@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pydantic
 
-from models.config import Settings
+from models.hyperparameters import Hyperparameters as Base
 
 
-class Hyperparameters(Settings):
+class Hyperparameters(Base):
     """How the booster is trained. All but the last four have XGBoost's names and meanings."""
+
+    LIMIT: ClassVar[str] = "max_rounds"
 
     learning_rate: float = pydantic.Field(
         default=0.05, gt=0, le=1, description="How much each tree corrects the trees before it."

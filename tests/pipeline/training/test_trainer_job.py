@@ -54,7 +54,7 @@ def test_the_step_starts_a_job_in_which_our_trainer_runs(launched):
     trainer_job.Executor().Do(
         {"examples": [artifact(standard_artifacts.Examples, "gs://bucket/examples")]},
         {"model": [artifact(standard_artifacts.Model, "gs://bucket/model")]},
-        {"custom_config": json.dumps(config), "run_fn": "models.families.keras.model.run_fn"},
+        {"custom_config": json.dumps(config), "run_fn": "pipeline.training.run_fn.run_fn"},
     )
     [(project, job, on_vertex, region)] = launched
     assert (project, on_vertex, region) == ("my-project", True, "europe-west1")
@@ -71,4 +71,4 @@ def test_the_step_starts_a_job_in_which_our_trainer_runs(launched):
     arguments = dict(zip(command[3::2], command[4::2], strict=True))
     assert arguments["--executor_class_path"] == "pipeline.components.trainer.Executor"
     assert "gs://bucket/model" in arguments["--outputs"]
-    assert "models.families.keras.model.run_fn" in arguments["--exec-properties"]
+    assert "pipeline.training.run_fn.run_fn" in arguments["--exec-properties"]

@@ -1,16 +1,12 @@
-import types
-
 import numpy as np
 import pytest
-import tensorflow as tf
 
-from models.config import SettingsError
 from models.families.keras.batch_ensemble import Shape, build_network, learn_columns, mean_probability
 from models.families.keras.ensemble_layers import Dropout, SharedDense
 from models.families.keras.hyperparameters import Hyperparameters
-from models.families.keras.model import run_fn
-from models.families.keras.training import compile_predict, log_loss, train
+from models.families.keras.training import compile_predict, train
 from models.features import FeatureSet
+from models.log_loss import log_loss
 from models.training_data import TrainingData
 
 FEATURES = FeatureSet.from_config(
@@ -159,28 +155,3 @@ def test_batch_size_and_rate_follow_the_rows_unless_set():
     assert Hyperparameters(batch_size=64, learning_rate=1e-3).for_rows(50_000).batch_size == 64
     assert Hyperparameters().for_rows(1_000_000).evaluate_every == 100
     assert Hyperparameters().for_rows(8_600).evaluate_every == 33
-
-
-def test_run_fn_writes_a_model_and_curves(trainer_arguments):
-    run_fn(trainer_arguments)
-    predict = tf.saved_model.load(trainer_arguments.serving_model_dir).signatures["predict"]
-    probability = predict(a=tf.constant([0.1, np.nan]), country=tf.constant(["de", ""]))["probability"]
-    assert probability.shape == (2, 1)
-    assert ((probability > 0) & (probability < 1)).numpy().all()
-    assert tf.io.gfile.glob(trainer_arguments.model_run_dir + "/events.out.tfevents.*")
-
-
-def test_both_formats_give_the_same_network(trainer_arguments, parquet_arguments):
-    scores = []
-    for arguments in (trainer_arguments, parquet_arguments):
-        run_fn(arguments)
-        model = tf.saved_model.load(arguments.serving_model_dir)
-        scores.append(model.score({"a": np.float32([0.1, np.nan, 1]), "country": [0, 1, 3]}).numpy())
-    assert np.ptp(scores[0]) > 0
-    np.testing.assert_array_equal(*scores)
-
-
-def test_run_fn_names_a_misspelt_hyperparameter(trainer_arguments):
-    config = trainer_arguments.custom_config | {"hyperparameters": {"member": 4}}
-    with pytest.raises(SettingsError, match="unknown key 'member'"):
-        run_fn(types.SimpleNamespace(**(vars(trainer_arguments) | {"custom_config": config})))

@@ -3,10 +3,10 @@ import pytest
 import tensorflow as tf
 import xgboost as xgb
 
-from models.families.keras.training import log_loss
 from models.families.xgboost.hyperparameters import Hyperparameters
 from models.families.xgboost.training import column_names, column_types, columns, predict, train
 from models.features import FeatureSet
+from models.log_loss import log_loss
 from models.training_data import TrainingData
 
 FEATURES = FeatureSet.from_config(

@@ -17,16 +17,12 @@ from tfx.utils import json_utils, proto_utils
 from tfx_bsl.tfxio import tf_example_record
 
 import preprocessing
-from models.families.keras import tuning as keras_tuning
-from models.families.keras.hyperparameters import Hyperparameters as KerasHyperparameters
-from models.families.keras.training import compile_predict, log_loss, train
-from models.families.xgboost import tuning as xgboost_tuning
-from models.families.xgboost.hyperparameters import Hyperparameters as XGBoostHyperparameters
+from models.families import FAMILIES
+from models.families.contract import hyperparameters_class, load_tuning_module
 from models.features import FeatureSet
-from models.training_data import TrainingData
-from models.tuned import settings_from
 from pipeline.examples.raw import read_raw_training_data
 from pipeline.examples.transformed import read_training_data
+from pipeline.training import arguments
 
 FEATURES = FeatureSet.from_config(
     [
@@ -41,12 +37,8 @@ SPEC = {
     "country": tf.io.VarLenFeature(tf.string),
     "bought": tf.io.FixedLenFeature([], tf.int64),
 }
-QUICK = {"keras": {"max_steps": 20, "seed": 3}, "xgboost": {"max_rounds": 30, "threads": 1}}
 ROWS = {"train": 900, "eval": 200}
-DEFAULTS = {
-    "keras": KerasHyperparameters(**QUICK["keras"]).for_rows(ROWS["train"]),
-    "xgboost": XGBoostHyperparameters(**QUICK["xgboost"]),
-}
+QUICK = 20  # steps of a trial
 
 
 def raw_rows(split):
@@ -187,13 +179,11 @@ def run_tuner(data, family, search, trials, folder):
         "tuner_results": [artifact(standard_artifacts.TunerResults, folder / "results")],
     }
     config = {
-        "features": FEATURES.to_config(),
-        "label": "bought",
-        "hyperparameters": QUICK[family],
+        **arguments.config(family, FEATURES, "bought", quick(family)),
         "tuning": {"search": search, "trials": trials, "folds": 3},
     }
     properties = {
-        "tuner_fn": f"models.families.{family}.tuning.tuner_fn",
+        "tuner_fn": "pipeline.training.tuner_fn.tuner_fn",
         "train_args": proto_utils.proto_to_json(trainer_pb2.TrainArgs(splits=["train"])),
         "eval_args": proto_utils.proto_to_json(trainer_pb2.EvalArgs(splits=["eval"])),
         "custom_config": json_utils.dumps(config),
@@ -204,7 +194,13 @@ def run_tuner(data, family, search, trials, folder):
     return json.loads(best.read_text()), json.loads((folder / "results" / "tuner_results.json").read_text())
 
 
-@pytest.mark.parametrize("family, search, trials", [("keras", "random", 2), ("xgboost", "bayesian", 5)])
+def quick(family):
+    """Hyperparameters with which a trial ends soon."""
+    return hyperparameters_class(family)(seed=3).limited_to(QUICK)
+
+
+@pytest.mark.parametrize("search, trials", [("random", 2), ("bayesian", 4)])
+@pytest.mark.parametrize("family", FAMILIES)
 def test_tuner_leaves_hyperparameters_that_the_trainer_takes(data, tmp_path, caplog, family, search, trials):
     with caplog.at_level("INFO", logger="propensity"):
         best, results = run_tuner(data, family, search, trials, tmp_path)
@@ -212,72 +208,17 @@ def test_tuner_leaves_hyperparameters_that_the_trainer_takes(data, tmp_path, cap
     assert [line.split(":")[0] for line in lines] == [f"trial {i + 1} of {trials}" for i in range(trials)]
     assert len(results) == trials
     scores = [result["score"] for result in results]
-    assert scores == sorted(scores) and 0.4 < scores[0] < scores[-1] < 0.8
+    assert scores == sorted(scores) and 0.4 < scores[0] <= scores[-1] < 0.8
     assert {name: results[0][name] for name in best["values"]} == best["values"]
-
-    [first] = [result for result in results if result["trial_id"] == "0"]
-    assert (
-        settings_from({"values": {name: first[name] for name in best["values"]}}, DEFAULTS[family]) == DEFAULTS[family]
-    )
-    settings_from(best, DEFAULTS[family])
+    quick(family).tuned(best)
 
 
-def test_score_of_the_keras_family_is_the_eval_log_loss_that_a_trainer_gets(data):
-    training, evaluation = read_raw(data, "train")[0], read_raw(data, "eval")[0]
-    score = keras_tuning._eval_log_loss(training, evaluation, FEATURES, (3,), DEFAULTS["keras"])
-    values = {"hidden_units": 32, "dropout": 0.2}
-    chosen = DEFAULTS["keras"].model_copy(update={"hidden": (32, 32), "dropout": 0.2})
-    network = train(training, evaluation, FEATURES, (3,), chosen)
-    assert score(values) == log_loss(evaluation.label, compile_predict(network)(evaluation))
-
-
-def test_rows_of_a_unit_share_a_fold_and_folds_are_even():
-    units = np.repeat(np.array([b"%032x" % unit for unit in range(100)]), np.arange(100) % 4 + 1)
-    folds = xgboost_tuning.deal_into_folds(units, 3, seed=1)
-    by_unit = [set(folds[units == unit]) for unit in np.unique(units)]
-    assert all(len(found) == 1 for found in by_unit)
-    assert sorted(sum(found == {fold} for found in by_unit) for fold in range(3)) == [33, 33, 34]
-    assert np.array_equal(folds, xgboost_tuning.deal_into_folds(units, 3, seed=1))
-
-
-def test_fewer_users_than_folds_are_refused():
-    with pytest.raises(ValueError, match=r"2 training users .* 3 folds"):
-        xgboost_tuning.deal_into_folds(np.array([b"a", b"b", b"a"]), 3, seed=1)
-
-
-def users(rows, count, seed):
-    """Each user has one label, drawn by a coin, and a number by which rows of the same user are known."""
-    random = np.random.default_rng(seed)
-    user = random.integers(0, count, rows)
-    number, label = random.normal(size=count), random.integers(0, 2, count)
-    numbers = np.stack([number[user], random.normal(size=rows)], axis=1).astype(np.float32)
-    return TrainingData(numbers, np.zeros((rows, 1), np.int32), label[user].astype(np.float32)), user
-
-
-def test_cross_validation_does_not_reward_knowing_the_user():
-    """By row, a booster that memorises users looks very good; by user, no better than a coin."""
-    training, user = users(1500, 60, seed=0)
-    settings = XGBoostHyperparameters(max_rounds=40, patience=40, learning_rate=0.3, threads=1)
-    strangers = users(300, 60, seed=1)[0]
-
-    def score(units, evaluation):
-        folds = xgboost_tuning.deal_into_folds(units, 3, seed=1)
-        return xgboost_tuning._cross_validated_log_loss(training, folds, evaluation, FEATURES, settings)({})
-
-    coin = log_loss(training.label, np.full(1500, 0.5))
-    assert score(user, strangers) > 0.95 * coin
-    assert score(np.arange(1500), training) < 0.5 * coin
-
-
-def test_eval_split_stops_the_boosters_of_the_folds():
-    random = np.random.default_rng(0)
-    numbers = random.normal(size=(600, 2)).astype(np.float32)
-    training = TrainingData(numbers, np.zeros((600, 1), np.int32), (numbers[:, 0] > 0).astype(np.float32))
-    inverted = TrainingData(numbers, training.categories, 1 - training.label)
-    settings = XGBoostHyperparameters(max_rounds=60, patience=3, learning_rate=0.1, threads=1)
-    folds = xgboost_tuning.deal_into_folds(np.arange(600), 3, seed=1)
-    score, stopped_at_once = (
-        xgboost_tuning._cross_validated_log_loss(training, folds, evaluation, FEATURES, settings)({})
-        for evaluation in (training, inverted)
-    )
-    assert score < 0.1 and stopped_at_once > 0.5
+@pytest.mark.parametrize("family", FAMILIES)
+def test_first_trial_has_the_familys_settings(family):
+    """So the best trial is never worse than training without a search."""
+    settings = quick(family)
+    space = load_tuning_module(family).search_space(settings, ROWS["train"])
+    chosen = settings.with_values({number.name: number.default for number in space.space})
+    if hasattr(settings, "for_rows"):
+        settings, chosen = (of.for_rows(ROWS["train"]) for of in (settings, chosen))
+    assert chosen == settings
