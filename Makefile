@@ -40,7 +40,7 @@ rollback: $(READY) ## Make the previous champion the current one again (DATASET=
 	    $(if $(OUTPUT),--output '$(OUTPUT)') $(if $(VERBOSE),--verbose) $(ARGS)
 
 sample: $(READY) ## Make the sample events (make run does it when they are not there).
-	@$(PYTHON) -m pipeline.sample.events --out data/sample $(ARGS)
+	@$(PYTHON) -m pipeline.sample --out data/sample $(ARGS)
 
 vertex-compile: $(READY) ## Compile the pipeline for Vertex AI (DATASET=ga4 VERTEX_SETTINGS=runners/vertex.yaml).
 	@$(PYTHON) -m runners.vertex_runner --dataset $(DATASET) --settings $(VERTEX_SETTINGS) \

@@ -56,7 +56,7 @@ def main() -> None:
     repeats = parser.parse_args().repeats
     with tempfile.TemporaryDirectory() as folder:
         template = copy_template(Path(folder, "template"))
-        run([sys.executable, "-m", "pipeline.sample.events", "--out", "data/sample"], REPOSITORY)
+        run([sys.executable, "-m", "pipeline.sample", "--out", "data/sample"], REPOSITORY)
         costs: dict[str, list[Cost]] = {"TFX's taxi template": [], "make run": []}
         commands: dict[str, Callable[[Path], Cost]] = {
             "TFX's taxi template": lambda output: run_template(template, output),

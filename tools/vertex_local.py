@@ -68,7 +68,7 @@ class Proof:
 
     def make_sample(self) -> None:
         """The sample events, where a bucket would have them."""
-        self._python("pipeline.sample.events", "--out", self._sample)
+        self._python("pipeline.sample", "--out", self._sample)
 
     def compile(self) -> dict:
         """The compiled job."""

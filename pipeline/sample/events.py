@@ -1,19 +1,16 @@
-"""Makes sample data: daily tables of a GA4 export as Parquet files, with purchases of known probability.
+"""Writes a sample: daily tables of a GA4 export as Parquet files, with purchases of known probability.
 
-`python -m pipeline.sample.events --out DIR` writes `events_YYYYMMDD.parquet`, a table of the probabilities
-with which the labels were drawn (for tests: the pipeline never reads it), and `sample.json`, which says what is there.
+A sample's folder holds `events_YYYYMMDD.parquet`, a table of the probabilities with which the labels were drawn (tests
+use it; the pipeline never reads it), and `sample.json`, which lists what is there.
 """
 
 from __future__ import annotations
 
-import argparse
 import datetime
 import fnmatch
 import hashlib
 import json
-import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -23,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from models.config import SettingsError, load_settings
+from models.config import SettingsError
 from pipeline.sample.calendar import DEFAULT_END, DEFAULT_SEED, DEFAULT_USERS, SampleParameters, date_of_day
 from pipeline.sample.schema import SCHEMA_FILE
 from pipeline.sample.tables import DayTables
@@ -46,13 +43,13 @@ ROW_GROUP_ROWS = 122_880  # DuckDB's own
 
 @dataclass(frozen=True)
 class Sample:
-    """What lies in a sample's folder.
+    """The contents of a sample's folder.
 
     Attributes:
         events: rows of all daily tables.
-        days: how many daily tables.
+        days: number of daily tables.
         megabytes: size of all files, in 10^6 bytes.
-        made: False if it was there already.
+        made: False if the sample was already there.
     """
 
     events: int
@@ -62,23 +59,23 @@ class Sample:
 
 
 def write_sample(folder: Path, parameters: SampleParameters, *, force: bool = False) -> Sample:
-    """Makes a sample, unless a finished one of the same parameters and generator is there.
+    """Makes a sample, unless the folder already holds one with the same parameters and generator.
 
-    The folder appears, or is replaced, only when everything is written.
+    The folder appears, or is replaced, only after everything has been written.
 
     Args:
-        folder: where to; a finished sample there is replaced.
-        parameters: decide every byte.
+        folder: the sample's folder; an existing sample in it is replaced.
+        parameters: the same parameters give the same bytes.
         force: replace the folder whatever it holds.
 
     Raises:
-        SettingsError: the folder holds something else than a finished sample.
+        SettingsError: the folder holds anything other than a finished sample.
         OSError: it cannot be written.
     """
     folder = folder.resolve()
     made_from = {"parameters": parameters.to_json(), "generator": generator_digest()}
     if folder.exists() and not folder.is_dir():
-        raise SettingsError(f"{folder} is not a folder; choose another place for the sample")
+        raise SettingsError(f"{folder} is a file, not a folder; choose another path for the sample")
     if folder.exists() and not force:
         manifest = _read_manifest(folder)
         if manifest is not None and manifest["made_from"] == made_from:
@@ -97,12 +94,12 @@ def write_sample(folder: Path, parameters: SampleParameters, *, force: bool = Fa
 
 
 def generator_digest() -> str:
-    """A digest of the generator's sources and the schema it writes: another generator makes another sample."""
+    """A digest of the generator's modules and of the schema it writes; a changed generator makes a new sample."""
     digest = hashlib.sha256()
     here = resources.files("pipeline.sample")
     sources = {entry.name: entry for entry in here.iterdir()}
     for name in sorted(sources):
-        if fnmatch.fnmatch(name, "sample_*.py") or name == SCHEMA_FILE:
+        if fnmatch.fnmatch(name, "*.py") or name == SCHEMA_FILE:
             digest.update(sources[name].read_bytes())
     return digest.hexdigest()
 
@@ -115,13 +112,14 @@ def _read_manifest(folder: Path) -> dict | None:
     tables = {name for name in names if name.startswith("events_") and name.endswith(".parquet")}
     if MANIFEST not in names or names - tables - {MANIFEST, PROBABILITIES}:
         raise SettingsError(
-            f"{folder} is not empty and holds no finished sample; choose another folder, or replace it with --force"
+            f"{folder} is not empty and does not hold a finished sample; choose another folder, or pass --force to "
+            "replace it"
         )
     return json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
 
 
 def _write_tables(folder: Path, parameters: SampleParameters) -> int:
-    """Writes all tables into an empty folder; returns the number of events."""
+    """Writes all tables to an empty folder and returns the number of events."""
     rng = np.random.default_rng(parameters.seed)
     users, browsing = draw_users_and_sessions(parameters, rng)
     bought, drawn = draw_purchases(parameters, users, browsing, rng)
@@ -136,7 +134,7 @@ def _write_tables(folder: Path, parameters: SampleParameters) -> int:
 
 
 def _probabilities(drawn: Sequence[Drawn], users: Users, user_pseudo_id: pa.Array) -> pa.Table:
-    """What was drawn, without the users who have no key in the export."""
+    """The drawn probabilities and labels, without users who have no key in the export."""
 
     def columns() -> Iterator[pa.RecordBatch]:
         for snapshot in drawn:
@@ -169,9 +167,9 @@ def _megabytes(folder: Path) -> float:
 def parameters_for(
     dataset: Dataset, *, users: int = DEFAULT_USERS, seed: int = DEFAULT_SEED, end: datetime.date = DEFAULT_END
 ) -> SampleParameters:
-    """Parameters with the windows, snapshots and time zone of a GA4 data set. Raises SettingsError."""
+    """The parameters that match a GA4 data set's windows, snapshots and time zone. Raises SettingsError."""
     if not isinstance(dataset.source, EventSource) or dataset.source.kind != "ga4":
-        raise SettingsError("sample events are those of a GA4 export; source.kind must be ga4")
+        raise SettingsError("sample events exist for GA4 exports only; source.kind must be ga4")
     windows, snapshots = dataset.windows, dataset.snapshots
     return SampleParameters(
         users=users,
@@ -186,32 +184,3 @@ def parameters_for(
         train_snapshots=snapshots.train,
         test_snapshots=snapshots.test,
     )
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit code."""
-    parser = argparse.ArgumentParser(description="Make sample events: daily tables of a GA4 export.")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the daily tables")
-    parser.add_argument("--users", type=int, default=DEFAULT_USERS, help="simulated users (default %(default)s)")
-    parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="of every draw (default %(default)s)")
-    parser.add_argument(
-        "--end", type=datetime.date.fromisoformat, default=DEFAULT_END, help="newest table (default %(default)s)"
-    )
-    parser.add_argument("--force", action="store_true", help="replace the folder, whatever it holds")
-    chosen = parser.parse_args(arguments)
-    began = time.perf_counter()
-    try:
-        dataset = load_settings(Path(str(resources.files("schema"))) / "ga4" / "dataset.yaml", Dataset)
-        parameters = parameters_for(dataset, users=chosen.users, seed=chosen.seed, end=chosen.end)
-        sample = write_sample(chosen.out, parameters, force=chosen.force)
-    except (SettingsError, OSError) as error:
-        print(f"sample events: {error}", file=sys.stderr)
-        return 2
-    state = "" if sample.made else ", already there"
-    seconds = time.perf_counter() - began
-    print(f"{sample.events:,} events, {sample.days} days, {sample.megabytes:.1f} MB, {seconds:.1f} s{state}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

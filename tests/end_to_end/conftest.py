@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.sample import events
+from pipeline.sample import __main__ as command_line
 from tests.support import write_small_data_set
 
 
@@ -52,7 +52,7 @@ def command():
 def sample(tmp_path_factory) -> Path:
     """The default sample."""
     folder = tmp_path_factory.mktemp("data") / "sample"
-    events.main(["--out", str(folder)])
+    command_line.main(["--out", str(folder)])
     return folder
 
 

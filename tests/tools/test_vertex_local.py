@@ -67,7 +67,7 @@ def prove(tmp_path, **options):
 def test_the_parts_of_the_proof(tmp_path, capsys):
     machine = prove(tmp_path)
     assert machine.modules == [
-        "pipeline.sample.events",
+        "pipeline.sample",
         "runners.vertex_runner",
         "runners.local_runner",
         "tools.local_vertex.compare",
@@ -94,7 +94,7 @@ def test_the_parts_of_the_proof(tmp_path, capsys):
         ({"fails": "tools.local_vertex.compare"}, "tools.local_vertex.compare failed with exit code 1"),
         ({"fails": "runners.local_runner"}, "runners.local_runner failed with exit code 1"),
         ({"fails": "runners.vertex_runner"}, "runners.vertex_runner failed with exit code 1"),
-        ({"fails": "pipeline.sample.events"}, "events failed with exit code 1"),
+        ({"fails": "pipeline.sample"}, "sample failed with exit code 1"),
     ],
 )
 def test_whatever_fails_or_differs_ends_it(tmp_path, options, message):

@@ -1,5 +1,6 @@
 """The sample: Google's schema and queries, what real exports are like, and purchases of known probability."""
 
+import ast
 import datetime
 import json
 import math
@@ -16,6 +17,7 @@ import sqlglot
 from sqlglot import exp
 
 from models.config import SettingsError
+from pipeline.sample import __main__ as command_line
 from pipeline.sample import events as sample_events
 from pipeline.sample import schema as sample_schema
 from pipeline.sample.calendar import SampleParameters, date_of_day, epoch_day
@@ -433,6 +435,42 @@ def test_a_finished_sample_is_left_alone_or_replaced(tmp_path):
     assert len(table_files(folder)) == first.days
 
 
+def test_the_digest_covers_every_module_of_the_generator(tmp_path, monkeypatch):
+    package = Path(sample_schema.__file__).parent
+    modules = {file.name: file.read_bytes() for file in package.iterdir() if file.suffix in (".py", ".json")}
+    assert {"events.py", "truth.py", "users.py", "ga4_export_schema.json"} <= modules.keys()
+    for name, text in modules.items():
+        (tmp_path / name).write_bytes(text)
+    monkeypatch.setattr(sample_events.resources, "files", lambda _: tmp_path)
+    digests = {sample_events.generator_digest()}
+    for name, text in modules.items():
+        (tmp_path / name).write_bytes(text + b"\n")
+        digests.add(sample_events.generator_digest())
+    assert len(digests) == len(modules) + 1
+
+
+def test_example_gen_does_not_reach_the_sample():
+    """Otherwise an edit of the generator would invalidate every cached run."""
+    root = Path(sample_schema.__file__).parents[2]
+    seen, waiting = set(), ["pipeline.components.example_gen"]
+    while waiting:
+        module = waiting.pop()
+        file = next(
+            (f for f in (root / (module.replace(".", "/") + end) for end in (".py", "/__init__.py")) if f.is_file()),
+            None,
+        )
+        if module in seen or file is None:
+            continue
+        seen.add(module)
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                waiting += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            elif isinstance(node, ast.Import):
+                waiting += [alias.name for alias in node.names]
+    assert "pipeline.warehouse.extraction" in seen
+    assert not [module for module in seen if module.startswith("pipeline.sample")]
+
+
 def test_another_generator_makes_it_anew(tmp_path, monkeypatch):
     sample_events.write_sample(tmp_path / "sample", TINY)
     monkeypatch.setattr(sample_events, "generator_digest", lambda: "another")
@@ -442,7 +480,7 @@ def test_another_generator_makes_it_anew(tmp_path, monkeypatch):
 @pytest.mark.parametrize("foreign", ["notes.txt", "events_20200101.parquet"])
 def test_a_folder_with_something_else_is_refused_unless_forced(tmp_path, foreign):
     (tmp_path / foreign).write_text("mine")
-    with pytest.raises(SettingsError, match="holds no finished sample"):
+    with pytest.raises(SettingsError, match="does not hold a finished sample"):
         sample_events.write_sample(tmp_path, TINY)
     assert (tmp_path / foreign).read_text() == "mine"
     folder = tmp_path / "below"
@@ -469,18 +507,18 @@ def test_a_failure_leaves_the_old_sample(tmp_path, monkeypatch):
 
 def test_the_command_prints_one_line(tmp_path, capsys):
     arguments = ["--out", str(tmp_path / "events"), "--users", "50", "--seed", "3", "--end", "2025-06-30"]
-    assert sample_events.main(arguments) == 0
+    assert command_line.main(arguments) == 0
     printed = capsys.readouterr().out
     assert printed.count("\n") == 1
     assert "events, " in printed and " days, " in printed and " MB, " in printed
     assert table_files(tmp_path / "events")[-1].name == "events_20250630.parquet"
-    assert sample_events.main(arguments) == 0
+    assert command_line.main(arguments) == 0
     assert "already there" in capsys.readouterr().out
 
 
 def test_the_command_says_what_is_wrong(tmp_path, capsys):
     (tmp_path / "notes.txt").write_text("mine")
-    assert sample_events.main(["--out", str(tmp_path)]) == 2
+    assert command_line.main(["--out", str(tmp_path)]) == 2
     assert "--force" in capsys.readouterr().err
-    assert sample_events.main(["--out", str(tmp_path / "events"), "--users", "0"]) == 2
+    assert command_line.main(["--out", str(tmp_path / "events"), "--users", "0"]) == 2
     assert "users must be at least 1" in capsys.readouterr().err
