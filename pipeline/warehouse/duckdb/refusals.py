@@ -2,11 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 
 from sqlglot import exp
 
 from pipeline.warehouse.interface import WarehouseError
+
+_CLOCK_UNITS = ("HOUR", "MINUTE", "SECOND", "MILLISECOND", "MICROSECOND")
+
+# Format elements with the same meaning in both engines; %F, %D, %T, %R and %h consist of them.
+_ELEMENT = re.compile(r"%(?:-.|[EO].?.?|.|$)")
+_DATE_ELEMENTS = frozenset(
+    {"%Y", "%y", "%m", "%d", "%b", "%B", "%a", "%A", "%j", "%u", "%w", "%U", "%W", "%V", "%G", "%%"}
+)
+_CLOCK_ELEMENTS = frozenset({"%H", "%I", "%M", "%S", "%p"})
+_PARSED_ELEMENTS = frozenset({"%Y", "%y", "%m", "%d", "%-d", "%b", "%B", "%a", "%A", "%j", "%%"})
+_WRITTEN = {"%-d": "%e"}  # as the query says it
+_FORMATTERS = {
+    exp.TsOrDsToDate: ("FORMAT_DATE", _DATE_ELEMENTS),
+    exp.TsOrDsToDatetime: ("FORMAT_DATETIME", _DATE_ELEMENTS | _CLOCK_ELEMENTS),
+}
+_PARSERS = {
+    exp.StrToDate: ("PARSE_DATE", _PARSED_ELEMENTS),
+    exp.StrToTime: ("PARSE_TIMESTAMP", _PARSED_ELEMENTS | _CLOCK_ELEMENTS | {"%z"}),
+    exp.ParseDatetime: ("PARSE_DATETIME", _PARSED_ELEMENTS | _CLOCK_ELEMENTS),
+}
 
 
 def refuse_different(tree: exp.Query, parameter_types: Mapping[str, str]) -> None:
@@ -19,7 +40,7 @@ def refuse_different(tree: exp.Query, parameter_types: Mapping[str, str]) -> Non
 
 
 def _refuse_extract(node: exp.Expression, _: Mapping[str, str]) -> str | None:
-    part = node.this.name.upper() or node.this.sql("bigquery").upper()
+    part = node.this.sql("bigquery").upper()
     if part == "DAYOFWEEK":
         return "EXTRACT(DAYOFWEEK ...), instead of which write MOD(UNIX_DATE(d) + 4, 7), Sunday being 0"
     if part.startswith("WEEK"):
@@ -37,10 +58,23 @@ def _refuse_offset(node: exp.Expression, _: Mapping[str, str]) -> str | None:
     return "UNNEST ... WITH OFFSET" if node.args.get("offset") else None
 
 
-def _refuse_safe_cast(node: exp.Expression, _: Mapping[str, str]) -> str | None:
-    if not node.to.is_type(*exp.DataType.INTEGER_TYPES):
+def _refuse_instr(node: exp.Expression, _: Mapping[str, str]) -> str | None:
+    position = node.args.get("position")
+    forward = position is None or (isinstance(position, exp.Literal) and position.is_int and int(position.this) > 0)
+    if forward and not node.args.get("occurrence"):
         return None
-    return "SAFE_CAST(... AS INT64), instead of which write CAST(TRUNC(SAFE_CAST(x AS FLOAT64)) AS INT64)"
+    return "INSTR with an occurrence or from the end, instead of which write STRPOS, or STRPOS of REVERSE(s)"
+
+
+def _refuse_trunc(node: exp.Expression, _: Mapping[str, str]) -> str | None:
+    unit = node.text("unit").upper()
+    if not node.args.get("zone") or unit not in _CLOCK_UNITS:
+        return None
+    return f"TIMESTAMP_TRUNC(..., {unit}, zone), instead of which write DATETIME_TRUNC(DATETIME(ts, zone), {unit})"
+
+
+def _refuse_printf(node: exp.Expression, _: Mapping[str, str]) -> str | None:
+    return "FORMAT, instead of which write CONCAT, CAST(x AS STRING), ROUND or LPAD"
 
 
 def _refuse_datetime(node: exp.Expression, parameter_types: Mapping[str, str]) -> str | None:
@@ -49,9 +83,30 @@ def _refuse_datetime(node: exp.Expression, parameter_types: Mapping[str, str]) -
 
 
 def _refuse_format(node: exp.Expression, _: Mapping[str, str]) -> str | None:
-    if not node.args.get("zone"):
+    function, allowed = _FORMATTERS.get(type(node.this), ("FORMAT_TIMESTAMP", _DATE_ELEMENTS | _CLOCK_ELEMENTS))
+    if node.args.get("zone"):
+        return f"{function} with a time zone, instead of which write FORMAT_DATETIME(f, DATETIME(ts, zone))"
+    return _format_problem(node, function, allowed)
+
+
+def _refuse_parse(node: exp.Expression, _: Mapping[str, str]) -> str | None:
+    function, allowed = _PARSERS[type(node)]
+    if node.args.get("zone"):
+        return f"{function} with a time zone, instead of which write TIMESTAMP(PARSE_DATETIME(f, s), zone)"
+    return _format_problem(node, function, allowed)
+
+
+def _format_problem(node: exp.Expression, function: str, allowed: frozenset[str]) -> str | None:
+    """What is wrong with a format, as sqlglot has rewritten it for Python's strftime."""
+    format_ = node.args["format"]
+    if not isinstance(format_, exp.Literal):
+        return f"{function} with a format that is not a literal"
+    elements = _ELEMENT.findall(format_.this.replace("%S.%f", "%S"))  # %E6S
+    unknown = [_WRITTEN.get(element, element) for element in elements if element not in allowed]
+    if not unknown:
         return None
-    return "FORMAT_TIMESTAMP with a time zone, instead of which write FORMAT_DATETIME(f, DATETIME(ts, zone))"
+    written = ", ".join(dict.fromkeys(unknown))
+    return f"{function} with the element {written}; those that mean the same are {' '.join(sorted(allowed))}"
 
 
 def _refuse_group(node: exp.Expression, _: Mapping[str, str]) -> str | None:
@@ -71,9 +126,14 @@ _REFUSALS: dict[type[exp.Expression], Callable[[exp.Expression, Mapping[str, str
     exp.Extract: _refuse_extract,
     exp.TimestampDiff: _refuse_timestamp_diff,
     exp.Unnest: _refuse_offset,
-    exp.TryCast: _refuse_safe_cast,
+    exp.StrPosition: _refuse_instr,
+    exp.TimestampTrunc: _refuse_trunc,
+    exp.Format: _refuse_printf,
     exp.Datetime: _refuse_datetime,
     exp.TimeToStr: _refuse_format,
+    exp.StrToDate: _refuse_parse,
+    exp.StrToTime: _refuse_parse,
+    exp.ParseDatetime: _refuse_parse,
     exp.Group: _refuse_group,
 }
 

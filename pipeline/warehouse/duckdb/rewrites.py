@@ -1,10 +1,7 @@
 """What must change in a BigQuery tree before sqlglot writes it for DuckDB.
 
-sqlglot translates most constructs rightly. Some come out with another meaning and no error: those that can be said
-exactly in DuckDB are rewritten here, the others are refused (`duckdb_refusals`).
-
-Two differences cannot be seen in a tree, which knows no types: CAST(x AS INT64) of a FLOAT64 rounds halves to even
-(BigQuery: away from zero; write CAST(ROUND(x) AS INT64)), and CAST(x AS STRING) of a whole FLOAT64 writes '5.0'.
+sqlglot translates most constructs correctly. Some change their meaning without an error. This module rewrites those
+that DuckDB can express exactly (`casts` and `positions` hold the longer ones); `refusals` rejects the rest.
 """
 
 from __future__ import annotations
@@ -13,10 +10,13 @@ from collections.abc import Callable, Mapping
 
 from sqlglot import exp
 
+from pipeline.warehouse.duckdb import positions
+from pipeline.warehouse.duckdb.casts import cast_as_bigquery
 from pipeline.warehouse.duckdb.lists import unpack_without_join
 from pipeline.warehouse.duckdb.refusals import refuse_different
 
 _COARSE_UNITS = ("DAY", "WEEK", "MONTH", "QUARTER", "YEAR")
+_FRACTIONS = {"MILLISECOND": 1000, "MICROSECOND": 1_000_000}  # of a second
 
 
 def rewrite_for_duckdb(tree: exp.Query, parameter_types: Mapping[str, str]) -> exp.Query:
@@ -65,9 +65,11 @@ def _count_if(node: exp.Expression) -> exp.Expression:
 
 
 def _divide(node: exp.Expression) -> exp.Expression:
-    """Division by zero is an error in BigQuery, infinity in DuckDB."""
+    """Division by zero is an error in BigQuery, but infinity or NULL in DuckDB. The same goes for DIV and MOD."""
     divisor = node.expression
-    if isinstance(divisor.unnest(), exp.Literal | exp.Nullif):
+    plain = divisor.unnest()
+    plain = plain.this if isinstance(plain, exp.Cast) else plain
+    if isinstance(plain, exp.Nullif) or (isinstance(plain, exp.Literal) and float(plain.this) != 0):
         return node
     error = exp.Anonymous(this="ERROR", expressions=[exp.Literal.string("division by zero; write SAFE_DIVIDE")])
     zero = exp.EQ(this=divisor.copy(), expression=exp.Literal.number(0))
@@ -83,17 +85,44 @@ def _date_arithmetic(node: exp.Expression) -> exp.Expression:
 def _date_trunc(node: exp.Expression) -> exp.Expression:
     """DATE_TRUNC gives a TIMESTAMP in DuckDB."""
     unit = node.args["unit"].sql(dialect="bigquery").strip("'").upper()  # such as WEEK(MONDAY)
-    coarse = unit.startswith(_COARSE_UNITS)
+    coarse = unit.removeprefix("ISO").startswith(_COARSE_UNITS)
     return _cast(node, exp.DType.DATE) if coarse and not isinstance(node.parent, exp.Cast) else node
 
 
 def _extract(node: exp.Expression) -> exp.Expression:
-    """A TIMESTAMP of BigQuery is DuckDB's TIMESTAMPTZ (before AT TIME ZONE), its ISOWEEK DuckDB's WEEK."""
-    if node.this.name.upper() == "ISOWEEK":
+    """BigQuery's TIMESTAMP is DuckDB's TIMESTAMPTZ (before AT TIME ZONE), its ISOWEEK DuckDB's WEEK.
+
+    DuckDB's MILLISECOND and MICROSECOND include the seconds.
+    """
+    part = node.this.name.upper()
+    if part == "ISOWEEK":
         node.set("this", exp.var("WEEK"))
     if isinstance(node.expression, exp.AtTimeZone):
         node.expression.set("this", _cast(node.expression.this, exp.DType.TIMESTAMPTZ))
+    if part in _FRACTIONS:
+        return exp.Paren(this=exp.Mod(this=node.copy(), expression=exp.Literal.number(_FRACTIONS[part])))
     return node
+
+
+def _instant(node: exp.Expression) -> exp.Expression:
+    """TIMESTAMP_MICROS and PARSE_TIMESTAMP give a TIMESTAMP, which has a time zone; DuckDB's give one without."""
+    is_cast = isinstance(node.parent, exp.Cast) and node.parent.to.is_type(exp.DType.TIMESTAMPTZ)
+    # In parentheses: sqlglot refuses EXTRACT of a bare cast, since it does not know that the session's zone is UTC.
+    return node if is_cast else exp.Paren(this=_cast(node, exp.DType.TIMESTAMPTZ))
+
+
+def _bit_count(node: exp.Expression) -> exp.Expression:
+    """BIT_COUNT of a negative INT32 counts 32 bits in DuckDB."""
+    node.set("this", _cast(node.this, exp.DType.BIGINT))
+    return node
+
+
+def _like(node: exp.Expression) -> exp.Expression:
+    """A backslash escapes in BigQuery's LIKE, but not in DuckDB's."""
+    pattern = node.expression
+    if isinstance(pattern, exp.Literal) and "\\" not in pattern.this:
+        return node
+    return exp.Escape(this=node.copy(), expression=exp.Literal.string("\\"))
 
 
 def _datetime(node: exp.Expression) -> exp.Expression:
@@ -128,6 +157,20 @@ _REWRITES: dict[type[exp.Expression], Callable[[exp.Expression], exp.Expression]
     exp.Extract: _extract,
     exp.Datetime: _datetime,
     exp.In: _in_unnest,
+    exp.Cast: cast_as_bigquery,
+    exp.TryCast: cast_as_bigquery,
+    exp.Mod: _divide,
+    exp.IntDiv: _divide,
+    exp.UnixToTime: _instant,
+    exp.StrToTime: _instant,
+    exp.BitwiseCount: _bit_count,
+    exp.Like: _like,
+    exp.Substring: positions.substring,
+    exp.Left: positions.left_or_right,
+    exp.Right: positions.left_or_right,
+    exp.Repeat: positions.repeat,
+    exp.Pad: positions.pad,
+    exp.Bracket: positions.element,
 }
 
 

@@ -1,6 +1,7 @@
 """The translation of each construct in use, run on DuckDB against what BigQuery documents."""
 
 import datetime
+import math
 
 import duckdb
 import pytest
@@ -67,6 +68,144 @@ def test_duckdb_gives_what_bigquery_documents(sql, expected):
     assert duckdb_value(sql) == expected
 
 
+# The expected values are those of ZetaSQL, the reference implementation of BigQuery's SQL.
+@pytest.mark.parametrize(
+    ("start", "length", "expected"),
+    [
+        (0, 2, "he"),
+        (0, None, "hello"),
+        (1, 2, "he"),
+        (-1, 2, "o"),
+        (-5, 2, "he"),
+        (-6, 2, "he"),
+        (-9, 1, "h"),
+        (6, 2, ""),
+        (2, 0, ""),
+        (None, 2, None),
+    ],
+)
+def test_substr_from_the_start_the_end_and_beyond(start, length, expected):
+    start_, length_ = ("NULL" if value is None else value for value in (start, length))
+    more = "" if length is None else f", {length_}"
+    assert duckdb_value(f"SELECT SUBSTR('hello', {start_}{more})") == expected
+    row = f"(SELECT 'hello' AS s, CAST({start_} AS INT64) AS p, CAST({length_} AS INT64) AS n)"
+    assert duckdb_value(f"SELECT SUBSTR(t.s, t.p{', t.n' if more else ''}) FROM {row} AS t") == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "texts"),
+    [
+        ("BOOL", {"true": True, "FALSE": False, "True": True, "yes": None, "1": None, "t": None, " true": None}),
+        (
+            "INT64",
+            {
+                **{"12": 12, " 12 ": 12, "+12": 12, "-12": -12, "00012": 12, "0x1F": 31, "9223372036854775808": None},
+                **dict.fromkeys(("1.5", "1.", "1e3", "1_000", "1,000", "12abc", "", "nan", "true", "0b11"), None),
+            },
+        ),
+        (
+            "FLOAT64",
+            {
+                **{"1.5": 1.5, " .5": 0.5, "1.": 1.0, "1e3": 1000.0, "1E+3": 1000.0, "-inf": -math.inf},
+                **{"Infinity": math.inf, "1e400": math.inf},
+                **dict.fromkeys(("1_000", "1,000", "1.5.2", "1d", "1e", "", "true", "--1", "+ 1"), None),
+            },
+        ),
+        (
+            "DATE",
+            {
+                **{"2024-01-31": datetime.date(2024, 1, 31), "2024-1-5": datetime.date(2024, 1, 5)},
+                **dict.fromkeys(("20240131", "2024/01/31", "2024-02-30", " 2024-01-31", "24-01-31"), None),
+                **dict.fromkeys(("2024-01-31 10:00:00", "31.01.2024", "infinity", "epoch", "2024-01", ""), None),
+            },
+        ),
+        (
+            "DATETIME",
+            {
+                **{text: datetime.datetime(2024, 1, 31, 10) for text in ("2024-01-31 10:00:00", "2024-1-31T10:0:0")},
+                "2024-01-31": datetime.datetime(2024, 1, 31),
+                **dict.fromkeys(("2024-01-31 10:00", "2024-01-31 24:00:00", "2024-01-31 10:00:00+02", "epoch"), None),
+            },
+        ),
+    ],
+)
+def test_casts_accept_the_texts_that_bigquery_accepts(kind, texts):
+    for text, expected in texts.items():
+        for operand in (f"'{text}'", f"t.s FROM (SELECT '{text}' AS s) AS t"):
+            of, _, from_ = operand.partition(" FROM ")
+            found = duckdb_value(f"SELECT SAFE_CAST({of} AS {kind})" + (f" FROM {from_}" if from_ else ""))
+            assert (found, type(found)) == (expected, type(expected)), (text, operand)
+        if expected is None and text != "9223372036854775808":
+            with pytest.raises(duckdb.Error, match=f"CAST AS {kind}|out of range"):
+                duckdb_value(f"SELECT CAST(t.s AS {kind}) FROM (SELECT '{text}' AS s) AS t")
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("SELECT CAST(t.x AS INT64) FROM (SELECT 2.5 AS x) AS t", 3),
+        ("SELECT CAST(-2.5 AS INT64)", -3),
+        ("SELECT SAFE_CAST(CAST('nan' AS FLOAT64) AS INT64)", None),
+        ("SELECT CAST(t.n AS INT64) FROM (SELECT 9007199254740993 AS n) AS t", 9007199254740993),
+        ("SELECT CAST(5.0 AS STRING)", "5"),
+        ("SELECT CAST(t.x AS STRING) FROM (SELECT 5.0 AS x) AS t", "5"),
+        ("SELECT CAST(t.x AS STRING) FROM (SELECT 0.1 AS x) AS t", "0.1"),
+        ("SELECT CAST(t.x AS STRING) FROM (SELECT 1e15 AS x) AS t", "1e+15"),
+        ("SELECT CAST(1 / 3 AS STRING)", "0.33333333333333331"),
+        ("SELECT CAST(t.n AS STRING) FROM (SELECT 5 AS n) AS t", "5"),
+        ("SELECT CAST(TRUE AS STRING)", "true"),
+        ("SELECT CAST(DATE '2024-01-05' AS STRING)", "2024-01-05"),
+        ("SELECT CAST(TIMESTAMP_SECONDS(0) AS STRING)", "1970-01-01 00:00:00+00"),
+        ("SELECT CAST(TIMESTAMP_MICROS(0) AS STRING)", "1970-01-01 00:00:00+00"),
+        ("SELECT CAST(NUMERIC '1.50' AS STRING)", "1.5"),
+        ("SELECT CAST(NUMERIC '0.1234' AS STRING)", "0.1234"),
+        ("SELECT CAST(b'\\xc3\\xa9' AS STRING)", "é"),
+        ("SELECT CAST(CAST(NULL AS STRING) AS INT64)", None),
+        ("SELECT SPLIT('a,b,c', ',')[SAFE_OFFSET(n)] FROM UNNEST([1]) AS n", "b"),
+        ("SELECT SPLIT('a,b,c', ',')[SAFE_OFFSET(-1)]", None),
+        ("SELECT SPLIT('a,b,c', ',')[SAFE_ORDINAL(-1)]", None),
+        ("SELECT SPLIT('a,b,c', ',')[SAFE_ORDINAL(n)] FROM UNNEST([3]) AS n", "c"),
+        ("SELECT SPLIT('a,b,c', ',')[OFFSET(n)] FROM UNNEST([2]) AS n", "c"),
+        ("SELECT INSTR('banana', 'an', 3)", 4),
+        ("SELECT 'a_b' LIKE 'a\\\\_%'", True),
+        ("SELECT 'axb' LIKE 'a\\\\_%'", False),
+        ("SELECT BIT_COUNT(-1)", 64),
+        ("SELECT EXTRACT(HOUR FROM TIMESTAMP_MICROS(7200000000))", 2),
+        ("SELECT EXTRACT(HOUR FROM TIMESTAMP '2024-01-05 03:04:05+02')", 1),
+        ("SELECT EXTRACT(MILLISECOND FROM DATETIME '2024-01-05 03:04:05.678901')", 678),
+        ("SELECT DATE_TRUNC(DATE '2024-01-05', ISOWEEK)", datetime.date(2024, 1, 1)),
+        ("SELECT DATE_TRUNC(DATE '2021-01-03', ISOYEAR)", datetime.date(2019, 12, 30)),
+        ("SELECT FORMAT_DATE('%d.%m.%y %a %j %%', DATE '2024-01-05')", "05.01.24 Fri 005 %"),
+        ("SELECT FORMAT_DATETIME('%F %T', DATETIME '2024-01-05 03:04:05')", "2024-01-05 03:04:05"),
+        ("SELECT PARSE_DATE('%d/%m/%Y', '5/1/2024')", datetime.date(2024, 1, 5)),
+    ],
+)
+def test_values_are_those_of_bigquery(sql, expected):
+    found = duckdb_value(sql)
+    assert (found, type(found)) == (expected, type(expected))
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT SUBSTR('hello', 2, -1)",
+        "SELECT LEFT('hello', -1)",
+        "SELECT RIGHT('hello', n) FROM UNNEST([-1]) AS n",
+        "SELECT REPEAT('a', -1)",
+        "SELECT LPAD('abc', -1, 'x')",
+        "SELECT SPLIT('a,b,c', ',')[OFFSET(9)]",
+        "SELECT SPLIT('a,b,c', ',')[ORDINAL(0)]",
+        "SELECT MOD(5, n) FROM UNNEST([0]) AS n",
+        "SELECT DIV(5, 0)",
+        "SELECT CAST('5.0' AS INT64)",
+        "SELECT CAST('yes' AS BOOL)",
+    ],
+)
+def test_what_is_an_error_on_bigquery_is_one_on_duckdb(sql):
+    with pytest.raises(duckdb.Error):
+        duckdb_value(sql)
+
+
 def test_split_bucket_is_that_of_hashlib():
     import hashlib
 
@@ -131,7 +270,20 @@ def test_refused_on_both(sql, problem):
         ("SELECT EXTRACT(WEEK FROM d) FROM t", "ISOWEEK"),
         ("SELECT TIMESTAMP_DIFF(a, b, HOUR) FROM t", "UNIX_MICROS"),
         ("SELECT o FROM UNNEST([1]) AS x WITH OFFSET AS o", "WITH OFFSET"),
-        ("SELECT SAFE_CAST(x AS INT64) FROM t", "SAFE_CAST"),
+        ("SELECT FORMAT_DATE('%e', d) FROM t", "FORMAT_DATE with the element %e"),
+        ("SELECT FORMAT_DATE('%H:%M', d) FROM t", "FORMAT_DATE with the element %H, %M"),
+        ("SELECT FORMAT_DATE(f, d) FROM t", "format that is not a literal"),
+        ("SELECT FORMAT_TIMESTAMP('%z', x) FROM t", "FORMAT_TIMESTAMP with the element %z"),
+        ("SELECT FORMAT_DATETIME('%E3S', x) FROM t", "FORMAT_DATETIME with the element %E3S"),
+        ("SELECT PARSE_DATE('%s', x) FROM t", "PARSE_DATE with the element %s"),
+        ("SELECT PARSE_DATETIME('%z', x) FROM t", "PARSE_DATETIME with the element %z"),
+        ("SELECT PARSE_TIMESTAMP('%F', x, 'UTC') FROM t", "PARSE_TIMESTAMP with a time zone"),
+        ("SELECT FORMAT('%d', x) FROM t", "FORMAT, instead"),
+        ("SELECT INSTR(s, x, -1) FROM t", "INSTR"),
+        ("SELECT INSTR(s, x, n) FROM t", "INSTR"),
+        ("SELECT INSTR(s, x, 1, 2) FROM t", "INSTR"),
+        ("SELECT TIMESTAMP_TRUNC(x, HOUR, 'Asia/Kolkata') FROM t", "DATETIME_TRUNC"),
+        ("SELECT EXTRACT(WEEK(MONDAY) FROM d) FROM t", r"EXTRACT\(WEEK\(MONDAY\)"),
         ("SELECT FORMAT_TIMESTAMP('%H', x, 'UTC') FROM t", "FORMAT_TIMESTAMP"),
         ("SELECT DATETIME(d, x) FROM t", "DATETIME"),
         ("SELECT MOD(x, 2) AS x, COUNT(*) AS n FROM t GROUP BY x", "GROUP BY 'x'"),
