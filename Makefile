@@ -18,9 +18,9 @@ ARGS ?=
 TESTS ?= tests
 WORKERS ?= 2
 ROWS ?= 200000
-export REASON
+export DATA OUTPUT REASON
 
-.PHONY: help run rollback sample vertex-compile image vertex-local emulator test benchmark docs lint lock clean
+.PHONY: help run schema rollback sample vertex-compile image vertex-local emulator test benchmark docs lint lock clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -33,18 +33,21 @@ $(READY): requirements.txt runners/environment.sh
 
 run: $(READY) ## Run the pipeline (DATASET=ga4 on sample data unless DATA= names yours).
 	@$(PYTHON) -m runners.local_runner --dataset $(DATASET) --settings $(SETTINGS) \
-	    $(if $(DATA),--data '$(DATA)') $(if $(OUTPUT),--output '$(OUTPUT)') $(if $(VERBOSE),--verbose) $(ARGS)
+	    $(if $(DATA),--data "$$DATA") $(if $(OUTPUT),--output "$$OUTPUT") $(if $(VERBOSE),--verbose) $(ARGS)
+
+schema: $(READY) ## Write schema/<DATASET>/schema.pbtxt for the features of features.yaml, and show what changes.
+	@$(PYTHON) -m pipeline.raw_schema $(DATASET)
 
 rollback: $(READY) ## Make the previous champion the current one again (DATASET=ga4 REASON='why').
 	@$(PYTHON) -m runners.rollback --dataset $(DATASET) --settings $(SETTINGS) --reason "$$REASON" \
-	    $(if $(OUTPUT),--output '$(OUTPUT)') $(if $(VERBOSE),--verbose) $(ARGS)
+	    $(if $(OUTPUT),--output "$$OUTPUT") $(if $(VERBOSE),--verbose) $(ARGS)
 
 sample: $(READY) ## Make the sample events (make run does it when they are not there).
 	@$(PYTHON) -m pipeline.sample --out data/sample $(ARGS)
 
 vertex-compile: $(READY) ## Compile the pipeline for Vertex AI (DATASET=ga4 VERTEX_SETTINGS=runners/vertex.yaml).
 	@$(PYTHON) -m runners.vertex_runner --dataset $(DATASET) --settings $(VERTEX_SETTINGS) \
-	    $(if $(OUTPUT),--output '$(OUTPUT)') $(if $(VERBOSE),--verbose) $(ARGS)
+	    $(if $(OUTPUT),--output "$$OUTPUT") $(if $(VERBOSE),--verbose) $(ARGS)
 
 image: ## Build the images of Vertex AI's steps and of Dataflow's workers with podman, and look into them.
 	@bash tools/images/build.sh dataflow
