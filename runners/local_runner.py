@@ -22,7 +22,7 @@ from pipeline.settings.dataset import EventSource
 from pipeline.settings.dataset_folder import DatasetFolder
 from pipeline.settings.run import DuckDBSettings, RunSettings
 from pipeline.settings.run_parameters import RunParameters
-from pipeline.warehouse.extraction import Extraction, make_features_table, report_document, resolve
+from pipeline.warehouse.extraction import Extraction, make_features_table, resolve, summary_document
 from pipeline.warehouse.interface import WarehouseError
 from pipeline.warehouse.opening import open_warehouse
 from runners import tfx_command
@@ -155,7 +155,7 @@ def _stock_input(warehouse: BigQueryWarehouse, extraction: Extraction) -> StockI
     report = make_features_table(warehouse, extraction)
     return StockInput(
         queries={split: warehouse.text(query) for split, query in split_queries(extraction).items()},
-        report=report_document(extraction, report),
+        report=summary_document(extraction, report),
     )
 
 

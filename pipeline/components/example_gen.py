@@ -32,7 +32,7 @@ from pipeline.settings.dataset import SPLITS
 from pipeline.settings.dataset_folder import DatasetFolder
 from pipeline.settings.run import RunSettings
 from pipeline.settings.run_parameters import RunParameters
-from pipeline.warehouse.extraction import Extraction, make_features_table, report_document, resolve
+from pipeline.warehouse.extraction import Extraction, make_features_table, resolve, summary_document
 from pipeline.warehouse.opening import open_warehouse
 
 _progress = logging.getLogger("propensity.progress")
@@ -123,7 +123,7 @@ class Executor(base_executor.BaseExecutor):
             payload_format = exec_properties[standard_component_specs.OUTPUT_DATA_FORMAT_KEY]
             rows = _write_splits(examples, batches, extraction, payload_format)
         aucs = probe.single_feature_auc()
-        document = report_document(extraction, report, leakage_warnings(aucs))
+        document = summary_document(extraction, report, leakage_warnings(aucs))
         write_data_summary(examples, {**document, "single_feature_auc": aucs})
         _progress.info("%s rows: %s", f"{sum(rows.values()):,}", ", ".join(f"{k} {v:,}" for k, v in rows.items()))
 

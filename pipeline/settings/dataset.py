@@ -40,6 +40,9 @@ AsOf = Annotated[datetime.date | Literal["latest"], pydantic.WrapValidator(_as_o
 RESERVED_COLUMNS = ("unit", "split")  # pipeline/warehouse/features_table.py adds them to each features table
 _GA360_CONVERSIONS = ("transaction", "session")  # those that query.sql of ga360 handles; no session is churn
 SPLITS = ("train", "eval", "test")
+MISSING_VALUES = ("NA", "N/A", "NULL", "null", "NaN", "nan", "\\N")  # what pandas, R, SQL dumps and Hive write
+#: Prefixes that BigQuery does not allow in the names of columns.
+FORBIDDEN_PREFIXES = ("_table_", "_file_", "_partition", "_row_timestamp", "__root__", "_colidentifier")
 
 
 class EventSource(Settings):
@@ -89,10 +92,20 @@ class TableSource(Settings):
 
     kind: Literal["table"] = Field(description="One row per example.")
     table: Identifier = Field(description="The name by which `query.sql` reads it. On BigQuery, the table's name.")
+    missing_values: tuple[str, ...] = Field(
+        default=MISSING_VALUES,
+        description="Texts of a CSV file that stand for a missing value, besides an empty field. Upper and lower case "
+        "differ. Shorten the list if one of them is a value of yours, such as the country code NA.",
+    )
+    date_order: Literal["dmy", "mdy", "ymd"] | None = Field(
+        default=None,
+        description="The order of day, month and year in a CSV file's dates that are not ISO. Needed only if the file "
+        "can be read in more than one order.",
+    )
 
 
 class Columns(Settings):
-    """The columns of the query's output that are not features."""
+    """The columns of the query's output that are not features. Their names differ by more than case."""
 
     label: Identifier = Field(description="The label: 0 or 1, INT64.")
     key: Identifier | None = Field(
@@ -100,6 +113,22 @@ class Columns(Settings):
         description="Whose row it is, for example a user. All rows of a key go to the same split. Required for events.",
     )
     date: Identifier | None = Field(default=None, description="The snapshot date, DATE. Required for events.")
+
+    @pydantic.model_validator(mode="after")
+    def _names_differ(self) -> Columns:
+        taken: dict[str, str] = {}
+        for role in ("label", "key", "date"):
+            name = getattr(self, role)
+            if name is None:
+                continue
+            if name.lower() in RESERVED_COLUMNS or name.lower().startswith(FORBIDDEN_PREFIXES):
+                raise ValueError(f"columns.{role}: the name '{name}' is reserved; choose another in query.sql and here")
+            other = taken.setdefault(name.lower(), role)
+            if other != role:
+                raise ValueError(
+                    f"columns.{role} and columns.{other} are both named '{name}' (upper and lower case count as equal)"
+                )
+        return self
 
 
 class Windows(Settings):

@@ -47,7 +47,7 @@ class DatasetFolder:
             name=path.name,
             dataset=load_settings(path / "dataset.yaml", Dataset, overrides),
             features=load_features(path / "features.yaml"),
-            query=query.read_text(encoding="utf-8"),
+            query=_read_query(query),
             path=path,
         )
         folder._check_names(path / "features.yaml")
@@ -98,14 +98,19 @@ class DatasetFolder:
         )
 
     def _check_names(self, file: Path) -> None:
+        """Refuses names that an engine could take for one another: it does not tell upper from lower case."""
         columns = self.dataset.columns
-        taken = {"label": columns.label, "key": columns.key, "date": columns.date}
+        roles = {"label": columns.label, "key": columns.key, "date": columns.date}
+        taken = {column.lower(): f"is the {role} of dataset.yaml" for role, column in roles.items() if column}
         for name in self.features.names:
-            if name in RESERVED_COLUMNS:
+            lower = name.lower()
+            if lower in RESERVED_COLUMNS:
                 raise SettingsError(f"{file}: feature '{name}': this name is reserved")
-            for role, column in taken.items():
-                if name == column:
-                    raise SettingsError(f"{file}: feature '{name}' is the {role} of dataset.yaml; remove it here")
+            if lower in taken:
+                raise SettingsError(
+                    f"{file}: feature '{name}' {taken[lower]} (case does not count); rename or remove it"
+                )
+            taken[lower] = f"has the name of feature '{name}'"
 
     def _check_windows(self, file: Path) -> None:
         if not isinstance(self.dataset.source, EventSource):
@@ -117,3 +122,15 @@ class DatasetFolder:
                     f"{file}: feature '{feature.name}' looks back {feature.window[1]} days, but windows.lookback_days "
                     f"of dataset.yaml is {lookback}; raise it or shorten the window"
                 )
+
+
+def _read_query(path: Path) -> str:
+    """The text of query.sql. Raises SettingsError if it is not UTF-8."""
+    content = path.read_bytes()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:  # of UTF-16 without a mark, every other byte
+        raise SettingsError(f"{path}: the file is not UTF-8; save it as UTF-8")
+    return text

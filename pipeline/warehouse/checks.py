@@ -1,14 +1,15 @@
-"""What the rows of a features table must be: found by a few aggregate queries, before anything trains on them."""
+"""Checks the rows of a features table with a few aggregate queries, before anything trains on them."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from models.features import Feature, FeatureSet, Kind, Missing
+from models.features import FeatureSet
 from pipeline.settings.dataset import SPLITS, Columns
+from pipeline.warehouse import value_checks
 from pipeline.warehouse.dialect import quoted
 from pipeline.warehouse.interface import Query, Warehouse, WarehouseError
 
@@ -36,17 +37,18 @@ class Count:
 
 
 @dataclasses.dataclass(frozen=True)
-class DataReport:
-    """What the checks found. Plain data.
+class DataSummary:
+    """What the checks found, as plain data.
 
     Attributes:
         rows: rows of the features table.
         positives: rows with label 1.
         splits: one Count per split; its date is None.
         dates: one Count per split and date; empty without a date column.
-        missing: for each feature, rows in which it is NULL or NaN.
+        missing: for each feature, rows in which it is NULL, NaN or an empty text.
+        missing_train: the same among the rows of the train split.
         distinct: for each category, distinct values in the train split.
-        warnings: what is worth knowing, but stops nothing.
+        warnings: findings that do not stop the run.
     """
 
     rows: int
@@ -54,17 +56,30 @@ class DataReport:
     splits: tuple[Count, ...]
     dates: tuple[Count, ...]
     missing: dict[str, int]
+    missing_train: dict[str, int]
     distinct: dict[str, int]
     warnings: tuple[str, ...]
 
+    @property
+    def missing_share(self) -> dict[str, float]:
+        """For each feature, the share of all rows in which it is missing."""
+        return {name: missing / self.rows for name, missing in self.missing.items()}
+
+    @property
+    def empty_features(self) -> tuple[str, ...]:
+        """Features without a value in any row of the train split: nothing can be learned from them."""
+        [train] = [count.rows for count in self.splits if count.split == "train"]
+        return tuple(name for name, missing in self.missing_train.items() if missing == train)
+
     def to_json(self) -> dict[str, Any]:
-        """The report as JSON-ready data."""
-        return dataclasses.asdict(self)
+        """The summary as JSON-ready data."""
+        derived = {"missing_share": self.missing_share, "empty_features": list(self.empty_features)}
+        return {**dataclasses.asdict(self), **derived}
 
 
 def check_table(
     warehouse: Warehouse, name: str, columns: Columns, features: FeatureSet, *, window: str = ""
-) -> DataReport:
+) -> DataSummary:
     """Checks a features table.
 
     Args:
@@ -84,29 +99,25 @@ def check_table(
     if not groups:
         seen = f"no user had an event between {window}" if window else "the query returns no row"
         raise WarehouseError(f"the features table is empty: {seen}")
-    floats = {column.name for column in warehouse.columns(_all(name)) if column.type == "FLOAT64"}
-    (values,) = warehouse.select(_values_query(name, features, floats))
+    values = value_checks.count_values(warehouse, name, features)
     counts = tuple(
         Count(str(row["split"]), _text(row["date"]), int(row["n_rows"]), int(row["positives"])) for row in groups
     )
     splits = _per_split(counts)
-    problems = [*_label_problems(groups, columns), *_split_problems(splits), *_value_problems(values, features, floats)]
+    problems = [*_label_problems(groups, columns), *_split_problems(splits), *value_checks.problems(values)]
     problems += _key_problems(warehouse, name, columns)
     if problems:
         raise WarehouseError("\n".join(problems))
-    return DataReport(
+    return DataSummary(
         rows=sum(count.rows for count in splits),
         positives=sum(count.positives for count in splits),
         splits=splits,
         dates=counts if columns.date else (),
-        missing={feature.name: int(values[f"missing_{feature.name}"]) for feature in features.features},
-        distinct={feature.name: int(values[f"distinct_{feature.name}"]) for feature in features.categorical},
-        warnings=(*_value_warnings(values, features, floats), *(_moves(counts) if columns.date else ())),
+        missing={counted.feature.name: counted.missing for counted in values},
+        missing_train={counted.feature.name: counted.missing_train for counted in values},
+        distinct={counted.feature.name: counted.distinct for counted in values if counted.distinct is not None},
+        warnings=(*value_checks.warnings(values), *(_moves(counts) if columns.date else ())),
     )
-
-
-def _all(name: str) -> Query:
-    return Query(f"SELECT * FROM {quoted(name)} AS t")
 
 
 def _groups_query(name: str, columns: Columns) -> Query:
@@ -118,22 +129,6 @@ def _groups_query(name: str, columns: Columns) -> Query:
         f"COUNTIF({label} IS NULL) AS null_labels, COUNTIF({label} NOT IN (0, 1)) AS bad_labels "
         f"FROM {quoted(name)} AS t GROUP BY 1, 2 ORDER BY 2, 1"
     )
-
-
-def _values_query(name: str, features: FeatureSet, floats: Iterable[str]) -> Query:
-    """One row: what each feature's values are."""
-    selected = []
-    for feature in features.features:
-        column = f"t.{quoted(feature.name)}"
-        is_missing = f"{column} IS NULL"
-        if feature.name in floats:
-            is_missing = f"({is_missing} OR IS_NAN({column}))"
-            selected.append(f"COUNTIF(IS_NAN({column})) AS `nan_{feature.name}`")
-            selected.append(f"COUNTIF(IS_INF({column})) AS `infinite_{feature.name}`")
-        selected.append(f"COUNTIF({is_missing}) AS `missing_{feature.name}`")
-        if feature.kind is Kind.CATEGORICAL:
-            selected.append(f"COUNT(DISTINCT IF(t.split = 'train', {column}, NULL)) AS `distinct_{feature.name}`")
-    return Query(f"SELECT {', '.join(selected)} FROM {quoted(name)} AS t")
 
 
 def _per_split(counts: Sequence[Count]) -> tuple[Count, ...]:
@@ -169,21 +164,7 @@ def _split_problems(splits: Sequence[Count]) -> list[str]:
             problems.append(f"split '{count.split}' is empty; look at 'split' and 'snapshots' in dataset.yaml")
         elif count.positives in (0, count.rows):
             label = 1 if count.positives else 0
-            problems.append(
-                f"split '{count.split}': all {count.rows} labels are {label}; nothing can be learnt or measured"
-            )
-    return problems
-
-
-def _value_problems(values: dict[str, Any], features: FeatureSet, floats: Iterable[str]) -> list[str]:
-    problems = []
-    for feature in features.features:
-        infinite = values[f"infinite_{feature.name}"] if feature.name in floats else 0
-        missing = values[f"missing_{feature.name}"]
-        if infinite:
-            problems.append(f"feature '{feature.name}' is infinite in {infinite} rows; SAFE_DIVIDE gives NULL instead")
-        if missing and feature.missing is Missing.REFUSE:
-            problems.append(f"feature '{feature.name}' is missing in {missing} rows, and its policy is 'refuse'")
+            problems.append(f"split '{count.split}': all {count.rows} labels are {label}; both labels are needed")
     return problems
 
 
@@ -205,26 +186,6 @@ def _key_problems(warehouse: Warehouse, name: str, columns: Columns) -> list[str
         return []
     what = f"('{columns.key}', '{columns.date}')" if columns.date else f"'{columns.key}'"
     return [f"{row['n']} values of the key {what} occur in more than one row; query.sql must return one row for each"]
-
-
-def _value_warnings(values: dict[str, Any], features: FeatureSet, floats: Iterable[str]) -> list[str]:
-    warnings = []
-    for feature in features.features:
-        nan = values[f"nan_{feature.name}"] if feature.name in floats else 0
-        if nan:
-            warnings.append(f"feature '{feature.name}' is NaN in {nan} rows; they count as missing")
-        if feature.kind is Kind.CATEGORICAL:
-            warnings += _vocabulary_warning(feature, int(values[f"distinct_{feature.name}"]))
-    return warnings
-
-
-def _vocabulary_warning(feature: Feature, distinct: int) -> list[str]:
-    if distinct <= feature.vocabulary:
-        return []
-    return [
-        f"feature '{feature.name}' has {distinct} distinct values in train; the {feature.vocabulary} most frequent are "
-        "kept (its 'vocabulary'), the others share one bucket"
-    ]
 
 
 def _moves(counts: Sequence[Count]) -> list[str]:

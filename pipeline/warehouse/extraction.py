@@ -12,6 +12,7 @@ from pipeline.settings.dataset import EventSource
 from pipeline.settings.dataset_folder import DatasetFolder
 from pipeline.warehouse import checks, features_table
 from pipeline.warehouse.interface import Query, Warehouse
+from pipeline.warehouse.lost_values import lost_values
 from pipeline.warehouse.snapshots import SnapshotPlan, plan_snapshots
 
 
@@ -21,11 +22,11 @@ class Extraction:
 
     Attributes:
         folder: the data set; `snapshots.as_of` is a date.
-        plan: snapshots and tables; None for a table of one's own.
+        plan: snapshots and tables; None for a table.
         query: of the features table.
         fingerprint: changes when the data, the query or a parameter does.
         test_split: what decides which rows are test, see features_table.test_split.
-        notes: columns of the query that nothing uses.
+        notes: columns of the query that are not used.
     """
 
     folder: DatasetFolder
@@ -42,7 +43,7 @@ class Extraction:
 
     @property
     def window(self) -> str:
-        """The days whose events are read, for messages; empty for a table of one's own."""
+        """The days whose events are read, for messages; empty for a table."""
         if self.plan is None:
             return ""
         first = self.plan.snapshot_dates[0] - datetime.timedelta(days=self.folder.dataset.windows.lookback_days)
@@ -88,7 +89,7 @@ def resolve(warehouse: Warehouse, folder: DatasetFolder, sample_percent: int = 1
     )
 
 
-def make_features_table(warehouse: Warehouse, extraction: Extraction) -> checks.DataReport:
+def make_features_table(warehouse: Warehouse, extraction: Extraction) -> checks.DataSummary:
     """Creates the features table and checks its rows; a table that is not fit is dropped again.
 
     Raises:
@@ -99,45 +100,43 @@ def make_features_table(warehouse: Warehouse, extraction: Extraction) -> checks.
     warehouse.drop_table(extraction.table)
     warehouse.create_table(extraction.table, extraction.query, partition_by=columns.date, order_by=order)
     try:
-        report = checks.check_table(
+        summary = checks.check_table(
             warehouse, extraction.table, columns, extraction.folder.features, window=extraction.window
         )
     except BaseException:
         warehouse.drop_table(extraction.table)
         raise
-    return _with_dropped_events(warehouse, extraction, report)
+    more = _left_out_events(warehouse, extraction) if extraction.plan else lost_values(warehouse, extraction.folder)
+    return dataclasses.replace(summary, warnings=(*summary.warnings, *more))
 
 
-def report_document(
-    extraction: Extraction, report: checks.DataReport, more_warnings: Sequence[str] = ()
+def summary_document(
+    extraction: Extraction, summary: checks.DataSummary, more_warnings: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """What is known of the rows, JSON-ready: the checks' report, all warnings, `trained_through` and `test_split`."""
+    """The data summary, JSON-ready: what the checks found, all warnings, `trained_through` and `test_split`."""
     return {
-        **report.to_json(),
-        "warnings": [*extraction.notes, *report.warnings, *more_warnings],
-        "trained_through": _trained_through(extraction, report),
+        **summary.to_json(),
+        "warnings": [*extraction.notes, *summary.warnings, *more_warnings],
+        "trained_through": _trained_through(extraction, summary),
         "test_split": extraction.test_split,
     }
 
 
-def _trained_through(extraction: Extraction, report: checks.DataReport) -> str | None:
+def _trained_through(extraction: Extraction, summary: checks.DataSummary) -> str | None:
     """The last day that a training row knows of, as YYYY-MM-DD; None where no date divides training and test."""
     if extraction.plan:
         label_end = datetime.timedelta(days=extraction.folder.dataset.windows.label_end_days - 1)
         return (extraction.plan.train_dates[-1] + label_end).isoformat()
     if extraction.test_split["by"] == "date":
-        return max((count.date for count in report.dates if count.date and count.split != "test"), default=None)
+        return max((count.date for count in summary.dates if count.date and count.split != "test"), default=None)
     return None
 
 
-def _with_dropped_events(warehouse: Warehouse, extraction: Extraction, report: checks.DataReport) -> checks.DataReport:
-    """The report, with a warning that counts the events of nobody."""
+def _left_out_events(warehouse: Warehouse, extraction: Extraction) -> list[str]:
+    """A warning that counts the events without a key, if there are any."""
     if extraction.plan is None:
-        return report
-    [row] = warehouse.select(features_table.events_without_key(extraction.folder, extraction.plan))
-    if not row["events"]:
-        return report
+        return []
+    query = features_table.events_without_key(extraction.folder, extraction.plan)
+    [row] = warehouse.select(query) if query else [{"events": 0}]
     key = extraction.folder.dataset.columns.key
-    return dataclasses.replace(
-        report, warnings=(*report.warnings, f"{row['events']:,} events have no {key}, and were left out")
-    )
+    return [f"{row['events']:,} events have no {key} and were left out"] if row["events"] else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import difflib
 import hashlib
 import json
@@ -15,6 +16,7 @@ from pipeline.settings.dataset import RESERVED_COLUMNS, EventSource
 from pipeline.settings.dataset_folder import DatasetFolder
 from pipeline.warehouse.dialect import check_identifier, one_statement, parse_select, quoted
 from pipeline.warehouse.interface import Column, Query, Value, WarehouseError
+from pipeline.warehouse.key_expression import key_expression
 from pipeline.warehouse.snapshots import SnapshotPlan
 
 _NUMERIC_TYPES = ("INT64", "FLOAT64", "BOOL")
@@ -24,18 +26,24 @@ _FITTING_CASTS = {
     "TIMESTAMP": "UNIX_SECONDS({0})",
     "NUMERIC": "CAST({0} AS FLOAT64)",
     "BIGNUMERIC": "CAST({0} AS FLOAT64)",
-    "STRING": "SAFE_CAST({0} AS FLOAT64)",
+    "STRING": "CAST({0} AS FLOAT64)",  # fails at what is no number; SAFE_CAST would lose it in silence
     "STRUCT": "{0}.<field>",
     "ARRAY": "ARRAY_LENGTH({0})",
-    "BYTES": "TO_HEX({0})",
+    "BYTES": "CAST(SAFE_CONVERT_BYTES_TO_STRING({0}) AS FLOAT64)",
 }
+_TEXT_CASTS = {
+    "STRUCT": "{0}.<field>",
+    "ARRAY": "ARRAY_TO_STRING({0}, ',')",
+    "BYTES": "SAFE_CONVERT_BYTES_TO_STRING({0})",
+}
+_ROLE_TYPES = {"label": ("INT64", "BOOL"), "key": ("STRING", "INT64"), "date": ("DATE",)}
 _SAMPLE_SALT = "'sample:'"  # other than the split's, so that a sample has rows of every split
 _VOLATILE = (exp.CurrentDate, exp.CurrentDatetime, exp.CurrentTime, exp.CurrentTimestamp, exp.Rand, exp.Uuid)
 
 
 def inner_query(folder: DatasetFolder, plan: SnapshotPlan | None) -> Query:
     """query.sql with its parameters: for events those of the plan, for a table none."""
-    return Query(folder.query, _event_parameters(folder, plan) if plan else {})
+    return Query(folder.query, _event_parameters(folder, plan) if plan else {}, _roles(folder))
 
 
 def query_for(folder: DatasetFolder, plan: SnapshotPlan | None, sample_percent: int = 100) -> Query:
@@ -43,7 +51,7 @@ def query_for(folder: DatasetFolder, plan: SnapshotPlan | None, sample_percent: 
 
     Args:
         folder: the data set.
-        plan: the snapshots of a run over events; None for a table of one's own.
+        plan: the snapshots of a run over events; None for a table.
         sample_percent: share of the keys (of the rows, without a key) that are kept.
 
     Raises:
@@ -59,7 +67,7 @@ def query_for(folder: DatasetFolder, plan: SnapshotPlan | None, sample_percent: 
         )
     kept = [f"q.{quoted(name)}" for name in (columns.key, columns.date) if name]
     label = f"CAST(q.{quoted(columns.label)} AS INT64) AS {quoted(columns.label)}"
-    features = [f"q.{quoted(name)}" for name in folder.features.names]
+    features = [_feature_column(feature) for feature in folder.features.features]
     whose = _whose(folder)
     split, parameters = _split(folder, plan, whose)
     selected = ",\n  ".join([*kept, label, *features, f"TO_HEX(MD5({whose})) AS unit", f"{split} AS split"])
@@ -68,7 +76,7 @@ def query_for(folder: DatasetFolder, plan: SnapshotPlan | None, sample_percent: 
     if sample_percent < 100:
         sql += f"\nWHERE {_bucket(whose, salt=_SAMPLE_SALT)} < @sample_percent"
         parameters["sample_percent"] = sample_percent
-    return Query(sql, {**inner_query(folder, plan).parameters, **parameters})
+    return Query(sql, {**inner_query(folder, plan).parameters, **parameters}, _roles(folder))
 
 
 def check_columns(folder: DatasetFolder, returned: Sequence[Column]) -> list[str]:
@@ -82,26 +90,29 @@ def check_columns(folder: DatasetFolder, returned: Sequence[Column]) -> list[str
         Notes: columns that nothing uses.
 
     Raises:
-        WarehouseError: columns that are absent, of a type that does not fit, or of a reserved name; all of them.
+        WarehouseError: columns that are absent, returned twice, of a type that does not fit, or of a reserved name.
+            The message lists all of them.
     """
     types = {column.name: column.type for column in returned}
     columns = folder.dataset.columns
     roles = {columns.label: "label", columns.key: "key", columns.date: "date"}
     wanted: dict[str, Feature | str] = {name: role for name, role in roles.items() if name}
     wanted.update({feature.name: feature for feature in folder.features.features})
-    problems = [f"it returns '{name}', a name that is reserved" for name in RESERVED_COLUMNS if name in types]
-    twice = {column.name for column in returned if [other.name for other in returned].count(column.name) > 1}
-    problems += [f"it returns '{name}' more than once" for name in sorted(twice)]
+    problems = [f"it returns '{name}', a name that is reserved" for name in types if name.lower() in RESERVED_COLUMNS]
+    problems += _doubles(returned)
+    spellings = {name.lower(): name for name in types}
     for name, role in wanted.items():
         what = role if isinstance(role, str) else "feature"
-        if name not in types:
+        found = spellings.get(name.lower())
+        if found is None:
             near = difflib.get_close_matches(name, types, n=1)
-            problems.append(
-                f"it does not return the {what} '{name}'" + (f"; did you mean '{near[0]}'?" if near else "")
-            )
+            hint = f"; did you mean '{near[0]}'?" if near else ""
+            problems.append(f"it does not return the {what} '{name}'{hint}")
+        elif found != name:
+            problems.append(f"it returns '{found}' for the {what} '{name}'; write both alike")
         else:
             problems += _type_problem(name, types[name], role)
-    if any(name not in types for name in wanted):
+    if any(name.lower() not in spellings for name in wanted):
         problems.append(f"it returns: {', '.join(types)}")
     if problems:
         raise WarehouseError("\n".join(f"{folder.name}/query.sql: {problem}" for problem in problems))
@@ -132,7 +143,7 @@ def table_name(dataset: str, digest: str) -> str:
 
 
 def test_split(folder: DatasetFolder, plan: SnapshotPlan | None, returned: Sequence[Column]) -> dict[str, Any]:
-    """What decides which rows are test: two models can be compared on them only if it is the same for both.
+    """What decides which rows are test. Two models can be compared only if it is the same for both.
 
     Args:
         folder: the data set.
@@ -155,20 +166,30 @@ def test_split(folder: DatasetFolder, plan: SnapshotPlan | None, returned: Seque
     }
 
 
-def events_without_key(folder: DatasetFolder, plan: SnapshotPlan) -> Query:
-    """Counts the events that the plan reads and that no user can be named for; column `events`."""
+def events_without_key(folder: DatasetFolder, plan: SnapshotPlan) -> Query | None:
+    """Counts the events that the plan reads and for which query.sql has no key; column `events`.
+
+    Returns:
+        None if the key is not an expression over a single event.
+    """
     source, key = folder.dataset.source, folder.dataset.columns.key
     if not isinstance(source, EventSource) or key is None:
         raise WarehouseError("only events are counted by their key")
+    found = key_expression(parse_select(folder.query), key)
+    if found is None:
+        return None
+    expression, alias = found
     return Query(
-        f"SELECT COUNT(*) AS events FROM `{source.table_prefix}*` AS e WHERE e.{quoted(key)} IS NULL "
-        "AND e._TABLE_SUFFIX BETWEEN @first_suffix AND @last_suffix AND e._TABLE_SUFFIX IN UNNEST(@table_suffixes)",
+        f"SELECT COUNT(*) AS events FROM `{source.table_prefix}*` AS {quoted(alias)} "
+        f"WHERE ({expression.sql(dialect='bigquery')}) IS NULL "
+        f"AND {quoted(alias)}._TABLE_SUFFIX BETWEEN @first_suffix AND @last_suffix "
+        f"AND {quoted(alias)}._TABLE_SUFFIX IN UNNEST(@table_suffixes)",
         _event_parameters(folder, plan),
     )
 
 
 def _whose(folder: DatasetFolder) -> str:
-    """SQL for what rows have in common that may not be spread over splits: the key, or without one the whole row."""
+    """SQL for what decides a row's split: the key, or the whole row where there is no key."""
     key = folder.dataset.columns.key
     return f"CAST(q.{quoted(key)} AS STRING)" if key else "TO_JSON_STRING(q)"
 
@@ -199,7 +220,7 @@ def _split(folder: DatasetFolder, plan: SnapshotPlan | None, whose: str) -> tupl
 def _event_parameters(folder: DatasetFolder, plan: SnapshotPlan) -> dict[str, Value]:
     source, windows = folder.dataset.source, folder.dataset.windows
     if not isinstance(source, EventSource):
-        raise WarehouseError("a table of one's own has no snapshots")
+        raise WarehouseError("a table has no snapshots")
     return {
         "snapshot_dates": list(plan.snapshot_dates),
         "lookback_days": windows.lookback_days,
@@ -215,20 +236,42 @@ def _event_parameters(folder: DatasetFolder, plan: SnapshotPlan) -> dict[str, Va
     }
 
 
+def _doubles(returned: Sequence[Column]) -> list[str]:
+    """One line for each name that is returned twice. BigQuery refuses such a query; in names, case does not count."""
+    counts = collections.Counter(column.name.lower() for column in returned)
+    first = {column.name.lower(): column.name for column in reversed(returned)}
+    return [
+        f"the column '{first[name]}' is returned twice (upper and lower case count as equal); rename one of the two, "
+        f"or write * EXCEPT ({first[name]}) if it comes from a star"
+        for name, count in counts.items()
+        if count > 1
+    ]
+
+
 def _type_problem(name: str, found: str, role: Feature | str) -> list[str]:
     """What is wrong with a column's type: none or one line."""
     if isinstance(role, Feature):
-        fits = _NUMERIC_TYPES if role.kind is Kind.NUMERIC else ("STRING",)
-        what = f"the {role.kind.value} feature"
-        cast = _FITTING_CASTS.get(found, "").format(name) if role.kind is Kind.NUMERIC else f"CAST({name} AS STRING)"
-        if role.kind is Kind.CATEGORICAL and found in ("STRUCT", "ARRAY", "BYTES"):
-            cast = {"STRUCT": f"{name}.<field>", "ARRAY": f"ARRAY_TO_STRING({name}, ',')", "BYTES": f"TO_HEX({name})"}[
-                found
-            ]
+        is_numeric = role.kind is Kind.NUMERIC
+        what, fits = f"the {role.kind.value} feature", _NUMERIC_TYPES if is_numeric else ("STRING",)
+        advice = _FITTING_CASTS.get(found, "") if is_numeric else _TEXT_CASTS.get(found, "CAST({0} AS STRING)")
     else:
-        fits = {"label": ("INT64", "BOOL"), "key": ("STRING", "INT64"), "date": ("DATE",)}[role]
-        what, cast = f"the {role}", f"CAST({name} AS {fits[0]})"
+        what, fits = f"the {role}", _ROLE_TYPES[role]
+        advice = "IF({0} = '<value>', 1, 0)" if (role, found) == ("label", "STRING") else f"CAST({{0}} AS {fits[0]})"
     if found in fits:
         return []
-    advice = f"; write {cast} AS {name}" if cast else ""
-    return [f"{what} '{name}' is {found}, not {' or '.join(fits)}{advice}"]
+    hint = f"; write {advice.format(name)} AS {name}" if advice else ""
+    return [f"{what} '{name}' is {found}, not {' or '.join(fits)}{hint}"]
+
+
+def _roles(folder: DatasetFolder) -> dict[str, str]:
+    """What the data set declares of the query's outputs."""
+    columns = folder.dataset.columns
+    named = {columns.key: "key", columns.date: "date", columns.label: "label"}
+    features = {feature.name: feature.kind.value for feature in folder.features.features}
+    return {**features, **{name: role for name, role in named.items() if name}}
+
+
+def _feature_column(feature: Feature) -> str:
+    """SQL for a feature. An empty text is a missing category, as it is for the transform graph."""
+    column = f"q.{quoted(feature.name)}"
+    return f"NULLIF({column}, '') AS {quoted(feature.name)}" if feature.kind is Kind.CATEGORICAL else column

@@ -23,10 +23,13 @@ class Query:
     Attributes:
         sql: its text; tables without a project and data set are those of the source.
         parameters: values of the named parameters; a list is an ARRAY (of DATE or STRING), an empty one of STRING.
+        roles: for outputs that the data set declares, `numeric`, `categorical`, `label`, `key` or `date`. An engine
+            that reads text files takes the types of their columns from it.
     """
 
     sql: str
     parameters: Mapping[str, Value] = dataclasses.field(default_factory=dict)
+    roles: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +58,11 @@ class Warehouse(Protocol):
         """
 
     def columns(self, query: Query) -> list[Column]:
-        """Columns of a query's result, without running it. Raises WarehouseError."""
+        """Columns of a query's result, without running it; a name that is returned twice is in the list twice.
+
+        Raises:
+            WarehouseError: the query is not valid, or BigQuery would not take it.
+        """
 
     def create_table(self, name: str, query: Query, *, partition_by: str | None, order_by: Sequence[str]) -> None:
         """Makes the table `name` from a query, replacing none: `CREATE TABLE ... AS`.

@@ -12,16 +12,18 @@ import pyarrow as pa
 
 from pipeline.settings.dataset import EventSource, TableSource
 from pipeline.settings.run import DuckDBSettings
-from pipeline.warehouse.dialect import Statement, check_identifier, to_duckdb
-from pipeline.warehouse.duckdb import csv_files
+from pipeline.warehouse.dialect import Statement, check_identifier, parse_select, to_duckdb
 from pipeline.warehouse.duckdb import files as duckdb_files
+from pipeline.warehouse.duckdb.column_uses import column_uses
+from pipeline.warehouse.duckdb.doubles import check_doubles
 from pipeline.warehouse.duckdb.errors import explained
+from pipeline.warehouse.duckdb.text_table import TextTable
 from pipeline.warehouse.duckdb.types import bigquery_type, needed_cast
 from pipeline.warehouse.interface import Column, Query, WarehouseError
 
 BATCH_ROWS = 16_384
 ROW_GROUP_ROWS = 32_768
-LITTLE_MEMORY_MB, THREAD_MEMORY_MB = 240, 30  # enough to sort a million rows of 40 columns in seconds
+LITTLE_MEMORY_MB, THREAD_MEMORY_MB, LITTLE_COLUMNS = 240, 30, 40  # sorts a million rows of 40 columns in seconds
 
 
 class DuckDBWarehouse:
@@ -35,13 +37,14 @@ class DuckDBWarehouse:
 
         Args:
             settings: memory and threads.
-            data: the folder of daily tables, or the CSV or Parquet file.
+            data: the folder of daily tables, or the CSV or Parquet file, or the folder of Parquet files.
             source: what the data is.
         """
         self._data = data
         self._source = source
         self._memory_limit = settings.memory_limit
         self._tables: set[str] = set()
+        self._text: TextTable | None = None
         self._folder = tempfile.TemporaryDirectory(prefix="propensity-duckdb-")
         config: dict[str, str | int] = {
             "memory_limit": settings.memory_limit,
@@ -54,13 +57,15 @@ class DuckDBWarehouse:
             config["threads"] = settings.threads
         self._connection = duckdb.connect(str(Path(self._folder.name) / "features.duckdb"), config=config)
         self._connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
+        # BigQuery replaces bytes that are not UTF-8; DECODE fails at them.
+        self._connection.execute("CREATE MACRO SAFE_CONVERT_BYTES_TO_STRING(bytes) AS DECODE(bytes)")
         self._is_open = True
 
     def source_tables(self, prefix: str) -> Mapping[str, str]:
-        """See Warehouse; for a table of one's own the one name is '', what follows the table's name."""
+        """See Warehouse; a table has the one name '', what follows its name."""
         if isinstance(self._source, TableSource):
-            duckdb_files.check_table(self._data)
-            return {"": duckdb_files.fingerprint(self._data)} if prefix == self._source.table else {}
+            files = duckdb_files.table_files(self._data)
+            return {"": duckdb_files.table_fingerprint(files)} if prefix == self._source.table else {}
         files = duckdb_files.daily_files(self._data, prefix)
         return {suffix: duckdb_files.fingerprint(path) for suffix, path in files.items()}
 
@@ -71,17 +76,18 @@ class DuckDBWarehouse:
 
     def columns(self, query: Query) -> list[Column]:
         """See Warehouse."""
-        return [Column(name, bigquery_type(kind)) for name, kind in self._describe(query).items()]
+        check_doubles(self._translate(query), self._execute)
+        return [Column(name, bigquery_type(kind)) for name, kind in self._describe(query)]
 
     def create_table(self, name: str, query: Query, *, partition_by: str | None, order_by: Sequence[str]) -> None:
         """See Warehouse; there are no partitions here."""
-        casts = {column: needed_cast(kind) for column, kind in self._describe(query).items()}
+        casts = {column: needed_cast(kind) for column, kind in self._describe(query)}
         replaced = ", ".join(f'CAST("{column}" AS {kind}) AS "{column}"' for column, kind in casts.items() if kind)
         selected = f"* REPLACE ({replaced})" if replaced else "*"
         statement = self._translate(query)
         rows = f"SELECT {selected} FROM ({statement.sql})"
         if order_by:
-            self._create_sorted(name, rows, statement.parameters, [check_identifier(column) for column in order_by])
+            self._create_sorted(name, rows, statement.parameters, [check_identifier(c) for c in order_by], len(casts))
         else:
             self._execute(f'CREATE TABLE "{check_identifier(name)}" AS {rows}', statement.parameters)
         self._tables.add(name)
@@ -95,7 +101,7 @@ class DuckDBWarehouse:
     def read(self, name: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """See Warehouse: batches of at most 16,384 rows, in the order in which the table was made."""
         selected = ", ".join(f'"{check_identifier(column)}"' for column in columns)
-        with contextlib.closing(self._connection.cursor()) as cursor, self._little_memory(), explained():
+        with contextlib.closing(self._connection.cursor()) as cursor, self._little_memory(len(columns)), explained():
             # A cursor: an open result would block every other query of the connection.
             reader = cursor.sql(f'SELECT {selected} FROM "{check_identifier(name)}"').to_arrow_reader(BATCH_ROWS)
             yield from reader
@@ -119,10 +125,11 @@ class DuckDBWarehouse:
         """Closes."""
         self.close()
 
-    def _describe(self, query: Query) -> dict[str, str]:
+    def _describe(self, query: Query) -> list[tuple[str, str]]:
+        """Names and DuckDB types of a query's columns, also of those that have one name."""
         statement = self._translate(query)
         rows, _ = self._execute(f"DESCRIBE {statement.sql}", statement.parameters)
-        return {str(row[0]): str(row[1]) for row in rows}
+        return [(str(row[0]), str(row[1])) for row in rows]
 
     def _translate(self, query: Query) -> Statement:
         return to_duckdb(query, lambda name: (self._locate(name, query),))
@@ -133,7 +140,9 @@ class DuckDBWarehouse:
             names = [column[0] for column in result.description or ()]
             return result.fetchall(), names
 
-    def _create_sorted(self, name: str, rows: str, parameters: Mapping[str, object], order_by: Sequence[str]) -> None:
+    def _create_sorted(
+        self, name: str, rows: str, parameters: Mapping[str, object], order_by: Sequence[str], columns: int
+    ) -> None:
         """Makes a sorted table by way of a Parquet file: neither the query nor the sorting holds all rows in memory."""
         unsorted = Path(self._folder.name) / f"{check_identifier(name)}.parquet"
         create = (
@@ -146,19 +155,19 @@ class DuckDBWarehouse:
                 self._execute(f"COPY ({rows}) TO {duckdb_files.quote(unsorted)} ({options})", parameters)
             with explained():
                 try:
-                    with self._little_memory():
+                    with self._little_memory(columns):
                         self._connection.execute(create)
                 except duckdb.OutOfMemoryException:
                     self._connection.execute(create)  # very wide rows need what the settings allow
         finally:
             unsorted.unlink(missing_ok=True)
 
-    def _little_memory(self) -> contextlib.AbstractContextManager[None]:
-        """Keeps DuckDB from filling its memory limit with what it has just read or written."""
+    def _little_memory(self, columns: int) -> contextlib.AbstractContextManager[None]:
+        """Keeps DuckDB from filling its memory limit with what it has just read or written; wide rows need more."""
         size, unit = self._memory_limit[:-2], self._memory_limit[-2:]
         (threads,) = self._connection.execute("SELECT current_setting('threads')").fetchall()[0]
         allowed = float(size) * {"MB": 1, "GB": 1000}[unit]
-        little = min(allowed, LITTLE_MEMORY_MB + threads * THREAD_MEMORY_MB)
+        little = min(allowed, (LITTLE_MEMORY_MB + threads * THREAD_MEMORY_MB) * max(1, columns / LITTLE_COLUMNS))
         return self._setting("memory_limit", f"{little:.0f}MB", self._memory_limit)
 
     @contextlib.contextmanager
@@ -178,7 +187,7 @@ class DuckDBWarehouse:
         if isinstance(self._source, EventSource):
             self._view_events(name, query)
         elif name == self._source.table:
-            self._load_table(name)
+            self._load_table(query)
         else:
             raise WarehouseError(f"the query reads the table '{name}'; source.table of dataset.yaml names another")
         return name
@@ -198,13 +207,27 @@ class DuckDBWarehouse:
         sql = duckdb_files.events_sql([files[suffix] for suffix in suffixes], prefix)
         self._execute(f'CREATE OR REPLACE VIEW "{name}" AS {sql}')
 
-    def _load_table(self, name: str) -> None:
-        """Makes the table from its file, once; a CSV file is parsed a single time, and its bad rows found first."""
-        sql = duckdb_files.table_sql(self._data)
-        is_parquet = self._data.suffix.lower() == ".parquet"
+    def _load_table(self, query: Query) -> None:
+        """Makes the source's table from its files: of Parquet a view, of CSV text whose types follow the query."""
+        source = self._source
+        if not isinstance(source, TableSource):
+            raise WarehouseError("only a table is loaded")
+        files = duckdb_files.table_files(self._data)
+        if files[0].suffix.lower() == ".parquet":
+            columns = {path: self._parquet_columns(path) for path in files}
+            sql = duckdb_files.parquet_sql(files, columns)
+            self._execute(f"CREATE VIEW {duckdb_files.quote_name(source.table)} AS {sql}")
+            self._tables.add(source.table)
+            return
+        if self._text is None:
+            self._text = TextTable(lambda sql: self._execute(sql)[0], files[0], source, Path(self._folder.name))
+        uses = column_uses(parse_select(query.sql), source.table, self._text.columns, query.roles)
+        self._text.make_view(uses)
+
+    def _parquet_columns(self, path: Path) -> list[str]:
+        """The names of a Parquet file's columns, as they are: reading it would make them unique."""
         try:
-            self._execute(f'CREATE {"VIEW" if is_parquet else "TABLE"} "{name}" AS {sql}')
+            rows, _ = self._execute(f"SELECT name, num_children FROM parquet_schema({duckdb_files.quote(path)})")
         except WarehouseError as error:
-            problem = None if is_parquet else csv_files.find_bad_row(self._data, csv_files.find_delimiter(self._data))
-            raise WarehouseError(f"{self._data}: {problem or error}") from error
-        self._tables.add(name)
+            raise WarehouseError(f"{path}: {error}") from error
+        return duckdb_files.top_level(rows)

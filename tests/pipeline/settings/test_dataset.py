@@ -51,10 +51,14 @@ def test_errors_name_the_key_and_the_allowed_values(overrides, message):
         ({"split": {"test_percent": 20, "test_from": "2025-01-01"}}, "needs columns.date"),
         ({"columns": {"label": "y", "date": "d"}, "split": {}}, "either split.test_from or split.test_percent"),
         ({"columns": {"label": "drop table; --"}}, "columns.label"),
+        ({"columns": {"label": "y", "key": "Y"}}, "columns.key and columns.label are both named 'Y'"),
+        ({"columns": {"label": "Split"}}, "columns.label: the name 'Split' is reserved"),
+        ({"columns": {"label": "_PARTITIONDATE"}}, "columns.label: the name '_PARTITIONDATE' is reserved"),
+        ({"source": {"kind": "table", "table": "t", "date_order": "dym"}}, "'dmy', 'mdy' or 'ymd'"),
         ({"source": {"kind": "table", "table": "a`b"}}, "source.table"),
     ],
 )
-def test_a_table_of_ones_own_is_checked(change, message):
+def test_the_settings_of_a_table_are_checked(change, message):
     with pytest.raises(SettingsError, match=message):
         validate_settings({**TABLE, **change}, Dataset, origin="dataset.yaml")
 

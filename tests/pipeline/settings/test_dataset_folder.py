@@ -41,7 +41,18 @@ def test_a_window_beyond_the_lookback_is_refused(copy):
         DatasetFolder.load(copy)
 
 
-@pytest.mark.parametrize(("name", "reason"), [("converted", "is the label"), ("split", "reserved")])
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("converted", "is the label"),
+        ("Converted", r"is the label of dataset.yaml \(case does not count\)"),
+        ("USER_PSEUDO_ID", "is the key"),
+        ("Tenure_Days", "has the name of feature 'tenure_days'"),
+        ("split", "reserved"),
+        ("Split", "reserved"),
+        ("UNIT", "reserved"),
+    ],
+)
 def test_a_feature_must_not_be_the_label_or_a_reserved_column(copy, name, reason):
     with (copy / "features.yaml").open("a") as file:
         file.write(f"\n  - name: {name}\n    kind: numeric\n")
@@ -52,6 +63,25 @@ def test_a_feature_must_not_be_the_label_or_a_reserved_column(copy, name, reason
 def test_a_missing_query_is_named(copy):
     (copy / "query.sql").unlink()
     with pytest.raises(SettingsError, match=r"query\.sql: no such file"):
+        DatasetFolder.load(copy)
+
+
+def test_the_query_may_begin_with_a_byte_order_mark(copy):
+    text = (copy / "query.sql").read_text()
+    (copy / "query.sql").write_text(text, encoding="utf-8-sig")
+    assert DatasetFolder.load(copy).query == text
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_a_query_in_another_encoding_is_refused(copy, encoding):
+    (copy / "query.sql").write_text("SELECT 'ä' AS x FROM t", encoding=encoding)
+    with pytest.raises(SettingsError, match=r"query\.sql: the file is not UTF-8; save it as UTF-8"):
+        DatasetFolder.load(copy)
+
+
+def test_a_query_in_latin_1_is_refused(copy):
+    (copy / "query.sql").write_text("SELECT 'ä' AS x FROM t", encoding="latin-1")
+    with pytest.raises(SettingsError, match=r"query\.sql: the file is not UTF-8"):
         DatasetFolder.load(copy)
 
 

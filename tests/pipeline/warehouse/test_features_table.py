@@ -141,6 +141,79 @@ def test_a_volatile_query_is_refused():
         query_for(table_folder(query="SELECT CURRENT_DATE() AS day FROM sessions"), None)
 
 
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ("SELECT t.*, IF(t.bought = 'yes', 1, 0) AS bought FROM sessions AS t", "bought"),
+        ("SELECT t.*, t.visits * 2 AS visits FROM sessions AS t", "visits"),
+        ("SELECT t.*, t.visits * 2 AS Visits FROM sessions AS t", "visits"),
+        ("SELECT a.*, b.* FROM sessions AS a JOIN sessions AS b ON a.who = b.who", "who"),
+        ("SELECT * FROM sessions AS a JOIN sessions AS b ON a.who = b.who", "who"),
+        ("SELECT * FROM (SELECT t.*, 1 AS bought FROM sessions AS t)", "bought"),
+        ("WITH a AS (SELECT t.*, 1 AS bought FROM sessions AS t) SELECT a.* FROM a", "bought"),
+        ("SELECT q.who, q.bought FROM (SELECT t.*, 1 AS bought FROM sessions AS t) AS q", "bought"),
+        ("SELECT q.x AS visits FROM (SELECT t.visits AS x, t.browser AS X FROM sessions AS t) AS q", "X"),
+    ],
+)
+def test_a_column_that_is_returned_twice_is_refused(tmp_path, query, name):
+    path = tmp_path / "sessions.parquet"
+    duckdb.execute(
+        f"COPY (SELECT 'a' AS who, 1 AS visits, 'b' AS browser, 'yes' AS bought) TO '{path}' (FORMAT parquet)"
+    )
+    with pytest.raises(WarehouseError, match=f"the column '{name}' is returned twice"):
+        rows_of(table_folder(query=query), None, path)
+
+
+def test_stars_that_return_each_column_once_work(sessions):
+    query = """
+    WITH a AS (SELECT s.* EXCEPT (visits), s.visits * 2 AS visits FROM sessions AS s),
+    b AS (SELECT a.*, a.visits > 9 AS bought FROM a)
+    SELECT * FROM b
+    """
+    assert len(rows_of(table_folder(query=query), None, sessions)) == 1000
+
+
+def test_an_empty_text_is_a_missing_category(sessions):
+    query = "SELECT s.visits, IF(s.visits > 5, '', s.browser) AS browser, s.visits > 5 AS bought FROM sessions AS s"
+    rows = rows_of(table_folder(query=query), None, sessions)
+    assert {row["browser"] for row in rows} == {"b", None}
+
+
+def test_the_advice_for_bytes_keeps_the_text(tmp_path):
+    path = tmp_path / "sessions.parquet"
+    rows = "SELECT i AS visits, ('grün ' || i)::BLOB AS browser, i > 5 AS bought FROM range(10) r(i)"
+    duckdb.execute(f"COPY ({rows.replace('::BLOB', '.encode()')}) TO '{path}' (FORMAT parquet)")
+    folder = table_folder(query="SELECT s.visits, s.browser, s.bought FROM sessions AS s")
+    with pytest.raises(WarehouseError) as error:
+        rows_of(folder, None, path)
+    advice = "SAFE_CONVERT_BYTES_TO_STRING(browser) AS browser"
+    assert f"the categorical feature 'browser' is BYTES, not STRING; write {advice}" in str(error.value)
+    mended = dataclasses.replace(folder, query=f"SELECT s.visits, {advice}, s.bought FROM sessions AS s")
+    assert {row["browser"] for row in rows_of(mended, None, path)} == {f"grün {i}" for i in range(10)}
+
+
+@pytest.mark.parametrize(
+    ("key", "nobody"),
+    [("COALESCE(e.user_id, e.user_pseudo_id)", 1), ("NULLIF(e.user_pseudo_id, 'a')", 3), ("e.user_pseudo_id", 2)],
+)
+@pytest.mark.parametrize("name", ["user_key", "user_id", "user_pseudo_id"])
+def test_events_without_a_key_are_those_for_which_the_query_has_none(tmp_path, key, nobody, name):
+    for suffix in PLAN.table_suffixes:
+        rows = "SELECT * FROM (VALUES ('u', NULL), (NULL, 'a'), (NULL, 'b'), (NULL, NULL)) v(user_id, user_pseudo_id)"
+        duckdb.execute(f"COPY ({rows}) TO '{tmp_path}/events_{suffix}.parquet' (FORMAT parquet)")
+    inner = EVENTS_SQL.replace("e.user_pseudo_id", f"{key} AS {name}", 1)
+    query = f"WITH a AS ({inner}), b AS (SELECT a.* FROM a WHERE a.{name} IS NOT NULL) SELECT b.* FROM b"
+    dataset = Dataset(source={"kind": "ga4"}, columns={"label": "bought", "key": name, "date": "snapshot_date"})
+    folder = dataclasses.replace(events_folder(query), dataset=dataset)
+    with DuckDBWarehouse(DuckDBSettings(engine="duckdb"), tmp_path, folder.dataset.source) as warehouse:
+        assert warehouse.select(events_without_key(folder, PLAN)) == [{"events": 2 * nobody}]
+
+
+def test_a_key_that_is_no_expression_over_an_event_is_not_counted():
+    query = "SELECT MAX(e.user_pseudo_id) AS user_pseudo_id FROM `events_*` AS e"
+    assert events_without_key(events_folder(query), PLAN) is None
+
+
 def columns_of(**types):
     return [Column(name, kind) for name, kind in types.items()]
 
@@ -181,14 +254,27 @@ def test_all_problems_of_the_columns_are_named_at_once():
         ("BIGNUMERIC", "CAST(visits AS FLOAT64)"),
         ("STRUCT", "visits.<field>"),
         ("ARRAY", "ARRAY_LENGTH(visits)"),
-        ("BYTES", "TO_HEX(visits)"),
-        ("STRING", "SAFE_CAST(visits AS FLOAT64)"),
+        ("BYTES", "CAST(SAFE_CONVERT_BYTES_TO_STRING(visits) AS FLOAT64)"),
+        ("STRING", "CAST(visits AS FLOAT64)"),
     ],
 )
 def test_a_type_that_does_not_fit_is_named_with_its_cast(kind, cast):
     with pytest.raises(WarehouseError) as error:
         check_columns(table_folder(), columns_of(bought="INT64", browser="STRING", visits=kind))
     assert f"the numeric feature 'visits' is {kind}, not INT64 or FLOAT64 or BOOL; write {cast} AS" in str(error.value)
+
+
+def test_a_name_in_another_case_is_refused():
+    returned = [Column("bought", "INT64"), Column("Visits", "INT64"), Column("browser", "STRING")]
+    with pytest.raises(WarehouseError, match="it returns 'Visits' for the feature 'visits'; write both alike"):
+        check_columns(table_folder(), returned)
+
+
+def test_the_advice_for_a_label_of_text():
+    with pytest.raises(
+        WarehouseError, match=r"the label 'bought' is STRING.*write IF\(bought = '<value>', 1, 0\) AS bought"
+    ):
+        check_columns(table_folder(), columns_of(bought="STRING", visits="INT64", browser="STRING"))
 
 
 def test_fingerprint_follows_data_query_and_parameters():

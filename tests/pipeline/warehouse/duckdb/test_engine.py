@@ -6,6 +6,8 @@ import textwrap
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline.settings.dataset import EventSource, TableSource
@@ -158,6 +160,62 @@ def test_ragged_csv_is_refused_by_row_number(tmp_path):
     ):
         warehouse.columns(Query("SELECT * FROM rows"))
     assert "secret" not in str(error.value)
+
+
+def test_a_folder_of_parquet_files_is_one_table(tmp_path):
+    folder = tmp_path / "it's parts"
+    folder.mkdir()
+    (folder / "_SUCCESS").write_text("")
+    write_parquet(str(folder / "part-0.parquet").replace("'", "''"), "SELECT 1 AS a, 'x' AS b")
+    write_parquet(str(folder / "part-1.parquet").replace("'", "''"), "SELECT 'y' AS b, 2.5::DOUBLE AS a")
+    with open_table(folder) as warehouse:
+        before = warehouse.source_tables("rows")
+        assert warehouse.select(Query("SELECT a, b FROM rows ORDER BY a")) == [
+            {"a": 1.0, "b": "x"},
+            {"a": 2.5, "b": "y"},
+        ]
+    write_parquet(str(folder / "part-2.parquet").replace("'", "''"), "SELECT 1 AS a")
+    with open_table(folder) as warehouse:
+        assert warehouse.source_tables("rows") != before
+        with pytest.raises(WarehouseError, match=r"part-2.parquet: column 'b' is not in every file"):
+            warehouse.columns(Query("SELECT * FROM rows"))
+    (tmp_path / "empty").mkdir()
+    with open_table(tmp_path / "empty") as warehouse, pytest.raises(WarehouseError, match=r"no \.parquet file"):
+        warehouse.source_tables("rows")
+
+
+def test_parquet_columns_that_differ_by_case_alone_are_refused(tmp_path):
+    pq.write_table(pa.table([[1], [2]], names=["Age", "age"]), tmp_path / "rows.parquet")
+    with (
+        open_table(tmp_path / "rows.parquet") as warehouse,
+        pytest.raises(WarehouseError, match=r"rows.parquet: columns 'Age' and 'age' differ at most by case"),
+    ):
+        warehouse.columns(Query("SELECT * FROM rows"))
+
+
+def test_parquet_columns_with_dots_and_structs(tmp_path):
+    path = tmp_path / "rows.parquet"
+    write_parquet(
+        path, "SELECT 'mobile' AS \"device.category\", {'city': 'Bonn', 'geo': {'x': 1}} AS place, [1] AS l, 7 AS n"
+    )
+    with open_table(path) as warehouse:
+        query = Query("SELECT t.`device.category` AS a, device.category AS b, t.place.geo.x AS c, t.n FROM rows AS t")
+        assert warehouse.select(query) == [{"a": "mobile", "b": "mobile", "c": 1, "n": 7}]
+        assert [column.name for column in warehouse.columns(Query("SELECT * FROM rows"))] == [
+            "device",
+            "place",
+            "l",
+            "n",
+        ]
+
+
+def test_a_damaged_parquet_file_is_named(tmp_path):
+    (tmp_path / "rows.parquet").write_bytes(b"PAR1 and then the writer was interrupted")
+    with (
+        open_table(tmp_path / "rows.parquet") as warehouse,
+        pytest.raises(WarehouseError, match=r"rows.parquet: .*incomplete"),
+    ):
+        warehouse.columns(Query("SELECT * FROM rows"))
 
 
 @pytest.mark.parametrize(("name", "problem"), [("none.csv", "no such file"), ("rows.xlsx", "must end in .csv")])

@@ -1,0 +1,197 @@
+"""A CSV file as a table: its cells are text; their types come from all values and from the query that uses them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.settings.dataset import TableSource
+from pipeline.warehouse.duckdb import csv_files, text_types
+from pipeline.warehouse.duckdb.column_uses import Use, Uses
+from pipeline.warehouse.duckdb.files import quote, quote_name, select_with_structs
+from pipeline.warehouse.duckdb.text_types import READINGS, TEXT, DateOrder, Profile, Reading, on
+from pipeline.warehouse.interface import WarehouseError
+
+Run = Callable[[str], list[tuple[Any, ...]]]
+
+SAMPLE_ROWS = 2000  # enough to see that most text is no number, before all rows are looked at
+COLUMNS_AT_ONCE = 100  # columns of one aggregate query; thousands would take longer to plan than to run
+
+
+class TextTable:
+    """A CSV file in DuckDB, each cell as the text of the file."""
+
+    def __init__(self, run: Run, path: Path, source: TableSource, scratch: Path):
+        """Loads the file, once.
+
+        Args:
+            run: executes SQL and returns its rows.
+            path: the CSV file.
+            source: the name of the table, and how the file writes what is missing.
+            scratch: a folder for a copy of the file, where it must be written again to be read.
+
+        Raises:
+            WarehouseError: the file cannot be read; the message names the row.
+        """
+        self._run = run
+        self._path = path
+        self._source = source
+        self._table = quote_name(f"text of {source.table}")
+        delimiter, self.columns = csv_files.read_header(path)
+        self._load(delimiter, scratch)
+        ((self._rows,),) = run(f"SELECT COUNT(*) FROM {self._table}")
+        if not self._rows:
+            raise WarehouseError(f"{path}: the file holds a header and no rows")
+
+    def make_view(self, uses: Uses) -> None:
+        """Makes the view that the query reads: each column with the type that its values and its uses give it.
+
+        Raises:
+            WarehouseError: values that do not fit what the data set declares; the message names column and row.
+        """
+        problems: list[str] = []
+        selected = {}
+        for column in self.columns:
+            used = uses.get(column.lower(), set())
+            name = quote_name(column)
+            kind = text_types.type_for(self._profiles[column], used)
+            selected[column] = name if kind == "VARCHAR" else f"CAST({name} AS {kind})"
+            if kind in ("VARCHAR", "BIGINT") and not used & {Use.TEXT, Use.COMPARED, Use.WRITTEN}:
+                order = self._date_order(column, Use.DATE in used, problems)
+                if order:
+                    selected[column] = f"CAST(STRPTIME({name}, {quote(order.format)}) AS DATE)"
+            if kind == "VARCHAR" and Use.NUMBER in used and not self._profiles[column].is_empty:
+                problems.append(self._number_problem(column))
+        if problems:
+            raise WarehouseError("\n".join(f"{self._path}: {problem}" for problem in problems))
+        view = quote_name(self._source.table)
+        self._run(f"CREATE OR REPLACE VIEW {view} AS {select_with_structs(selected, self._table, self._path)}")
+
+    def _load(self, delimiter: str, scratch: Path) -> None:
+        create = functools.partial(self._read_csv, delimiter)
+        try:
+            self._run(create(self._path))
+        except WarehouseError as error:
+            problem = csv_files.find_bad_row(self._path, delimiter)
+            if problem:
+                raise WarehouseError(f"{self._path}: {problem}") from error
+            # Rows that end in different ways, or one that is longer than DuckDB expects.
+            copy = scratch / "normalised.csv"
+            try:
+                longest = csv_files.normalise(self._path, copy, delimiter)
+                self._run(create(copy, more=f", max_line_size = {longest + 1024}"))
+            except WarehouseError as again:
+                raise WarehouseError(f"{self._path}: {again}") from again
+            finally:
+                copy.unlink(missing_ok=True)
+
+    def _read_csv(self, delimiter: str, path: Path, more: str = "") -> str:
+        columns = ", ".join(f"{quote(name)}: 'VARCHAR'" for name in self.columns)
+        missing = ", ".join(quote(text) for text in ("", *self._source.missing_values))
+        return (
+            f"CREATE OR REPLACE TABLE {self._table} AS SELECT * FROM read_csv({quote(path)}, auto_detect = false, "
+            f"columns = {{{columns}}}, delim = {quote(delimiter)}, quote = '\"', escape = '\"', comment = '', "
+            f"skip = 0, header = true, strict_mode = true, nullstr = [{missing}]{more})"
+        )
+
+    @functools.cached_property
+    def _profiles(self) -> dict[str, Profile]:
+        """What each column reads as. A sample rules most readings out; the others are held against all rows."""
+        left: dict[str, list[Reading]] = {column: list(READINGS) for column in self.columns}
+        sampled = f"(SELECT * FROM {self._table} LIMIT {SAMPLE_ROWS})"
+        fits = self._all_fit({(c, r.type): r.reads for c, found in left.items() for r in found}, sampled)
+        left = {column: [r for r in found if fits[column, r.type]] for column, found in left.items()}
+        same = self._all_fit({(c, r.type): r.same for c, found in left.items() for r in found}, self._table)
+        same_of = {c: next((r for r in found if same[c, r.type]), None) for c, found in left.items()}
+        unsure = {(c, r.type): r.reads for c, found in left.items() if same_of[c] is None for r in found}
+        fits = self._all_fit(unsure, self._table)
+        filled = self._all_fit(dict.fromkeys([(c, "") for c in self.columns], "FALSE"), self._table, empty=True)
+        profiles = {}
+        for column, found in left.items():
+            reading = same_of[column] or next((r for r in found if fits[column, r.type]), TEXT)
+            is_same = reading is TEXT or same_of[column] is not None
+            profiles[column] = Profile(reading, is_same, is_empty=filled[column, ""])
+        return profiles
+
+    def _all_fit(
+        self, tests: Mapping[tuple[str, str], str], rows: str, empty: bool = True
+    ) -> dict[tuple[str, str], bool]:
+        """For each column and name of a test, whether it holds for all values; `empty` if there is none."""
+        results = {}
+        for part in _parts(list(tests), COLUMNS_AT_ONCE):
+            names = {key: quote_name(key[0]) for key in part}
+            selected = [
+                f"BOOL_AND(COALESCE({on(tests[key], names[key])}, FALSE)) FILTER ({names[key]} IS NOT NULL)"
+                for key in part
+            ]
+            (row,) = self._run(f"SELECT {', '.join(selected)} FROM {rows}")
+            results.update({key: empty if fits is None else fits for key, fits in zip(part, row, strict=True)})
+        return results
+
+    def _date_order(self, column: str, needed: bool, problems: list[str]) -> DateOrder | None:
+        """The one order in which all values of a column are dates, or None; what is wrong if it is needed."""
+        profile = self._profiles[column]
+        if profile.is_empty or (profile.reading.type == "BIGINT" and not needed):
+            return None
+        orders = text_types.date_orders(self._source.date_order)
+        fitting = self._fitting_orders(column, orders)
+        if len(fitting) == 1 and (needed or self._source.date_order or "yyyy" in fitting[0].shown):
+            return fitting[0]
+        if needed and fitting:
+            names = " and ".join(f"{order.shown} (source.date_order: {order.name})" for order in fitting)
+            problems.append(
+                f"the dates of column '{column}' can be read as {names}; set source.date_order in dataset.yaml"
+            )
+        elif needed:
+            problems.append(self._date_problem(column, orders))
+        return None
+
+    def _fitting_orders(self, column: str, orders: Sequence[DateOrder]) -> list[DateOrder]:
+        tests = {(column, str(place)): order.reads for place, order in enumerate(orders)}
+        fits = self._all_fit(tests, f"(SELECT * FROM {self._table} LIMIT {SAMPLE_ROWS})")
+        if any(fits.values()):
+            fits = self._all_fit({key: test for key, test in tests.items() if fits[key]}, self._table)
+        return [orders[int(place)] for (_, place), fitting in fits.items() if fitting]
+
+    def _date_problem(self, column: str, orders: Sequence[DateOrder]) -> str:
+        """Which row is no date, in the order that most others have."""
+        name = quote_name(column)
+        tests = [("yyyy-mm-dd", READINGS[3].reads), *((order.shown, order.reads) for order in orders)]
+        counts = ", ".join(f"COUNT_IF({on(test, name)})" for _, test in tests)
+        (row,) = self._run(f"SELECT {counts} FROM {self._table}")
+        most = max(range(len(tests)), key=row.__getitem__)
+        shown, test = tests[most] if row[most] else ("", "FALSE")
+        odd = self._first_row(f"{name} IS NOT NULL AND NOT ({on(test, name)})")
+        what = f"is no date {shown}, unlike {row[most]:,} others; mend the row, or" if row[most] else "is no date;"
+        return f"column '{column}', the date: row {odd} {what} write PARSE_DATE('<format>', {column}) in query.sql"
+
+    def _number_problem(self, column: str) -> str:
+        """Why text that a numeric feature returns is no number, and what keeps its values."""
+        name = quote_name(column)
+        patterns = [f"regexp_full_match({name}, {quote(pattern)})" for pattern, _, _ in text_types.NUMBER_STYLES]
+        fits = self._run(f"SELECT {', '.join(f'BOOL_AND({test})' for test in patterns)} FROM {self._table}")[0]
+        styles = [style for style, fitting in zip(text_types.NUMBER_STYLES, fits, strict=True) if fitting]
+        start = f"column '{column}', a numeric feature, is text: "
+        advice = " or ".join(f"{on(cast, column)} AS {column}" for _, _, cast in styles[:2])
+        if len(styles) > 1 and styles[0][1].endswith("decimal comma") and styles[1][1].startswith("with commas"):
+            return f"{start}its commas may be decimal commas or stand between thousands; write {advice}"
+        if styles:
+            return f"{start}its values are numbers {styles[0][1]}; write {on(styles[0][2], column)} AS {column}"
+        if self._profiles[column].reading.type in ("BIGINT", "DOUBLE"):
+            return f"{start}the query also uses it as text; write CAST({column} AS FLOAT64) AS {column}"
+        odd = self._first_row(f"{name} IS NOT NULL AND NOT ({patterns[0]})")
+        return (
+            f"{start}row {odd} holds no plain number; if its text stands for a missing value, list it in "
+            f"source.missing_values, else write SAFE_CAST({column} AS FLOAT64) AS {column}, which is NULL there"
+        )
+
+    def _first_row(self, condition: str) -> int:
+        """The number of the first row for which a condition holds; the header is row 1."""
+        ((row,),) = self._run(f"SELECT MIN(rowid) FROM {self._table} WHERE {condition}")
+        return int(row) + 2
+
+
+def _parts(items: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
