@@ -23,7 +23,7 @@ from runners.vertex.parameters import resolve_data, run_parameters, scheduled_pa
 from runners.vertex.settings import VertexSettings, load_vertex_settings
 from runners.vertex.teardown import plan_teardown
 
-FAILED, REFUSED, INTERRUPTED = 1, 2, 130  # exit codes: by a service or in the run; before; while waiting
+FAILED, REFUSED, INTERRUPTED = 1, 2, 130  # exit codes: a service or the run failed; refused before; interrupted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,15 +40,17 @@ def main(arguments: list[str] | None = None, clients: Clients | None = None) -> 
     """Runs one command.
 
     Args:
-        arguments: of the command line.
-        clients: instead of those of the settings.
+        arguments: the command line; None means sys.argv.
+        clients: clients to use in place of those from the settings.
 
     Returns:
-        The exit code: 0; 1 if a service refused, or the run that was waited for did not succeed; 2 if the settings or
-        the arguments were refused before; 130 if waiting was interrupted.
+        The exit code: 0 for success; 1 if a service refused or the awaited run failed; 2 if settings, arguments or
+        data were refused; 130 if waiting was interrupted.
     """
     args = _parser().parse_args(arguments)
-    warnings.filterwarnings("ignore", category=FutureWarning, module=r"google\.")  # of Google's packages, at import
+    warnings.filterwarnings(
+        "ignore", category=FutureWarning, module=r"google\."
+    )  # Google's packages warn when they are imported
     try:
         settings = load_vertex_settings(args.settings, {"output": args.output} if args.output else None)
         folder = DatasetFolder.load(args.schema_root / args.dataset)
@@ -69,7 +71,9 @@ def _submit(command: _Command) -> int:
     args, folder, settings = command.args, command.folder, command.settings
     run_id = args.run_id or requests.new_run_id(folder.pipeline_name, datetime.datetime.now(datetime.timezone.utc))
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,62}", run_id):
-        raise SettingsError(f"run id '{run_id}': at most 63 lower-case letters, digits and dashes, a letter first")
+        raise SettingsError(
+            f"run id '{run_id}': use at most 63 lower-case letters, digits and dashes, and begin with a letter"
+        )
     job = read_job(folder, settings, args.settings)
     parameters = run_parameters(folder, settings, args.parameter)
     if settings.caching:
@@ -87,7 +91,7 @@ def _wait(command: _Command, run_id: str) -> int:
     try:
         seen = runs.watch(command.clients, run_id, _show, every=command.args.every)
     except KeyboardInterrupt:
-        print(f"The run goes on; `status {run_id} --wait` watches it again, `cancel {run_id}` stops it.")
+        print(f"The run continues. `status {run_id} --wait` waits for it again; `cancel {run_id}` stops it.")
         return INTERRUPTED
     print("\n".join(status.lines(seen)))
     return 0 if seen.state == "SUCCEEDED" else FAILED
@@ -111,14 +115,14 @@ def _status(command: _Command) -> int:
 
 def _cancel(command: _Command) -> int:
     runs.cancel(command.clients, command.args.run_id)
-    print(f"cancelling {command.args.run_id}; steps that run now are stopped")
+    print(f"cancelling {command.args.run_id}; its running steps are stopped")
     return 0
 
 
 def _apply(command: _Command) -> int:
     folder, settings = command.folder, command.settings
     if settings.schedule is None:
-        print("key 'schedule' has no value: there is nothing to apply. `schedule delete` deletes an earlier one.")
+        print("The settings have no 'schedule': nothing to apply. `schedule delete` deletes an existing schedule.")
         return 0
     job = read_job(folder, settings, command.args.settings)
     run = requests.run_document(job, folder, settings, scheduled_parameters(folder, settings), caching=False)
@@ -134,7 +138,7 @@ def _list_schedules(command: _Command) -> int:
     for schedule in found:
         print(schedules.describe(schedule))
     if not found:
-        print(f"no schedule is called '{command.folder.pipeline_name}'")
+        print(f"'{command.folder.pipeline_name}' has no schedule")
     return 0
 
 
@@ -167,11 +171,11 @@ def _teardown(command: _Command) -> int:
     for removal in removals:
         print(removal.what)
     if not removals:
-        print("nothing is there to remove")
+        print("There is nothing to remove.")
     if args.dry_run or not removals:
         return 0
     if not args.yes:
-        print("Nothing was removed; add --yes to remove all of this.", file=sys.stderr)
+        print("Nothing was removed. Add --yes to remove all of this.", file=sys.stderr)
         return REFUSED
     failures = 0
     for removal in removals:
@@ -181,7 +185,7 @@ def _teardown(command: _Command) -> int:
             failures += 1
             said = errors.describe(error, project=command.settings.project, region=command.settings.region)
             print(f"Error: could not {removal.what}: {said}", file=sys.stderr)
-    print(f"done: {len(removals) - failures} of {len(removals)}")
+    print(f"removed {len(removals) - failures} of {len(removals)}")
     return FAILED if failures else 0
 
 
@@ -202,11 +206,15 @@ def _parser() -> argparse.ArgumentParser:
         "--settings",
         type=Path,
         default=Path(__file__).with_name("vertex.yaml"),
-        help="where and with what it runs on Vertex AI",
+        help="settings of Vertex AI (default: runners/vertex.yaml)",
     )
-    common.add_argument("--output", type=Path, help="where the compiled job is, instead of the settings' output")
+    common.add_argument("--output", type=Path, help="folder of the compiled job; replaces `output` of the settings")
     common.add_argument(
-        "--endpoint", action="append", default=[], metavar="SERVICE=URL", help="a private endpoint of a service"
+        "--endpoint",
+        action="append",
+        default=[],
+        metavar="SERVICE=URL",
+        help="private endpoint of a service; repeatable",
     )
     common.add_argument("--schema-root", type=Path, default=schema.ROOT, help=argparse.SUPPRESS)
     parser = argparse.ArgumentParser(description=__doc__)
@@ -219,33 +227,37 @@ def _parser() -> argparse.ArgumentParser:
 
     submit = add("submit", _submit, "Start a run of the compiled job.")
     submit.add_argument(
-        "--parameter", action="append", default=[], metavar="NAME=VALUE", help="of this run; repeatable"
+        "--parameter", action="append", default=[], metavar="NAME=VALUE", help="parameter of this run; repeatable"
     )
-    submit.add_argument("--run-id", help="of the run; a second run with the same one is refused")
+    submit.add_argument("--run-id", help="id of the run; a second run with the same id is refused")
     submit.add_argument("--dry-run", action="store_true", help="print the request instead of sending it")
     watching = add("status", _status, "Show a run: its steps, their logs, its Dataflow jobs.")
-    watching.add_argument("run_id", nargs="?", help="none is the newest run")
-    watching.add_argument("--json", action="store_true", help="as JSON")
+    watching.add_argument("run_id", nargs="?", help="id of a run (default: the newest run)")
+    watching.add_argument("--json", action="store_true", help="print JSON")
     for watched in (submit, watching):
-        watched.add_argument("--wait", action="store_true", help="until the run has ended; exit with 1 if it failed")
-        watched.add_argument("--every", type=float, default=30, help=argparse.SUPPRESS)  # seconds between two looks
+        watched.add_argument(
+            "--wait", action="store_true", help="wait until the run has ended; exit with 1 if it failed"
+        )
+        watched.add_argument("--every", type=float, default=30, help=argparse.SUPPRESS)  # seconds between two requests
     add("cancel", _cancel, "Stop a run.").add_argument("run_id")
-    add("doctor", _doctor, "Check settings, permissions, regions, image and query before money is spent.")
-    teardown = add("teardown", _teardown, "Remove the schedule, stop the runs, and delete the features tables.")
-    teardown.add_argument("--runs", action="store_true", help="delete the records of runs that have ended, too")
-    teardown.add_argument("--artifacts", action="store_true", help="delete the artifacts too; pushed models stay")
-    teardown.add_argument("--yes", action="store_true", help="remove; without it, what would be removed is shown")
+    add("doctor", _doctor, "Check settings, permissions, regions, images and query before you spend money.")
+    teardown = add("teardown", _teardown, "Delete the schedule, stop the runs, and delete the features tables.")
+    teardown.add_argument("--runs", action="store_true", help="also delete the records of ended runs")
+    teardown.add_argument("--artifacts", action="store_true", help="also delete the artifacts; pushed models stay")
+    teardown.add_argument(
+        "--yes", action="store_true", help="remove everything; without it, only show what would be removed"
+    )
     teardown.add_argument("--dry-run", action="store_true", help="only show what would be removed")
 
-    schedule = commands.add_parser("schedule", help="Make, change, pause and delete the schedule of the settings.")
+    schedule = commands.add_parser("schedule", help="Create, change, pause and delete the schedule of the settings.")
     actions = schedule.add_subparsers(metavar="ACTION", required=True)
-    apply = add("apply", _apply, "Make the schedule, or change it to what the settings say.", actions)
-    apply.add_argument("--dry-run", action="store_true", help="print the request that makes it instead of sending it")
-    add("list", _list_schedules, "Show the schedules of the pipeline's name.", actions)
-    add("pause", _pause, "Begin no further run.", actions)
-    add("resume", _resume, "Go on, without the runs that were missed.", actions)
+    apply = add("apply", _apply, "Create the schedule, or change it to match the settings.", actions)
+    apply.add_argument("--dry-run", action="store_true", help="print the request instead of sending it")
+    add("list", _list_schedules, "Show the pipeline's schedules.", actions)
+    add("pause", _pause, "Start no further run.", actions)
+    add("resume", _resume, "Start runs again; missed runs are not made up for.", actions)
     delete = add("delete", _delete_schedule, "Delete the schedule.", actions)
-    delete.add_argument("--id", help="of the schedule, where several have the pipeline's name")
+    delete.add_argument("--id", help="id of the schedule, if the pipeline has several")
     return parser
 
 

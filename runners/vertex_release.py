@@ -1,9 +1,9 @@
-"""What CI needs between an image and a schedule: `python -m runners.vertex_release pin|upload --help`.
+"""The steps of CI between image and schedule: `python -m runners.vertex_release pin|upload --help`.
 
-`pin` writes settings that name the images of one build, which no file in the repository can know, and their own folder
-as the compiled job's; with them CI compiles, submits and schedules. `upload` puts the compiled job and the request that
-would start it on Cloud Storage, below the pipeline root: `jobs/<data set>/<commit>/`, and the request as
-`jobs/<data set>/request.json` too, where the function of runners/trigger reads it.
+`pin` writes settings that name the images of one build, and the folder of these settings as the folder of the compiled
+job. CI compiles, submits and schedules with them. `upload` copies the compiled job and its request to Cloud Storage:
+`<pipeline root>/jobs/<data set>/<commit>/`. The request also goes to `<pipeline root>/jobs/<data set>/request.json`,
+where the function of runners/trigger reads it.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ def main(arguments: list[str] | None = None, clients: Clients | None = None) -> 
     """Runs one command.
 
     Args:
-        arguments: of the command line.
-        clients: instead of those of the settings.
+        arguments: the command line; None means sys.argv.
+        clients: clients to use in place of those from the settings.
 
     Returns:
-        The exit code: 0; 1 if Cloud Storage refused; 2 if the settings or a file were refused before.
+        The exit code: 0 for success; 1 if Cloud Storage refused; 2 if the settings or a file were refused.
     """
     args = parser().parse_args(arguments)
     try:
@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None, clients: Clients | None = None) -> 
 
 
 def pinned(document: dict[str, Any], *, image: str, dataflow_image: str, output: str) -> dict[str, Any]:
-    """The settings with these images, that of Dataflow only where Dataflow is set, and this folder for the job."""
+    """The settings with these images and this folder for the job. Dataflow's image is set only with `dataflow`."""
     document = {**document, "image": image, "output": output}
     if document.get("dataflow"):
         document["dataflow"] = {**document["dataflow"], "image": dataflow_image}
@@ -50,12 +50,12 @@ def pinned(document: dict[str, Any], *, image: str, dataflow_image: str, output:
 
 
 def places(settings: VertexSettings, dataset: str, commit: str, request: Path) -> dict[str, Path]:
-    """The object for each file that goes up."""
+    """The files to upload, by object."""
     jobs = f"{settings.pipeline_root}/jobs/{dataset}"
     return {
         f"{jobs}/{commit}/pipeline.json": settings.compiled(dataset),
         f"{jobs}/{commit}/request.json": request,
-        f"{jobs}/request.json": request,  # last: by then all that it stands for is there
+        f"{jobs}/request.json": request,  # last, when everything that it refers to exists
     }
 
 
@@ -78,7 +78,7 @@ def _upload(args: argparse.Namespace, clients: Clients | None) -> int:
     files = places(settings, args.dataset, args.commit, args.request)
     for path in files.values():
         if not path.is_file():
-            raise SettingsError(f"{path}: no such file; compile the pipeline, and write the request, first")
+            raise SettingsError(f"{path}: no such file; compile the pipeline and write the request first")
     clients = clients or Clients(settings)
     try:
         for target, path in files.items():
@@ -98,16 +98,18 @@ def parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     pin = commands.add_parser("pin", help="write settings that name the images of one build")
     pin.set_defaults(run=_pin)
-    pin.add_argument("--settings", type=Path, required=True, help="the settings as they are in the repository")
-    pin.add_argument("--image", required=True, help="of every step")
-    pin.add_argument("--dataflow-image", required=True, help="of Dataflow's workers")
+    pin.add_argument("--settings", type=Path, required=True, help="the settings in the repository")
+    pin.add_argument("--image", required=True, help="image of every step")
+    pin.add_argument("--dataflow-image", required=True, help="image of Dataflow's workers")
     pin.add_argument("--to", type=Path, required=True, help="the file to write")
-    upload = commands.add_parser("upload", help="put the compiled job and its request on Cloud Storage")
+    upload = commands.add_parser("upload", help="copy the compiled job and its request to Cloud Storage")
     upload.set_defaults(run=_upload)
     upload.add_argument("--dataset", default="ga4", help="a folder below schema/")
-    upload.add_argument("--settings", type=Path, required=True, help="with which the job was compiled")
-    upload.add_argument("--request", type=Path, required=True, help="what `vertex_jobs submit --dry-run` printed")
-    upload.add_argument("--commit", required=True, help="of the code in the images")
+    upload.add_argument("--settings", type=Path, required=True, help="the settings that the job was compiled with")
+    upload.add_argument(
+        "--request", type=Path, required=True, help="file with the output of `vertex_jobs submit --dry-run`"
+    )
+    upload.add_argument("--commit", required=True, help="commit of the code in the images")
     return parser
 
 

@@ -1,7 +1,7 @@
 """Compiles the pipeline for Vertex AI with KubeflowV2DagRunner: `python -m runners.vertex_runner --help`.
 
-Neither credentials nor a network are needed. What TFX does not emit is added to the compiled job: retries, and the
-parameters of a run where there is an exit handler.
+This needs neither credentials nor a network. It adds what TFX does not emit: retries, and the parameters of a run when
+there is an exit handler.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-if not __package__:  # executed as a file, as `tfx` does, the path begins with its folder instead of the repository's
+if not __package__:  # `tfx` executes this as a file; then sys.path begins with its folder, not the repository's
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import schema
@@ -32,17 +32,17 @@ if TYPE_CHECKING:
     from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 
 REFUSED = 2
-_LONGEST_NAME = 48  # a run's id, which is a label too, has 63 characters: the pipeline's name and a time
+_LONGEST_NAME = 48  # a run's id has at most 63 characters: the pipeline's name and a time
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Compiles once, and prints the path of the job last.
+    """Compiles the pipeline and prints the path of the job on the last line.
 
     Returns:
-        The exit code: 0, or 2 if the settings were refused.
+        The exit code: 0 for success, 2 if the settings were refused.
     """
     args = _parser().parse_args(arguments)
-    tfx_command.is_compiling("vertex")  # or another engine, which it refuses
+    tfx_command.is_compiling("vertex")  # refuses any other engine
     try:
         settings = load_vertex_settings(args.settings, {"output": args.output} if args.output else None)
         folder = load_dataset(args.schema_root / args.dataset)
@@ -65,36 +65,36 @@ def load_dataset(path: Path) -> DatasetFolder:
     folder = DatasetFolder.load(path)
     if len(folder.pipeline_name) > _LONGEST_NAME:
         raise SettingsError(
-            f"data set '{folder.name}': runs on Vertex AI and their Dataflow jobs are named after its pipeline "
-            f"'{folder.pipeline_name}', which may have {_LONGEST_NAME} characters; give the folder a shorter name"
+            f"data set '{folder.name}': the name of its pipeline, '{folder.pipeline_name}', is part of the names of "
+            f"runs and Dataflow jobs, and may have at most {_LONGEST_NAME} characters; give the folder a shorter name"
         )
     if folder.schema_path:
         check_schema(folder.schema_path, folder.features, folder.dataset.columns.label)
     for family, uri in folder.dataset.training.tuning.hyperparameters.items():
         if not uri.startswith(("gs://", "/gcs/")):
             raise SettingsError(
-                f"training.tuning.hyperparameters.{family}: {uri} is not on Cloud Storage (gs://...), where a run on "
-                "Vertex AI could read it"
+                f"training.tuning.hyperparameters.{family}: a run on Vertex AI cannot read {uri}; copy it to Cloud "
+                "Storage (gs://...)"
             )
     return folder
 
 
 def compile_job(folder: DatasetFolder, settings: VertexSettings) -> dict[str, Any]:
-    """The pipeline as a Vertex AI PipelineJob, JSON-ready, of pipeline spec 2.1.
+    """The pipeline as a Vertex AI PipelineJob of pipeline spec 2.1, as JSON.
 
     Raises:
-        SettingsError: the settings name a step that the pipeline does not have.
+        SettingsError: the settings name a step that is not in the pipeline.
     """
     return _compile(folder, settings)[0]
 
 
 def _compile(folder: DatasetFolder, settings: VertexSettings) -> tuple[dict[str, Any], Path]:
-    """The job, and where to write it: as the settings say, or where `tfx pipeline create` and `update` want it."""
+    """The job and its path: that of the settings, or the one that `tfx pipeline create` and `update` ask for."""
     runner, pipeline, parameters = _prepared(folder, settings)
     job = runner.run(pipeline, parameter_values=parameters, write_out=False)
     _pass_parameters_on(job["pipelineSpec"])
     _add_retries(job["pipelineSpec"], settings)
-    return job, Path(runner._output_dir, runner._output_filename)  # `tfx` changes these two as `run` begins
+    return job, Path(runner._output_dir, runner._output_filename)  # `tfx` sets these two when `run` starts
 
 
 def _prepared(
@@ -131,7 +131,7 @@ def _prepared(
 
 
 def _place(component: Any, dataset: str, settings: VertexSettings) -> None:
-    """Says which machine a step has, and where its Beam pipelines run."""
+    """Sets the machine of a step, and where its Beam pipelines run."""
     from kfp.pipeline_spec import pipeline_spec_pb2
     from tfx.dsl.components.base import base_beam_component, base_component
 
@@ -152,7 +152,7 @@ def _place(component: Any, dataset: str, settings: VertexSettings) -> None:
 
 
 def _trainer_job(settings: VertexSettings) -> Any:
-    """The custom job in which Trainers run; None for inside their steps."""
+    """The custom job that Trainers run in; None if they run in their steps."""
     if settings.trainer_job is None:
         return None
     from pipeline.training.trainer_job import TrainerJob
@@ -181,7 +181,7 @@ def _exit_handler(topic: str) -> Any:
 
 
 def _pass_parameters_on(spec: dict[str, Any]) -> None:
-    """Hands the parameters to the DAG of all steps, which an exit handler makes; TFX leaves them at the root."""
+    """Passes the parameters to the inner DAG that an exit handler creates. TFX leaves them at the root."""
     from tfx.orchestration.kubeflow import utils
 
     declared = spec["root"].get("inputDefinitions", {}).get("parameters", {})
@@ -194,7 +194,7 @@ def _pass_parameters_on(spec: dict[str, Any]) -> None:
 
 
 def _add_retries(spec: dict[str, Any], settings: VertexSettings) -> None:
-    """Retries of each step that has a container; the compiler knows none."""
+    """Adds retries to each step with a container, which the compiler does not."""
     executors = spec["deploymentSpec"]["executors"]
     for name, task in tasks_of(spec).items():
         component = spec["components"][task["componentRef"]["name"]]
@@ -209,11 +209,11 @@ def _add_retries(spec: dict[str, Any], settings: VertexSettings) -> None:
 
 
 def _steps(job: dict[str, Any]) -> list[str]:
-    """A line per step in the order of their run: its machine, its retries, and where its Beam pipelines run."""
+    """A line per step, in the order of execution: machine, retries, and whether its Beam pipelines run on Dataflow."""
     spec = job["pipelineSpec"]
     tasks = tasks_of(spec)
     components = {name: spec["components"][task["componentRef"]["name"]] for name, task in tasks.items()}
-    # A DAG has ended, and its exit handler may begin, when all of its tasks have.
+    # A DAG ends when all of its tasks have ended; then its exit handler may start.
     waits_for = {
         name: {*task.get("dependentTasks", ()), *components[name].get("dag", {}).get("tasks", ())}
         for name, task in tasks.items()
@@ -248,9 +248,9 @@ def _parser() -> argparse.ArgumentParser:
         "--settings",
         type=Path,
         default=tfx_command.default_settings("vertex.yaml"),
-        help="where and with what it runs on Vertex AI",
+        help="settings of Vertex AI",
     )
-    parser.add_argument("--output", type=Path, help="where the compiled job goes, instead of the settings' output")
+    parser.add_argument("--output", type=Path, help="folder of the compiled job; replaces `output` of the settings")
     parser.add_argument("--verbose", action="store_true", help="show the log of TFX here")
     parser.add_argument("--schema-root", type=Path, default=schema.ROOT, help=argparse.SUPPRESS)
     return parser

@@ -4,6 +4,7 @@ import datetime
 import importlib.util
 import re
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import duckdb
 import pytest
@@ -12,7 +13,8 @@ import yaml
 import schema
 from models.config import validate_settings
 from models.features import FeatureSet
-from pipeline.settings.dataset import RESERVED_COLUMNS, Dataset
+from pipeline.gate.verdict import Judgement
+from pipeline.settings.dataset import RESERVED_COLUMNS, SPLITS, Dataset
 from pipeline.settings.dataset_folder import DatasetFolder
 from pipeline.settings.run import RunSettings
 from pipeline.warehouse import features_table
@@ -23,6 +25,7 @@ from pipeline.warehouse.opening import open_warehouse
 from pipeline.warehouse.snapshots import plan_snapshots
 
 ROOT = Path(__file__).parent.parent
+INVENTED = ("schema/trials/", "runners/vertex.")  # the example of docs/data.md; settings that users copy
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`` ?(.+?) ?``|`([^`]+)`")
@@ -40,9 +43,15 @@ def code(page):
     return fenced + [line.strip() for line in rest.splitlines() if line.startswith("    ")] + spans(rest)
 
 
+def anchors(page):
+    """The anchors that GitHub gives the headings of a page."""
+    headings = re.findall(r"^#+ (.*)$", FENCE.sub("", page.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 def rows_below(text, heading):
     """Cells of each row of the table that follows a heading, without the table's own heading."""
-    part = text.split(f"\n{heading}\n", 1)[1].split("\n## ")[0].split("\n### ")[0]
+    part = f"\n{text}".split(f"\n{heading}\n", 1)[1].split("\n## ")[0].split("\n### ")[0]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in part.splitlines() if line.startswith("|")]
     return rows[2:]
 
@@ -52,8 +61,10 @@ def rows_below(text, heading):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_relative_links_lead_somewhere(page):
-    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text()) if "://" not in link]
-    assert [link for link in links if not (page.parent / link).is_file()] == []
+    links = [link.partition("#") for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text()) if "://" not in link]
+    assert [file for file, _, _ in links if file and not (page.parent / file).is_file()] == []
+    anchored = [(page.parent / file if file else page, anchor) for file, _, anchor in links if anchor]
+    assert [anchor for target, anchor in anchored if anchor not in anchors(target)] == []
 
 
 def test_readme_leads_to_every_page():
@@ -72,6 +83,15 @@ def test_commands_exist(page):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_paths_exist(page):
+    """Each code span that names a path of the repository, but for places that users fill in."""
+    top = {path.name for path in ROOT.iterdir()} - {"data", "output"}
+    paths = [span for span in spans(FENCE.sub("", page.read_text())) if re.fullmatch(r"[\w./-]+", span)]
+    paths = [path for path in paths if path.partition("/")[0] in top and "/" in path]
+    assert [path for path in paths if not (ROOT / path).exists() and not path.startswith(INVENTED)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_yaml_blocks_load(page):
     kinds = {"source": Dataset, "features": FeatureSet, "warehouse": RunSettings}
     for language, body in FENCE.findall(page.read_text()):
@@ -79,6 +99,40 @@ def test_yaml_blocks_load(page):
             document = yaml.safe_load(body)
             [kind] = [kind for key, kind in kinds.items() if key in document]
             validate_settings(document, kind, origin=page.name)
+
+
+# docs/glossary.md and docs/architecture.md
+
+
+def test_the_glossary_is_in_order_and_names_each_thing_once():
+    terms = [row[0] for row in rows_below((ROOT / "docs" / "glossary.md").read_text(), "# Glossary")]
+    assert terms == sorted(set(terms))
+    assert {"report", "data summary", "training record", "training data", "run summary", "evaluation"} <= set(terms)
+
+
+def test_the_glossary_names_the_verdicts_and_the_splits():
+    rows = dict(rows_below((ROOT / "docs" / "glossary.md").read_text(), "# Glossary"))
+    assert set(spans(rows["verdict"])) == set(get_args(get_type_hints(Judgement)["verdict"]))
+    assert set(spans(rows["split"])) == set(SPLITS)
+
+
+def test_the_architecture_names_every_package():
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    packages = [
+        f"{folder.relative_to(ROOT)}/"
+        for top in ("pipeline", "models")
+        for folder in sorted((ROOT / top).iterdir())
+        if (folder / "__init__.py").is_file()
+    ]
+    assert [package for package in packages if f"`{package}`" not in text] == []
+
+
+def test_the_picture_names_components_of_the_pipeline():
+    drawn = re.findall(r"<text [^>]*>([A-Z][a-z]+[A-Z]\w*)</text>", (ROOT / "docs" / "pipeline.svg").read_text())
+    source = "".join(path.read_text() for path in (ROOT / "pipeline").rglob("*.py"))
+    known = set(re.findall(r"\w+", source)) | {f"Train{title}" for title in ("Keras", "XGBoost")}
+    assert len(drawn) >= 9
+    assert [name for name in drawn if name not in known] == []
 
 
 # docs/sql.md

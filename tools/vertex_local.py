@@ -25,7 +25,7 @@ from tools.local_vertex.launcher import Launcher
 from tools.local_vertex.store import Store
 
 ROOT = Path(__file__).parents[1]
-IMAGES = ROOT / "runners" / "images" / "build.sh"
+IMAGES = ROOT / "tools" / "images" / "build.sh"
 SETTINGS = Path(__file__).with_name("vertex_local.yaml")
 DATASET = "ga4"
 # As in vertex_local.yaml.

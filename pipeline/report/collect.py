@@ -1,4 +1,4 @@
-"""Reads what a run left in its artifacts, as plain data for the page."""
+"""Reads a run's artifacts as plain data for the page."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from models.families import FAMILIES
 from pipeline.report.run_data import Anomaly, Reference
 from pipeline.report.wording import plain
 
-_HYPERPARAMETERS = "best_hyperparameters.txt"  # the name that TFX's Tuner gives
+_HYPERPARAMETERS = "best_hyperparameters.txt"  # TFX's Tuner writes this name
 _LIBRARIES = ("tfx", "tensorflow", "keras", "xgboost-cpu", "tensorflow-transform", "apache-beam", "scikit-learn")
 
 
 def read_json(artifact: types.Artifact, name: str) -> dict[str, Any] | None:
-    """A JSON file of an artifact; None if it has none."""
+    """A JSON file of an artifact; None if there is no such file."""
     path = os.path.join(artifact.uri, name)
     if not fileio.exists(path):
         return None
@@ -32,7 +32,7 @@ def read_json(artifact: types.Artifact, name: str) -> dict[str, Any] | None:
 
 
 def read_anomalies(artifact: types.Artifact) -> list[Anomaly]:
-    """All anomalies of all splits, the severe ones first."""
+    """All anomalies of all splits, errors first."""
     found = []
     for split in artifact_utils.decode_split_names(artifact.split_names):
         path = os.path.join(artifact_utils.get_split_uri([artifact], split), example_validator.DEFAULT_FILE_NAME)
@@ -46,25 +46,25 @@ def read_anomalies(artifact: types.Artifact) -> list[Anomaly]:
 
 
 def read_drift(artifact: types.Artifact) -> list[Anomaly] | None:
-    """What differs from the champion's training data; None without a champion."""
+    """Differences from the champion's training rows; None without a champion."""
     return read_anomalies(artifact) if artifact_utils.decode_split_names(artifact.split_names) else None
 
 
 def read_hyperparameters(artifact: types.Artifact) -> dict[str, Any] | None:
-    """The values of the best trial; None if the artifact holds none."""
+    """The values of the best trial; None if the artifact has none."""
     document = read_json(artifact, _HYPERPARAMETERS)
     return None if document is None else document.get("values", document)
 
 
 def reference(name: str, artifact: types.Artifact) -> Reference:
-    """How the report names an input of its component. On Vertex AI an artifact's name is what identifies it."""
+    """An input of the component as the report names it. On Vertex AI the artifact's name is its id."""
     family, _, rest = name.partition("_")
     what = f"{FAMILIES[family]}: {rest}" if family in FAMILIES else plain(name).capitalize()
     return Reference(what.replace(": run", ": training curves"), str(artifact.id or artifact.name or ""), artifact.uri)
 
 
 def library_versions() -> dict[str, str]:
-    """Versions of Python and of the libraries that made the models."""
+    """Versions of Python and of the libraries that trained the models."""
     versions = {"python": platform.python_version()}
     for name in _LIBRARIES:
         try:

@@ -1,4 +1,4 @@
-"""Training curves out of TensorBoard's event files."""
+"""Reads training curves from TensorBoard's event files."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from tfx.dsl.io import fileio
 
 from pipeline.report.run_data import Curve
 
+#: Points of a training curve that the report plots.
 _MOST_POINTS = 400
 
 
 def read_curves(folder: str) -> dict[str, Curve]:
-    """Scalars by tag from all event files below a folder; at most 400 points each; empty where there are none."""
+    """Scalars by tag from all event files below a folder, thinned to _MOST_POINTS; empty if there are none."""
     points: dict[str, dict[int, float]] = {}
     for path in sorted(_event_files(folder)):
         for record in tf.data.TFRecordDataset(path).as_numpy_iterator():
@@ -34,7 +35,7 @@ def _event_files(folder: str) -> Iterator[str]:
 
 
 def _scalar(value: summary_pb2.Summary.Value) -> float | None:
-    """The number of a summary value of TensorFlow 1's or 2's kind; None for images, graphs and the like."""
+    """The number of a summary value of TensorFlow 1 or 2; None for images, graphs and the like."""
     if value.HasField("simple_value"):
         return value.simple_value
     if (

@@ -1,4 +1,4 @@
-"""What went into a run, as rows of text: counts, warnings, anomalies, features; and the infrastructure check."""
+"""A run's data as rows of text: counts, warnings, anomalies, features; and the infrastructure check."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pipeline.report import formats, plots
 from pipeline.report.run_data import Anomaly, RunData
 
 Row = dict[str, Any]
-_PURPOSES = {"train": "to learn from", "eval": "to stop, tune and choose by", "test": "for the verdict alone"}
+_PURPOSES = {"train": "training", "eval": "early stopping, tuning, selection", "test": "verdict only"}
 _MISSING = {
-    Missing.INDICATOR: "told to the model",
+    Missing.INDICATOR: "the model is told",
     Missing.ZERO: "counts as 0",
     Missing.REFUSE: "stops the run",
 }
@@ -49,7 +49,7 @@ def data_view(run: RunData) -> Row:
 
 
 def infra_view(check: Mapping[str, Any] | None) -> Row | None:
-    """The infrastructure check; None if there is none."""
+    """The infrastructure check; None if it did not run."""
     if check is None:
         return None
     latency = check.get("latency_ms") or {}
@@ -84,7 +84,7 @@ def _sum(dates: Sequence[Mapping[str, Any]], day: str, splits: Sequence[str] = t
 
 
 def _snapshot_plot(dates: Sequence[Mapping[str, Any]], days: Sequence[str]) -> Markup | None:
-    """The base rate of each snapshot; None with fewer than two, where there is nothing to see."""
+    """The base rate of each snapshot; None for fewer than two snapshots."""
     if len(days) < 2:
         return None
 

@@ -15,7 +15,7 @@ KEY_FIGURES = ("roc_auc", "pr_auc", "log_loss", "lift_10")
 
 
 def metric_rows(document: Document, names: Iterable[str]) -> list[Row]:
-    """One row for each metric that the challenger has; with the difference to the champion, if there is one."""
+    """One row for each metric of the challenger, with its difference from the champion, if there is one."""
     of = document.get("metrics") or {}
     challenger, champion, anchor = (of.get(role) or {} for role in ("challenger", "champion", "anchor"))
     rows = []
@@ -41,7 +41,7 @@ def metric_rows(document: Document, names: Iterable[str]) -> list[Row]:
 
 
 def _judgement(difference: float | None, better: str, digits: int) -> str:
-    """Whether a difference is one for the better, at the decimals that are shown."""
+    """`better`, `worse` or `equal`, at the decimals that are shown."""
     if difference is None or better not in ("higher", "lower"):
         return ""
     if round(abs(difference), digits) == 0:
@@ -50,9 +50,9 @@ def _judgement(difference: float | None, better: str, digits: int) -> str:
 
 
 def _interval(document: Document, name: str) -> str:
-    """The interval of challenger minus champion; empty for a metric that the rule does not compare by.
+    """The interval of challenger minus champion; empty for a metric that the rule does not use.
 
-    A check's figures say by how much the challenger is better, so for a loss their signs are turned back.
+    A check says by how much the challenger is better. For a loss, this flips the signs.
     """
     for check in document.get("checks") or []:
         if check.get("name") == "champion" and check.get("metric") == name:
@@ -68,7 +68,7 @@ def _minus(left: Any, right: Any) -> float | None:
 
 
 def lift_rows(document: Document) -> list[Row]:
-    """One row for each share of rows, highest predictions first."""
+    """One row for each share of the rows, highest predictions first."""
     of = document.get("metrics") or {}
     challenger, champion = of.get("challenger") or {}, of.get("champion") or {}
     return [
@@ -85,7 +85,7 @@ def lift_rows(document: Document) -> list[Row]:
 
 
 def snapshot_rows(document: Document) -> list[Row]:
-    """One row for each test snapshot; none for a table without dates."""
+    """One row for each test snapshot; empty for a table without dates."""
     name = (document.get("rule") or {}).get("metric") or "roc_auc"
     return [
         {
@@ -108,7 +108,7 @@ def _difference(found: Document | None) -> Row:
 
 
 def slice_rows(document: Document) -> Row:
-    """Slices by feature: those that were judged, and the small ones, which are only shown."""
+    """Slices by feature: the judged ones, and the small ones that are only shown."""
     name = (document.get("rule") or {}).get("metric") or "roc_auc"
     rows = [
         {
@@ -136,7 +136,7 @@ def _by_feature(rows: list[Row]) -> list[tuple[str, list[Row]]]:
 
 
 def fairness_rows(document: Document) -> list[tuple[str, list[Row]]]:
-    """One row for each value, by feature."""
+    """One row for each value, grouped by feature."""
     return _by_feature(
         [
             {

@@ -1,4 +1,4 @@
-"""Numbers as the pages show them. A figure that is not there, or is not finite, is a dash."""
+"""Formats numbers for the pages. A missing or infinite figure is a dash."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ _MINUS = "\N{MINUS SIGN}"  # a hyphen is too short beside figures
 
 
 def number(value: Any, digits: int = 4) -> str:
-    """A number with so many decimals."""
+    """A number with a fixed number of decimals."""
     return _minus(f"{value:.{digits}f}") if is_number(value) else NOTHING
 
 
 def signed(value: Any, digits: int = 4) -> str:
-    """A difference: always with its sign."""
+    """A difference, always with its sign."""
     return _minus(f"{value:+.{digits}f}") if is_number(value) else NOTHING
 
 
 def percent(value: Any, digits: int = 1) -> str:
-    """A share between 0 and 1 in per cent."""
+    """A share between 0 and 1 as a percentage."""
     return prose(f"{100 * value:.{digits}f} %") if is_number(value) else NOTHING
 
 
 def count(value: Any) -> str:
-    """A whole number with thousands separated."""
+    """A whole number with separators for thousands."""
     return f"{value:,.0f}" if is_number(value) else NOTHING
 
 
 def interval(lower: Any, upper: Any, digits: int = 4, *, plus: bool = False) -> str:
-    """`0.8712 to 0.8903`; an end that is not there stays open; empty without both."""
+    """`0.8712 to 0.8903`; `at least` or `at most` if one end is missing; empty if both are."""
     if not is_number(lower) and not is_number(upper):
         return ""
     form = signed if plus else number
@@ -43,12 +43,12 @@ def interval(lower: Any, upper: Any, digits: int = 4, *, plus: bool = False) -> 
 
 
 def prose(text: Any) -> str:
-    """A sentence with true minus signs, and no line break before a per cent sign."""
+    """A sentence with true minus signs, and with no line break before a percent sign."""
     return re.sub(r"(?<![\w-])-(?=\d)", _MINUS, str(text)).replace(" %", "\N{NO-BREAK SPACE}%")
 
 
 def is_number(value: Any) -> bool:
-    """Whether there is a finite number to show."""
+    """Whether a value is a finite number."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 

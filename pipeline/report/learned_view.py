@@ -1,4 +1,4 @@
-"""What was learned, as rows of text and plots: the families side by side, curves, importance, suspicious features."""
+"""The trained families as rows of text and plots: metrics, curves, importance, suspicious features."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TOP_SINGLE = 10
 
 
 def learned_view(run: RunData) -> Row:
-    """The families side by side, their curves, the importance of features, single features, and hyperparameters."""
+    """The families' metrics and curves, importance of features, single features, and hyperparameters."""
     return {
         "selection": _selection(run),
         "curves": [
@@ -50,9 +50,9 @@ def _selection(run: RunData) -> Row | None:
     )
     by = in_sentence(metric(str(run.selection.get("metric"))).title)
     if len(candidates) == 1:
-        sentence = f"One family was trained, {chosen}; its figures on {of_rows}:"
+        sentence = f"{chosen} is the only family that was trained. Its figures on {of_rows}:"
     else:
-        sentence = f"{chosen} is the challenger: it has the better {by} on {of_rows}."
+        sentence = f"{chosen} is the challenger: it has the best {by} on {of_rows}."
     return {
         "sentence": sentence,
         "titles": [METRICS[name].title for name in ("roc_auc", "pr_auc", "log_loss", "brier")],
@@ -72,7 +72,7 @@ def _selection(run: RunData) -> Row | None:
 
 
 def _importance(families: Any) -> Row | None:
-    """The features that matter most to the families on average."""
+    """The features that matter most, averaged over the families."""
     measured = {family.name: family.importance for family in families if family.importance}
     if not measured:
         return None
@@ -88,7 +88,7 @@ def _importance(families: Any) -> Row | None:
 
 
 def _single(run: RunData) -> Row | None:
-    """The features that predict best on their own; None where that was not measured."""
+    """The features that predict best alone; None if that was not measured."""
     aucs = run.data.get("single_feature_auc")
     if not aucs:
         return None

@@ -1,4 +1,4 @@
-"""report.html: one page on a run, from plain data. Nothing here imports TensorFlow."""
+"""Renders report.html, the page of a run, from plain data. Nothing here imports TensorFlow."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def render_report(run: RunData) -> str:
         run: the run.
 
     Returns:
-        HTML that needs nothing beside it: no network, no script. Text of the data is escaped.
+        One self-contained HTML page, without scripts. All text from the data is escaped.
     """
     test, curves = run.verdict.get("data") or {}, run.verdict.get("curves") or {}
     return render(
@@ -30,22 +30,23 @@ def render_report(run: RunData) -> str:
             for title, caption, plot in (
                 (
                     "ROC",
-                    "The further towards the upper left, the better the ranking.",
+                    "The closer a curve is to the upper left corner, the better the ranking.",
                     plots.roc(curves),
                 ),
                 (
                     "Precision and recall",
-                    "How many of the rows acted on are positive, as more and more positives are reached.",
+                    "Precision: the share of positives among the rows that you act on. Recall: the share of all "
+                    "positives that you reach.",
                     plots.precision_recall(curves, test.get("base_rate")),
                 ),
                 (
                     "Gain",
-                    "Act on the highest predictions first: how many of all positives are reached.",
+                    "The share of all positives that you reach if you act on the highest predictions first.",
                     plots.gain(curves, test.get("operating_share")),
                 ),
                 (
                     "Calibration",
-                    "On the dotted line, what was predicted is what happened. Each point is a group of rows; axes are "
+                    "On the dotted line, predictions equal outcomes. Each point is a group of rows. The axes are "
                     "stretched near 0.",
                     plots.calibration(curves),
                 ),

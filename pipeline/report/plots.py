@@ -1,4 +1,4 @@
-"""Plots as inline SVG: they stay sharp at any width, print, and their text stays text."""
+"""Plots as inline SVG, which stays sharp at any width and keeps text as text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from models.families import FAMILIES
 from models.families.contract import display
 from pipeline.report.run_data import Curve, Importance
 
-# Okabe and Ito's colours, which colour-blind readers tell apart; line styles differ as well.
+# Colours by Okabe and Ito, which colour-blind readers can tell apart. Line styles differ as well.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6B6B6B"
 PURPLE, YELLOW, SKY = "#CC79A7", "#E69F00", "#56B4E9"
 _STYLES = {"challenger": (BLUE, "-"), "champion": (ORANGE, "--")}
@@ -37,11 +37,11 @@ _SETTINGS = {
     "legend.frameon": False,
     "lines.linewidth": 1.8,
 }
-_SIZE = (4.4, 3.5)  # inches; at 72 points each about as wide as a telephone's screen
+_SIZE = (4.4, 3.5)  # inches of 72 points: about the width of a phone
 _ROOT_TICKS = (0, 0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1)
 
 Curves = Mapping[str, Any]
-_styled = matplotlib.rc_context(_SETTINGS)  # as a decorator: these settings while a plot is made, and no longer
+_styled = matplotlib.rc_context(_SETTINGS)  # a decorator: the settings apply only while a plot is made
 
 
 @_styled
@@ -83,7 +83,7 @@ def gain(curves: Curves, operating_share: float | None) -> Markup:
 def calibration(curves: Curves) -> Markup:
     """Mean observed by mean predicted probability of groups of rows, for each model.
 
-    Axes show square roots: most rows of a rare event have small probabilities, and would share one spot.
+    The axes show square roots: most probabilities of a rare event are small and would overlap.
     """
     figure, axes = _figure("Mean predicted probability", "Share of positives observed")
     most = 0.0
@@ -124,7 +124,7 @@ def training_curves(name: str, curves: Mapping[str, Curve]) -> Markup:
 
 @_styled
 def importance(families: Mapping[str, Importance], features: Sequence[str]) -> Markup:
-    """Bars of each feature's importance, the first one at the top, with 90 % intervals; families beside each other."""
+    """Bars of each feature's importance with 90 % intervals. The first feature is at the top."""
     thickness = 0.8 / max(1, len(families))
     figure, axes = _figure("Rise in eval log loss when shuffled", "", (4.9, 0.9 + 0.33 * len(features)))
     rows = np.arange(len(features))
@@ -154,7 +154,7 @@ def base_rates(dates: Sequence[str], groups: Mapping[str, Sequence[tuple[float, 
 
     Args:
         dates: snapshots in order.
-        groups: for each group of splits, by its name, one (rate, half width of its interval) per date, or None.
+        groups: by name, for each group of splits, (rate, half width of its interval) or None for each date.
     """
     figure, axes = _figure("Snapshot", "Base rate, %", (4.9, 3.1))
     for (name, points), colour, marker in zip(groups.items(), (BLUE, ORANGE), ("o", "s"), strict=False):
@@ -170,7 +170,7 @@ def base_rates(dates: Sequence[str], groups: Mapping[str, Sequence[tuple[float, 
 
 
 def _overlay(curves: Curves, kind: str, labels: tuple[str, str], title: str, guide: Any) -> Markup:
-    """The curves of one kind, challenger and champion over each other, on the unit square."""
+    """Curves of one kind for challenger and champion, on the unit square."""
     figure, axes = _figure(*labels)
     for model, (colour, style) in _STYLES.items():
         points = (curves.get(model) or {}).get(kind)
@@ -195,7 +195,7 @@ def _figure(x: str, y: str, size: tuple[float, float] = _SIZE) -> tuple[Figure, 
 
 
 def _svg(figure: Figure, title: str) -> Markup:
-    """The figure as an `<svg>` element, whose ids are its own on a page with several."""
+    """The figure as an `<svg>` element. Its ids are unique on a page with several figures."""
     file = io.StringIO()
     figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     svg = file.getvalue()

@@ -1,4 +1,4 @@
-"""What the report's page is made from. Plain data: nothing here imports TensorFlow."""
+"""The data of the report's page. Plain data: nothing here imports TensorFlow."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class Curve:
 
 @dataclasses.dataclass(frozen=True)
 class Importance:
-    """What a model makes of each feature.
+    """The importance of each feature for a model.
 
     Attributes:
-        rows: rows it was measured on.
-        log_loss: of these rows as they are.
-        rise: by feature, the log loss after shuffling it among the rows, minus that.
-        standard_error: of the rise, by feature.
+        rows: number of rows that it was measured on.
+        log_loss: log loss on these rows.
+        rise: by feature, the rise in log loss when its values are shuffled among the rows.
+        standard_error: by feature, the standard error of the rise.
     """
 
     rows: int
@@ -43,14 +43,14 @@ class Importance:
 
 @dataclasses.dataclass(frozen=True)
 class Family:
-    """What one model family learned.
+    """One trained family.
 
     Attributes:
-        name: keras or xgboost.
+        name: the family's name, such as keras.
         curves: log loss over training by split, `train` and `eval`; empty if nothing was recorded.
-        importance: None if it could not be measured.
-        problem: why not, or empty.
-        hyperparameters: those a search found, by name; None without a search.
+        importance: importance of the features; None if it could not be measured.
+        problem: why it could not be measured; empty otherwise.
+        hyperparameters: by name, the result of a search; None without a search.
     """
 
     name: str
@@ -86,20 +86,20 @@ class RunData:
     Attributes:
         title: the data set's name.
         label: the label's name.
-        features: of the data set.
-        data: ExampleGen's `data_report.json`.
-        anomalies: what ExampleValidator found.
-        drift: what DataGate found against the champion's training data; None without a champion.
-        families: what was trained.
-        selection: `selection.json`: which family challenges, and the figures compared; None if there is none.
+        features: the data set's features.
+        data: the data summary, ExampleGen's `data_report.json`.
+        anomalies: the anomalies that ExampleValidator found.
+        drift: the differences from the champion's training rows that DataGate found; None without a champion.
+        families: the trained families.
+        selection: `selection.json` with the chosen family and the figures of all; None if there is none.
         verdict: `verdict.json`.
         infra: `check.json` of the infrastructure check; None if there is none.
         pushed: whether this run pushed the model.
-        pushed_to: where to, if it did.
-        references: artifacts used.
+        pushed_to: the folder of the pushed model, if there is one.
+        references: the artifacts of the run.
         versions: library versions by name.
-        digest: of settings and code.
-        made_at: when the report was made, as text.
+        digest: digest of settings and code.
+        made_at: date and time of the report, as text.
     """
 
     title: str

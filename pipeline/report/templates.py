@@ -1,4 +1,4 @@
-"""The Jinja2 environment of the pages: everything that is not markup already is escaped."""
+"""The Jinja2 environment of the pages. It escapes everything except markup."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FOLDER = Path(__file__).parent
 
 
 def render(template: str, **variables: Any) -> str:
-    """Renders a template of this folder; a name that is not given is an error."""
+    """Renders a template of this folder. A missing variable is an error."""
     return _environment().get_template(template).render(style=_style(), **variables)
 
 

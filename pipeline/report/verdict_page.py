@@ -1,4 +1,4 @@
-"""verdict.html: why a model was or was not blessed, on a small page of its own."""
+"""Renders verdict.html, a small page that explains a verdict."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ def render_verdict(document: Mapping[str, Any]) -> str:
         document: `verdict.json`.
 
     Returns:
-        HTML that needs nothing beside it; text of the document is escaped.
+        One self-contained HTML page. All text from the document is escaped.
     """
     return render("verdict.html.j2", view=verdict_view(document))

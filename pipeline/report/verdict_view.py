@@ -1,7 +1,7 @@
-"""A verdict as the rows that the templates show: everything is text by here.
+"""A verdict as rows of text for the templates.
 
-A document may lack whatever its verdict did not need: `refused` by the infrastructure check has no metrics, a first run
-no champion, a table without dates no snapshots.
+A verdict may lack parts: `refused` by the infrastructure check has no metrics, a first run has no champion, and a table
+without dates has no snapshots.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ View = dict[str, Any]
 
 
 def verdict_view(document: Document, *, pushed: bool | None = None) -> View:
-    """Everything the templates show of a verdict.
+    """Everything that the templates show about a verdict.
 
     Args:
         document: `verdict.json`.
-        pushed: whether the model was pushed; None before that is known.
+        pushed: whether the model was pushed; None if that is not known yet.
     """
     models = document.get("models") or {}
     return {
@@ -66,7 +66,7 @@ def _headline(document: Document, pushed: bool | None) -> View:
     verdict = str(document.get("verdict", ""))
     waiting, not_pushed, tone = VERDICTS.get(verdict, (verdict.capitalize(), f"Not pushed: {verdict}", "shown"))
     title = waiting if pushed is None else "Pushed" if pushed else not_pushed
-    alone = verdict == "blessed" and not (document.get("models") or {}).get("champion")  # then no single check decided
+    alone = verdict == "blessed" and not (document.get("models") or {}).get("champion")  # no single check decided
     return {
         "title": title,
         "tone": tone,
@@ -113,7 +113,7 @@ def _test_rows(data: Document) -> View:
 
 
 def _checks(document: Document) -> View:
-    """All checks but the slices' that passed, and those apart: they are many, and say the same."""
+    """All checks in `main`, except slices that passed: there are many, so they are `folded`."""
     _, _, deciding = VERDICTS.get(str(document.get("verdict")), ("", "", "shown"))
     rows = []
     for check in document.get("checks") or []:
@@ -163,12 +163,12 @@ def _model(role: str, model: Document) -> View:
 
 
 def _anchor(document: Document) -> str:
-    """What the anchor is, and whether it is replaced, in one sentence."""
+    """One sentence about the anchor and whether this model replaces it."""
     anchor = (document.get("models") or {}).get("anchor")
     if document.get("anchor_replaced"):
-        return "This model becomes the anchor for the runs to come."
+        return "This model becomes the new anchor."
     if not anchor:
-        return "There is no anchor yet: the first model that is pushed becomes it."
+        return "There is no anchor yet. The first pushed model becomes the anchor."
     if document.get("verdict") == "blessed":
-        return "The anchor stays what it is: this model is not better than it beyond doubt."
-    return "The anchor stays what it is."
+        return "The anchor stays: this model is not clearly better."
+    return "The anchor stays."

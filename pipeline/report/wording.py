@@ -1,4 +1,4 @@
-"""What the pages call metrics, checks and verdicts, for readers who do not know them by heart."""
+"""Names and explanations of metrics, checks and verdicts on the pages."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ class Metric:
 
     Attributes:
         title: its name.
-        digits: decimals.
-        better: `higher`, `lower`, or which value is the best.
-        meaning: one line.
+        digits: number of decimals.
+        better: `higher`, `lower`, or the best value.
+        meaning: one line that explains it.
     """
 
     title: str
@@ -24,24 +24,22 @@ class Metric:
 
 METRICS = {
     "roc_auc": Metric(
-        "ROC AUC", 4, "higher", "How often a random positive row is ranked above a random negative one; 0.5 is chance."
+        "ROC AUC", 4, "higher", "How often a random positive row ranks above a random negative row. Chance is 0.5."
     ),
-    "pr_auc": Metric(
-        "PR-AUC", 4, "higher", "Mean precision over all recalls; a model that knows nothing has the base rate."
-    ),
-    "log_loss": Metric("Log loss", 4, "lower", "How far the probabilities are from what happened."),
-    "brier": Metric("Brier score", 4, "lower", "Mean squared distance of the probabilities from what happened."),
+    "pr_auc": Metric("PR-AUC", 4, "higher", "Mean precision over all recalls. Chance is the base rate."),
+    "log_loss": Metric("Log loss", 4, "lower", "Distance between probabilities and outcomes."),
+    "brier": Metric("Brier score", 4, "lower", "Mean squared distance between probabilities and outcomes."),
     "calibration_slope": Metric(
-        "Calibration slope", 3, "near 1", "Below 1 the probabilities are too extreme, above 1 too timid."
+        "Calibration slope", 3, "near 1", "Below 1, the probabilities are too extreme; above 1, too cautious."
     ),
     "calibration_intercept": Metric(
-        "Calibration intercept", 3, "near 0", "Above 0 the probabilities are too low, below 0 too high."
+        "Calibration intercept", 3, "near 0", "Above 0, the probabilities are too low; below 0, too high."
     ),
     "observed_over_expected": Metric(
-        "Observed over expected", 3, "near 1", "Positives that occurred for each one that was predicted."
+        "Observed over expected", 3, "near 1", "Number of positives divided by the predicted number."
     ),
-    "precision": Metric("Precision", 4, "higher", "Share of positives among the rows acted on."),
-    "recall": Metric("Recall", 4, "higher", "Share of all positives that are among the rows acted on."),
+    "precision": Metric("Precision", 4, "higher", "Share of positives among the rows that you act on."),
+    "recall": Metric("Recall", 4, "higher", "Share of all positives that you reach."),
 }
 LIFT_PERCENTAGES = (1, 5, 10, 20)
 
@@ -51,46 +49,46 @@ CHECKS = {
     "unchanged": "Difference from the champion",
     "positives": "Number of positives",
     "bounds": "Absolute bounds",
-    "log_loss": "Log loss against the base rate's",
+    "log_loss": "Log loss against the base rate",
     "calibration_slope": "Calibration: slope",
     "observed_over_expected": "Calibration: level",
     "slice": "Slice against the champion",
     "champion": "Comparison with the champion",
     "anchor": "Comparison with the anchor",
 }
-DIFFERENCES = ("champion", "anchor", "slice")  # checks whose value is how much better the challenger is
+DIFFERENCES = ("champion", "anchor", "slice")  # checks whose value says by how much the challenger is better
 
-VERDICTS = {  # heading before it is known whether the model was pushed, heading if it was not, tone
+VERDICTS = {  # heading if it is not known yet whether the model was pushed, heading if it was not, tone
     "blessed": ("Blessed", "Blessed, but not pushed by this run", "pass"),
     "refused": ("Refused", "Not pushed: refused", "fail"),
     "undecided": ("Undecided", "Not pushed: undecided", "undecided"),
-    "unchanged": ("Unchanged", "Not pushed: nothing has changed", "shown"),
+    "unchanged": ("Unchanged", "Not pushed: nothing changed", "shown"),
 }
 
 GLOSSARY = (
-    ("Challenger", "the model that this run chose; it asks to be used from now on"),
-    ("Champion", "the model in use: the last one that was pushed"),
+    ("Challenger", "the model of this run that wants to replace the champion"),
+    ("Champion", "the model in use, which was pushed last"),
     (
         "Anchor",
-        "an older model that the challenger must keep up with too, so that many small losses cannot add up; "
-        "it is replaced only by a model that is clearly better",
+        "an older model that the challenger must not fall behind either, so that small losses cannot add up; "
+        "only a clearly better model replaces it",
     ),
-    ("Base rate", "share of positive rows"),
-    ("Snapshot", "a date on which users are looked at: features see only what came before, the label what came after"),
+    ("Base rate", "the share of positive rows"),
+    ("Snapshot", "a date for which rows are made: features see only earlier days, the label only later days"),
     (
         "90 % interval",
-        "the range that the data leave plausible; each of its ends on its own holds with 95 % confidence",
+        "a confidence interval; each end alone holds with 95 % confidence",
     ),
-    ("Margin", "the loss that is small enough to accept for a fresher model"),
+    ("Margin", "the largest loss that is accepted for a fresher model"),
     ("Slice", "the rows with one value of a category"),
-    ("Lift", "how many times more positives the highest predictions hold than as many random rows"),
-    ("Gain", "share of all positives that the highest predictions hold"),
-    ("Operating point", "the share of rows, highest predictions first, that is acted on"),
+    ("Lift", "positives among the highest predictions, divided by positives among as many random rows"),
+    ("Gain", "the share of all positives that are among the highest predictions"),
+    ("Operating point", "the share of the rows, highest predictions first, that you act on"),
 )
 
 
 def metric(name: str) -> Metric:
-    """How a metric is shown; one that is not known by its own name."""
+    """How a metric is shown. An unknown metric is shown by its name."""
     for prefix, better in (("lift_", "higher"), ("gain_", "higher")):
         if name.startswith(prefix):
             return Metric(f"{prefix[:-1].title()} at {name[len(prefix) :]} %", 2, better, "")
@@ -103,5 +101,5 @@ def in_sentence(title: str) -> str:
 
 
 def plain(name: str) -> str:
-    """A name of the code's as words."""
+    """A name from the code in words."""
     return name.replace("_", " ")

@@ -1,1 +1,1 @@
-"""Checks before money is spent on Vertex AI; nothing is changed, and no row is read."""
+"""Checks before you spend money on Vertex AI. They change nothing and read no row."""

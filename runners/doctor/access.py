@@ -1,4 +1,4 @@
-"""The doctor asks who the caller is, which APIs are enabled, and who may do what."""
+"""Checks credentials, enabled APIs, your permissions, and the service accounts' roles."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ _BROAD = ("roles/owner", "roles/editor")
 
 
 def check_credentials(case: Case) -> Iterator[Finding]:
-    """Credentials are there, and good for a token."""
+    """Checks that there are credentials, and that they give a token."""
     from google.auth.transport.requests import Request
 
     credentials = case.clients.credentials
     if not credentials.valid:
         credentials.refresh(Request())
-    yield ok(f"of {getattr(credentials, 'service_account_email', None) or 'a user'}")
+    yield ok(f"found those of {getattr(credentials, 'service_account_email', None) or 'a user'}")
 
 
 def check_apis(case: Case) -> Iterator[Finding]:
-    """The services that a run calls are enabled in its projects."""
+    """Checks that the services that a run calls are enabled."""
     for project, services in _services(case).items():
         yield from attempt(_apis_of, case, project, services)
 
@@ -41,7 +41,7 @@ def _apis_of(case: Case, project: str, services: Sequence[str]) -> Iterator[Find
 
 
 def check_permissions(case: Case) -> Iterator[Finding]:
-    """The caller has the permissions of iam.yaml's deployer, on what can be asked about."""
+    """Checks the caller's permissions against the deployer's in iam.yaml, where a service answers that question."""
     grants: dict[str, list[Grant]] = {}
     for grant in load_roles().account("deployer").grants:
         if grant.needed_with(case.settings):
@@ -53,7 +53,7 @@ def check_permissions(case: Case) -> Iterator[Finding]:
 def _permissions_on(case: Case, resource: str, wanted: Sequence[Grant]) -> Iterator[Finding]:
     held = _held(case, resource, [permission for grant in wanted for permission in grant.permissions])
     if held is None:
-        return  # BigQuery tells no permissions on a data set; the dry run needs them
+        return  # BigQuery does not list permissions on a data set; the dry run needs them
     lacking = [f"{listed(missing)} ({grant.role})" for grant in wanted if (missing := {*grant.permissions} - held)]
     where = f"on {'' if resource.startswith('the ') else 'the '}{resource}"
     if lacking:
@@ -63,7 +63,7 @@ def _permissions_on(case: Case, resource: str, wanted: Sequence[Grant]) -> Itera
 
 
 def check_accounts(case: Case) -> Iterator[Finding]:
-    """The service accounts' roles on the projects; those that come by a group or a folder are not seen."""
+    """Checks the service accounts' roles on the projects. Roles through a group or a folder are not visible."""
     roles = load_roles()
     projects = {"project": case.settings.project}
     if case.settings.warehouse.engine == "bigquery":
@@ -77,19 +77,19 @@ def check_accounts(case: Case) -> Iterator[Finding]:
             held = policies[project].get(f"serviceAccount:{email}", set())
             broad = held & set(_BROAD)
             if broad:
-                yield warning(f"{email} has {listed(broad)} on {project}, more than it needs")
+                yield warning(f"{email} has {listed(broad)} on {project}, which is more than it needs")
             elif role not in held:
                 lacking.append(
                     f"gcloud projects add-iam-policy-binding {project} --member serviceAccount:{email} --role {role}"
                 )
         if lacking:
-            yield warning(f"{email} has not all its roles by name; unless by a group: {'; '.join(lacking)}")
+            yield warning(f"{email} lacks roles, unless it has them through a group; run {'; '.join(lacking)}")
         else:
-            yield ok(f"{email}: {listed({role for _, role in here})}; its roles on other resources are not looked up")
+            yield ok(f"{email}: {listed({role for _, role in here})}; its roles on other resources are not checked")
 
 
 def _services(case: Case) -> dict[str, list[str]]:
-    """Names of services by project."""
+    """The services that must be enabled, by project."""
     settings = case.settings
     services = {settings.project: ["aiplatform", "artifactregistry", "cloudresourcemanager", "iam", "storage"]}
     if settings.warehouse.engine == "bigquery":
@@ -104,7 +104,7 @@ def _services(case: Case) -> dict[str, list[str]]:
 
 
 def _held(case: Case, resource: str, permissions: list[str]) -> set[str] | None:
-    """Which of the permissions the caller has; None where nobody can be asked."""
+    """The permissions that the caller has; None if no service answers that question."""
     settings, clients = case.settings, case.clients
     if resource == "bucket":
         bucket = clients.storage.bucket(settings.pipeline_root.split("/")[2])
@@ -126,7 +126,7 @@ def _held(case: Case, resource: str, permissions: list[str]) -> set[str] | None:
 
 
 def _roles_by_member(case: Case, project: str) -> dict[str, set[str]]:
-    """Roles that a project's policy gives, by member."""
+    """The roles in a project's policy, by member."""
     body = {"options": {"requestedPolicyVersion": 3}}
     policy = case.clients.call("POST", "cloudresourcemanager", f"/v1/projects/{project}:getIamPolicy", body=body)
     roles: dict[str, set[str]] = {}
@@ -137,7 +137,7 @@ def _roles_by_member(case: Case, project: str) -> dict[str, set[str]]:
 
 
 def _named_accounts(case: Case, roles: Roles) -> Iterable[tuple[str, str]]:
-    """Accounts of iam.yaml that the settings name, with what they are there."""
+    """The accounts of iam.yaml that the settings name: name and e-mail."""
     for account in roles.accounts:
         email = account.email(case.settings)
         if email:

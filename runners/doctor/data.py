@@ -1,4 +1,4 @@
-"""The doctor has BigQuery look at the query: tables, columns and types, and the bytes that it would read."""
+"""Checks the query with BigQuery: tables, columns, types, and the bytes that it would read."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _GIB = 2**30
 
 
 def check_query(case: Case) -> Iterator[Finding]:
-    """Dry runs only: free, and nothing is read but the names of the source's tables."""
+    """Checks the query by dry runs, which are free. It reads only the names of the source's tables."""
     settings = case.settings.warehouse
     if not isinstance(settings, BigQuerySettings):
-        yield warning(f"warehouse.engine is {settings.engine}: the query is not looked at")
+        yield warning(f"not checked: warehouse.engine is {settings.engine}")
         return
     from pipeline.warehouse.bigquery.engine import BigQueryWarehouse
 
@@ -27,10 +27,11 @@ def check_query(case: Case) -> Iterator[Finding]:
         gib = (warehouse.estimate(extraction.query) or 0) / _GIB
     if gib > settings.max_gib:
         yield problem(
-            f"it would read {gib:.2f} GiB, and warehouse.max_gib is {settings.max_gib:g}; raise it, or read fewer days"
+            f"the query would read {gib:.2f} GiB, but warehouse.max_gib is {settings.max_gib:g}; raise it, "
+            "or read fewer days"
         )
     else:
-        yield ok(f"it would read {gib:.2f} GiB of at most {settings.max_gib:g}")
+        yield ok(f"the query would read {gib:.2f} GiB; warehouse.max_gib is {settings.max_gib:g}")
 
 
 def _days(extraction: Extraction) -> str:

@@ -1,4 +1,4 @@
-"""Checks before money is spent: `python -m runners.vertex_jobs doctor`. Nothing is changed, and no row is read."""
+"""Checks before you spend money: `python -m runners.vertex_jobs doctor`. Changes nothing and reads no row."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _CLOUD: dict[str, Check] = {  # these need credentials
     "images": images.check_images,
     "query": data.check_query,
 }
-_UNCHECKED = "Not checked: quotas, networks, and roles that come by groups or on single resources."
+_UNCHECKED = "Not checked: quotas, networks, and roles through groups or on single resources."
 
 
 def run_doctor(
@@ -43,14 +43,14 @@ def run_doctor(
     settings_file: Path | None = None,
     out: TextIO | None = None,
 ) -> int:
-    """Runs every check, and writes a line for each finding.
+    """Runs every check and prints a line for each finding.
 
     Args:
         folder: the data set.
-        settings: where and with what it would run.
-        clients: of Google's services.
-        settings_file: from which the settings were read; a job that was compiled before its last change is told of.
-        out: where the lines go; None is standard output.
+        settings: the settings of Vertex AI.
+        clients: clients for Google's services.
+        settings_file: the file of the settings. A job that was compiled before its last change is a problem.
+        out: where the lines go; None means standard output.
 
     Returns:
         The exit code: 1 if there is a problem, else 0.
@@ -66,12 +66,12 @@ def run_doctor(
 
 
 def examine(case: Case) -> Iterator[tuple[str, Finding]]:
-    """Each check's name with each of its findings; all are made, whatever the others find."""
+    """Each check's name with each of its findings. Every check runs, whatever the others find."""
     for name, check in _HERE.items():
         yield from ((name, finding) for finding in attempt(check, case))
     found = list(attempt(access.check_credentials, case))
     yield from (("credentials", finding) for finding in found)
     usable = all(finding.level != "problem" for finding in found)
     for name, check in _CLOUD.items():
-        findings = attempt(check, case) if usable else [warning("not checked, without credentials")]
+        findings = attempt(check, case) if usable else [warning("not checked: there are no credentials")]
         yield from ((name, finding) for finding in findings)

@@ -1,4 +1,4 @@
-"""What the doctor finds, and what it looks at."""
+"""What the doctor examines, and what it finds."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """One line of the doctor's.
+    """One finding.
 
     Attributes:
-        level: how bad it is; with a problem, a run would fail or cost more than it may.
+        level: how bad it is. With a problem, a run would fail or exceed a limit.
         text: what was found, and what to do about it.
     """
 
@@ -36,9 +36,9 @@ class Case:
 
     Attributes:
         folder: the data set.
-        settings: where and with what it runs.
-        clients: of Google's services.
-        settings_file: from which the settings were read, if known.
+        settings: the settings of Vertex AI.
+        clients: clients for Google's services.
+        settings_file: the file of the settings, if known.
     """
 
     folder: DatasetFolder
@@ -54,27 +54,27 @@ class Case:
 
 
 def ok(text: str) -> Finding:
-    """All is well."""
+    """A finding that needs no action."""
     return Finding("ok", text)
 
 
 def warning(text: str) -> Finding:
-    """A run may fail, or could be better off."""
+    """A finding with which a run may fail, or could do better."""
     return Finding("warning", text)
 
 
 def problem(text: str) -> Finding:
-    """A run would fail, or cost more than it may."""
+    """A finding with which a run would fail or exceed a limit."""
     return Finding("problem", text)
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names for a message."""
+    """The names in order, for a message."""
     return ", ".join(sorted(names))
 
 
 def attempt(check: Callable[..., Iterable[Finding]], case: Case, *more: object) -> Iterator[Finding]:
-    """What a check finds; if it cannot be made, that is a problem, and what comes after it goes on."""
+    """The findings of a check. If the check fails, its error is a problem, and later checks still run."""
     try:
         yield from check(case, *more)
     except (SettingsError, WarehouseError) as error:

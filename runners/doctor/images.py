@@ -1,4 +1,4 @@
-"""The doctor looks into the images, by the registry's own API (Docker Registry, version 2)."""
+"""Inspects the images through the registry's API (Docker Registry, version 2)."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class ImageName:
     """An image of Artifact Registry.
 
     Attributes:
-        host: such as us-central1-docker.pkg.dev.
-        location: such as us-central1, us or europe.
+        host: host, such as us-central1-docker.pkg.dev.
+        location: location, such as us-central1, us or europe.
         repository: projects/<project>/locations/<location>/repositories/<name>.
         path: <project>/<repository>/<name>.
         reference: its digest or tag.
@@ -44,7 +44,7 @@ class ImageName:
 
     @classmethod
     def parse(cls, image: str) -> ImageName | None:
-        """The parts of the name; None where the image is of another registry."""
+        """The parts of the name; None if the image is in another registry."""
         found = _IMAGE.fullmatch(image)
         if not found:
             return None
@@ -55,10 +55,10 @@ class ImageName:
 
 @dataclasses.dataclass(frozen=True)
 class ImageContent:
-    """What an image says of itself; None what it does not say.
+    """What an image's labels say; None for a missing label.
 
     Attributes:
-        python: version, as 3.13.
+        python: version of Python, such as 3.13.
         beam: version of Apache Beam.
         revision: the commit.
     """
@@ -68,45 +68,45 @@ class ImageContent:
     revision: str | None
 
     def __str__(self) -> str:
-        """For people."""
+        """One line for messages."""
         return f"Python {self.python or '?'}, Beam {self.beam or '?'}, revision {self.revision or '?'}"
 
 
 def check_images(case: Case) -> Iterator[Finding]:
-    """The images are there; Python and Beam are known, and the same in both."""
+    """Checks that the images exist, and that both have the same Python and Beam."""
     found = {}
     for key, image in case.images.items():
         name = ImageName.parse(image)
         if name is None:
-            yield warning(f"{key} {image} is not in Artifact Registry (*-docker.pkg.dev), and is not looked at")
+            yield warning(f"{key} {image} was not checked: it is not in Artifact Registry (*-docker.pkg.dev)")
             continue
         content = _look_into(case, name)
         if content is None:
-            yield problem(f"{key} {image} is not there; build and push it, or correct its name")
+            yield problem(f"{key} {image} does not exist; build and push it, or correct its name")
             continue
         found[key] = content
         if content.python and content.beam:
             yield ok(f"{key}: {content}")
         else:
-            yield warning(f"{key}: {content}; it has not the labels that the project's Dockerfile gives")
+            yield warning(f"{key}: {content}; it lacks the labels of the project's Dockerfile")
     if len(found) == 2:
         yield from _differences(found["image"], found["dataflow.image"])
 
 
 def _differences(steps: ImageContent, workers: ImageContent) -> Iterator[Finding]:
-    """Steps start Dataflow's jobs, so that both images must have the same versions."""
+    """Compares the versions in both images: steps start Dataflow's jobs, so they must be equal."""
     for what in ("python", "beam"):
         one, other = getattr(steps, what), getattr(workers, what)
         if one and other and one != other:
             yield problem(
-                f"image has {what.capitalize()} {one}, dataflow.image {other}: build both of the same Dockerfile"
+                f"image has {what.capitalize()} {one}, dataflow.image has {other}; build both from the same Dockerfile"
             )
     if steps.revision != workers.revision:
-        yield warning(f"image is of revision {steps.revision}, dataflow.image of {workers.revision}")
+        yield warning(f"image was built from revision {steps.revision}, dataflow.image from {workers.revision}")
 
 
 def _look_into(case: Case, name: ImageName) -> ImageContent | None:
-    """Reads an image's labels and environment; None if it is not there."""
+    """Reads an image's labels and environment; None if there is no such image."""
     manifest = _get(case, name, f"manifests/{name.reference}")
     if manifest is None:
         return None
@@ -125,7 +125,7 @@ def _look_into(case: Case, name: ImageName) -> ImageContent | None:
 
 
 def _get(case: Case, name: ImageName, path: str) -> dict[str, Any] | None:
-    """A JSON document of the registry; None if it is not there."""
+    """A JSON document of the registry; None if there is no such document."""
     from google.api_core.exceptions import from_http_response
 
     base = case.clients.url(name.host).removesuffix(".googleapis.com")  # the registry has a domain of its own

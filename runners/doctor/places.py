@@ -1,4 +1,4 @@
-"""The doctor asks where things are: BigQuery's data, the bucket, the images and the key must be near the runs."""
+"""Checks locations: BigQuery's data, buckets, images and the key must be near the runs."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _CONTINENTS = {
     "me": ("me",),
     "africa": ("africa",),
 }
-# Multi-regions of BigQuery, Cloud Storage and Artifact Registry, by the continent that they spread over.
+# Multi-regions of BigQuery, Cloud Storage and Artifact Registry, with their continents.
 _MULTI_REGIONS = {"us": "us", "eu": "europe", "europe": "europe", "asia": "asia"}
-_OUTSIDE_EU = ("europe-west2", "europe-west6")  # London and Zurich: in none of Europe's multi-regions
-_DUAL_REGIONS = {  # of Cloud Storage, those with a name of their own
+_OUTSIDE_EU = ("europe-west2", "europe-west6")  # London and Zurich belong to none of Europe's multi-regions
+_DUAL_REGIONS = {  # predefined dual-regions of Cloud Storage
     "nam4": ("us-central1", "us-east1"),
     "eur4": ("europe-north1", "europe-west4"),
     "eur5": ("europe-west1", "europe-west2"),
@@ -31,7 +31,7 @@ _DUAL_REGIONS = {  # of Cloud Storage, those with a name of their own
 
 
 def check_buckets(case: Case) -> Iterator[Finding]:
-    """The buckets are where Vertex AI runs."""
+    """Checks that the buckets are in the region of Vertex AI."""
     settings = case.settings
     folders = (settings.pipeline_root, settings.serving, settings.dataflow and settings.dataflow.temp_location)
     for name in dict.fromkeys(folder.split("/")[2] for folder in folders if folder):
@@ -48,10 +48,10 @@ def _place_of_bucket(case: Case, name: str) -> Iterator[Finding]:
 
 
 def check_data_sets(case: Case) -> Iterator[Finding]:
-    """BigQuery's data sets are in warehouse.location, and that is where Vertex AI runs."""
+    """Checks that BigQuery's data sets are in warehouse.location, and that it fits the region of Vertex AI."""
     warehouse = case.settings.warehouse
     if not isinstance(warehouse, BigQuerySettings):
-        yield warning(f"warehouse.engine is {warehouse.engine}: there are no data sets of BigQuery to look at")
+        yield warning(f"not checked: warehouse.engine is {warehouse.engine}")
         return
     yield from attempt(_place_of_data_set, case, "source", warehouse.source)
     yield from attempt(
@@ -67,13 +67,13 @@ def _place_of_data_set(case: Case, key: str, name: str) -> Iterator[Finding]:
         yield ok(f"warehouse.{key} {name} is in {location}")
     else:
         yield problem(
-            f"warehouse.{key} {name} is in {location}, warehouse.location is {wanted}: a query reads and writes in one "
-            "location only"
+            f"warehouse.{key} {name} is in {location}, but warehouse.location is {wanted}; a query reads and "
+            "writes in one location only"
         )
 
 
 def check_regions(case: Case) -> Iterator[Finding]:
-    """Of the settings alone: Dataflow, its subnetwork, the key and the registry."""
+    """Checks the regions in the settings: Dataflow, its subnetwork, the key and the registry."""
     settings = case.settings
     if settings.dataflow:
         region = settings.dataflow.region or settings.region
@@ -84,7 +84,9 @@ def check_regions(case: Case) -> Iterator[Finding]:
     if settings.kms_key:
         location = settings.kms_key.split("/")[3]
         if location != settings.region:
-            yield problem(f"kms_key is in {location}; Vertex AI takes only keys of the region of its runs")
+            yield problem(
+                f"kms_key is in {location}; Vertex AI accepts only keys in the region of its runs, {settings.region}"
+            )
         else:
             yield ok(f"kms_key is in {location}")
     image = ImageName.parse(settings.image)
@@ -93,17 +95,19 @@ def check_regions(case: Case) -> Iterator[Finding]:
 
 
 def _near(what: str, location: str, region: str) -> Finding:
-    """A finding about the way between a location and the region of the runs."""
+    """A finding about the distance between a location and the region of the runs."""
     way = distance(location, region)
     if way == "same":
         return ok(f"{what} is in {location}")
     if way == "near":
-        return warning(f"{what} is in {location}, runs in {region}: slower, and the way is billed")
-    return problem(f"{what} is in {location}, runs in {region}: data would leave its continent; bring them together")
+        return warning(f"{what} is in {location}, and runs are in {region}: this is slower, and the traffic is billed")
+    return problem(
+        f"{what} is in {location}, but runs are in {region}: data would leave its continent; use one region for both"
+    )
 
 
 def distance(location: str, region: str) -> str:
-    """`same` where the location is the region, or a multi-region with it; `near` on the same continent; else `far`."""
+    """`same` if the location is the region or contains it, `near` on the same continent, `far` otherwise."""
     location = location.lower()
     spread = _MULTI_REGIONS.get(location)
     here = _continent(region)

@@ -1,10 +1,10 @@
-"""A function that submits a run when new data arrives: Pub/Sub's messages call `on_message`.
+"""A function that submits a run when new data arrive. Pub/Sub's messages call `on_message`.
 
-It is deployed by itself, without the rest of the package (docs/vertex.md says how). Its environment:
+It is deployed alone, without the rest of the package; docs/vertex.md shows the commands. Its environment:
     REQUEST: gs://.../request.json, which `python -m runners.vertex_jobs submit --dry-run` wrote.
-    TABLE_PATTERN: regular expression that `project.dataset.table` must match as a whole; other messages are ignored.
+    TABLE_PATTERN: regular expression that must match all of `project.dataset.table`; other messages are ignored.
 
-A message is a log entry of BigQuery, from a log sink, or JSON of one's own:
+A message is a log entry of BigQuery from a log sink, or your own JSON:
     {"table": "my-project.analytics_1.events_20260131", "parameters": {"sample_percent": 10}}
 """
 
@@ -23,7 +23,7 @@ from google.auth.exceptions import TransportError
 from google.cloud import aiplatform_v1, storage
 from google.protobuf import json_format
 
-# After these, Pub/Sub shall send the message again; after others it would fail again.
+# After these errors Pub/Sub sends the message again. Others would only be repeated.
 _TRANSIENT = (
     exceptions.ServerError,
     exceptions.TooManyRequests,
@@ -34,11 +34,11 @@ _TRANSIENT = (
 
 
 class Dropped(Exception):
-    """A message that starts no run; the text says why."""
+    """A message that starts no run. The text says why."""
 
 
 def on_message(event: Any) -> None:
-    """Submits the run that a CloudEvent asks for, or logs why it does not; raises only what a retry can mend."""
+    """Submits the run that a CloudEvent requests, or logs why not. Raises only errors that a retry can resolve."""
     message_id = event["id"]
     try:
         document = read_message(event.data)
@@ -61,9 +61,9 @@ def read_message(data: Any) -> dict[str, Any]:
     try:
         document = json.loads(base64.b64decode(data["message"]["data"], validate=True))
     except (KeyError, TypeError, ValueError):
-        raise Dropped("it holds no JSON") from None
+        raise Dropped("its data are not JSON") from None
     if not isinstance(document, dict):
-        raise Dropped("its JSON is no object")
+        raise Dropped("its JSON is not an object")
     return document
 
 
@@ -78,14 +78,14 @@ def table_of(document: dict[str, Any]) -> str:
     named = re.fullmatch(r"projects/([^/]+)/datasets/([^/]+)/tables/([^/]+)", str(resource))
     if named:
         return ".".join(named.groups())
-    raise Dropped("it names no table: it has neither 'table' nor what BigQuery's log entries have")
+    raise Dropped("it names no table: it has neither 'table' nor the fields of BigQuery's log entries")
 
 
 def load_request(uri: str) -> dict[str, Any]:
-    """The uploaded request, JSON-ready. Raises Dropped, and the errors of Cloud Storage."""
+    """The uploaded request as JSON. Raises Dropped, and errors of Cloud Storage."""
     named = re.fullmatch(r"gs://([^/]+)/(.+)", uri)
     if not named:
-        raise Dropped(f"the function's variable REQUEST is '{uri}', not gs://<bucket>/<path>")
+        raise Dropped(f"the function's variable REQUEST is '{uri}'; set it to gs://<bucket>/<path>")
     text = storage.Client().bucket(named[1]).blob(named[2]).download_as_bytes()
     try:
         request = json.loads(text)
@@ -93,16 +93,18 @@ def load_request(uri: str) -> dict[str, Any]:
         request = None
     needed = ("parent", "pipelineJob.pipelineSpec.pipelineInfo.name", "pipelineJob.runtimeConfig.parameterValues")
     if not all(_at(request, path) for path in needed):
-        raise Dropped(f"{uri} is no request as `python -m runners.vertex_jobs submit --dry-run` writes it")
+        raise Dropped(f"{uri} is not a request written by `python -m runners.vertex_jobs submit --dry-run`")
     return request
 
 
 def new_request(template: dict[str, Any], message_id: str, parameters: Any) -> dict[str, Any]:
-    """The template's request for the run of a message; of the same message, the same run. Raises Dropped."""
+    """The request for the run of a message. The same message always means the same run. Raises Dropped."""
     job = template["pipelineJob"]
     values = {**job["runtimeConfig"]["parameterValues"], **check_parameters(parameters)}
     if values.get("data_fingerprint"):
-        values["data_fingerprint"] = f"message-{message_id}"  # the template's is of older data: no cache hit
+        values["data_fingerprint"] = (
+            f"message-{message_id}"  # the template's fingerprint is older; a new one avoids a cache hit
+        )
     name = job["pipelineSpec"]["pipelineInfo"]["name"]
     return {
         **template,
@@ -112,29 +114,29 @@ def new_request(template: dict[str, Any], message_id: str, parameters: Any) -> d
 
 
 def check_parameters(parameters: Any) -> dict[str, Any]:
-    """The parameters that a message sets, if it may. Raises Dropped.
+    """The parameters of a message, if it may set them. Raises Dropped.
 
-    Whether an incompatible champion is accepted is for a person to decide, not for a message.
+    A message cannot accept an incompatible champion; a person decides that.
     """
     if not isinstance(parameters, dict):
-        raise Dropped("'parameters' is no object")
+        raise Dropped("'parameters' is not an object")
     allowed = {"as_of": _is_day, "sample_percent": _is_percent}
     for name, value in parameters.items():
         if name not in allowed:
-            raise Dropped(f"parameter '{name}' may not be set; these may: {', '.join(allowed)}")
+            raise Dropped(f"a message may not set parameter '{name}'; it may set {', '.join(allowed)}")
         if not allowed[name](value):
-            raise Dropped(f"parameter '{name}' cannot be {value!r}")
+            raise Dropped(f"parameter '{name}' has a value that is not allowed: {value!r}")
     return parameters
 
 
 def submit(request: dict[str, Any]) -> str:
-    """Sends the request; returns what became of it. A run that is there already is the same message's."""
+    """Sends the request and returns the outcome. If the run exists already, the same message started it."""
     message = aiplatform_v1.CreatePipelineJobRequest.from_json(json.dumps(request))
     region = message.parent.rpartition("/")[2]
     client = aiplatform_v1.PipelineServiceClient(client_options={"api_endpoint": f"{region}-aiplatform.googleapis.com"})
     try:
         return f"submitted {client.create_pipeline_job(request=message).name}"
-    except exceptions.Aborted:  # a Conflict too, but another one
+    except exceptions.Aborted:  # a subclass of Conflict with another meaning
         raise
     except exceptions.Conflict:
         return f"{message.pipeline_job_id} was submitted before"
@@ -150,16 +152,16 @@ def _is_day(value: Any) -> bool:
 
 
 def _is_percent(value: Any) -> bool:
-    return type(value) is int and 1 <= value <= 100  # JSON's true is none
+    return type(value) is int and 1 <= value <= 100  # excludes JSON's true
 
 
 def _at(document: Any, path: str) -> Any:
-    """What stands at a dotted path of nested objects, or None."""
+    """The value at a dotted path of nested objects, or None."""
     for key in path.split("."):
         document = document.get(key) if isinstance(document, dict) else None
     return document
 
 
 def _log(severity: str, text: str) -> None:
-    """One line for Cloud Logging."""
+    """Writes one line for Cloud Logging."""
     print(json.dumps({"severity": severity, "message": text}), flush=True)

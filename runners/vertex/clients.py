@@ -1,4 +1,4 @@
-"""Google's clients, made in one place from the settings: project, region, credentials and endpoints."""
+"""Google's clients, all created here from the settings: project, region, credentials and endpoints."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from google.cloud import bigquery, storage
     from google.cloud.aiplatform_v1 import PipelineServiceClient, ScheduleServiceClient
 
-SERVICES = ("aiplatform", "dataflow", "storage", "bigquery")  # those that another endpoint can be named for here
+SERVICES = ("aiplatform", "dataflow", "storage", "bigquery")  # services that --endpoint takes
 _SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 #: Seconds after which a request to Google Cloud fails.
 _TIMEOUT = 60
@@ -27,11 +27,11 @@ _OPERATION = 120
 
 
 class Clients:
-    """Google's official clients; each is made, and credentials are looked for, when it is first used.
+    """Google's official clients. Each one is created, and credentials are looked up, on first use.
 
     Attributes:
-        project: of the runs.
-        region: of the runs.
+        project: the project of the runs.
+        region: the region of the runs.
         parent: projects/<project>/locations/<region>.
     """
 
@@ -42,13 +42,13 @@ class Clients:
         endpoints: Mapping[str, str] | None = None,
         credentials: Credentials | None = None,
     ):
-        """Connects to nothing yet.
+        """Stores the settings; nothing is connected yet.
 
         Args:
-            settings: project, region and warehouse.
+            settings: settings that name project, region and warehouse.
             endpoints: base URLs by service, such as {"aiplatform": "https://..."}, for private endpoints and local
-                servers; `*` is that of all others. Without it they are Google's, of Vertex AI the region's.
-            credentials: instead of the application default credentials.
+                servers; `*` stands for all other services. By default Google's endpoints; for Vertex AI, the region's.
+            credentials: credentials to use in place of the application default credentials.
         """
         self.project, self.region = settings.project, settings.region
         self.parent = f"projects/{settings.project}/locations/{settings.region}"
@@ -57,14 +57,14 @@ class Clients:
         self._given_credentials = credentials
 
     def url(self, service: str) -> str:
-        """Base URL of a service, such as `dataflow`, without a slash at its end."""
+        """Base URL of a service, such as `dataflow`, without a trailing slash."""
         host = f"{self.region}-aiplatform" if service == "aiplatform" else service
         given = self._endpoints.get(service, self._endpoints.get("*"))
         return (given or f"https://{host}.googleapis.com").rstrip("/")
 
     @functools.cached_property
     def credentials(self) -> Credentials:
-        """Those given, or the application default credentials. Raises GoogleAuthError."""
+        """The given credentials, or the application default ones. Raises GoogleAuthError."""
         if self._given_credentials is not None:
             return self._given_credentials
         import google.auth
@@ -73,28 +73,28 @@ class Clients:
 
     @functools.cached_property
     def pipelines(self) -> PipelineServiceClient:
-        """Of Vertex AI's runs."""
+        """Client for runs on Vertex AI."""
         from google.cloud.aiplatform_v1 import PipelineServiceClient
 
         return PipelineServiceClient(**self._options("aiplatform"), transport="rest")
 
     @functools.cached_property
     def schedules(self) -> ScheduleServiceClient:
-        """Of Vertex AI's schedules."""
+        """Client for schedules on Vertex AI."""
         from google.cloud.aiplatform_v1 import ScheduleServiceClient
 
         return ScheduleServiceClient(**self._options("aiplatform"), transport="rest")
 
     @functools.cached_property
     def storage(self) -> storage.Client:
-        """Of Cloud Storage."""
+        """Client for Cloud Storage."""
         from google.cloud import storage
 
         return storage.Client(project=self.project, **self._options("storage"))
 
     @functools.cached_property
     def bigquery(self) -> bigquery.Client:
-        """Of the warehouse: its project pays for jobs, in its location."""
+        """Client for the warehouse's project, which pays for the jobs, in the warehouse's location."""
         from google.cloud import bigquery
 
         where = {"project": self.project}
@@ -104,7 +104,7 @@ class Clients:
 
     @functools.cached_property
     def session(self) -> AuthorizedSession:
-        """Of services without a client here."""
+        """HTTP session for services without a client here."""
         from google.auth.transport.requests import AuthorizedSession
 
         return AuthorizedSession(self.credentials)
@@ -118,21 +118,21 @@ class Clients:
         params: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """One request to a service's REST API.
+        """Sends one request to a service's REST API.
 
         Args:
             method: GET, POST, ...
             service: as in `url`.
-            path: with its leading slash.
-            params: of the query.
-            body: JSON.
+            path: path with its leading slash.
+            params: query parameters.
+            body: JSON body.
 
         Returns:
-            The answer's JSON.
+            The response as JSON.
 
         Raises:
             GoogleAPICallError: the service refused.
-            RequestException: it was not reached.
+            RequestException: the service could not be reached.
         """
         from google.api_core.exceptions import from_http_response
 
@@ -144,10 +144,10 @@ class Clients:
     def finish(self, operation: Operation) -> None:
         """Waits for a long-running operation of Vertex AI.
 
-        The client's own way of waiting asks for a path of the console's (/ui/...), so that it is not used.
+        The client's own waiting polls a path of the console (/ui/...), so this polls the API instead.
 
         Raises:
-            GoogleAPICallError: it failed, or took too long.
+            GoogleAPICallError: the operation failed, or took too long.
         """
         from google.api_core import exceptions
 
@@ -167,11 +167,11 @@ class Clients:
 
 
 def call_options(patience: float = 15, on_failure: Callable[[Exception], object] | None = None) -> dict[str, Any]:
-    """`retry` and `timeout` of a client's method whose request may be repeated.
+    """`retry` and `timeout` for a client's method whose request may be repeated.
 
     Args:
-        patience: seconds for which it is tried again while there is no connection or the service is unavailable.
-        on_failure: told of each attempt that failed so.
+        patience: seconds for which the request is retried while the service cannot be reached or is unavailable.
+        on_failure: called with the error of each such attempt.
     """
     import requests
     from google.api_core import exceptions
@@ -183,11 +183,11 @@ def call_options(patience: float = 15, on_failure: Callable[[Exception], object]
 
 
 def parse_endpoints(given: list[str]) -> dict[str, str]:
-    """`service=URL` of the command line. Raises SettingsError."""
+    """Endpoints by service from `service=URL` arguments. Raises SettingsError."""
     endpoints = {}
     for text in given:
         service, _, url = text.partition("=")
         if service not in (*SERVICES, "*") or not url.startswith(("https://", "http://")):
-            raise SettingsError(f"--endpoint {text}: give <service>=<URL>, the service one of {', '.join(SERVICES)}")
+            raise SettingsError(f"--endpoint {text}: write <service>=<URL>; the services are {', '.join(SERVICES)}")
         endpoints[service] = url
     return endpoints

@@ -1,4 +1,4 @@
-"""The compiled job: its tasks, and as `make vertex-compile` left it, unless it is not what the settings say now."""
+"""The compiled job that `make vertex-compile` wrote. Reading it checks that it still fits the settings."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ _AGAIN = "compile it again: make vertex-compile"
 
 
 def read_job(folder: DatasetFolder, settings: VertexSettings, settings_file: Path) -> dict[str, Any]:
-    """The compiled job.
+    """Reads the compiled job.
 
     Args:
         folder: the data set.
-        settings: of Vertex AI.
-        settings_file: from which they were read.
+        settings: the settings of Vertex AI.
+        settings_file: the file that they were read from.
 
     Raises:
-        SettingsError: the job is missing, older than a file that it was compiled from, or was compiled for others.
+        SettingsError: the job is missing, older than a file that it depends on, or compiled for other settings.
     """
     path = settings.compiled(folder.name)
     try:
@@ -40,13 +40,13 @@ def read_job(folder: DatasetFolder, settings: VertexSettings, settings_file: Pat
 
 
 def tasks_of(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """All tasks of a pipeline spec by name, those of DAGs within it too."""
+    """All tasks of a pipeline spec by name, including those of nested DAGs."""
     dags = [spec["root"]["dag"], *(part["dag"] for part in spec["components"].values() if "dag" in part)]
     return {name: task for dag in dags for name, task in dag["tasks"].items()}
 
 
 def _check_target(job: dict[str, Any], folder: DatasetFolder, settings: VertexSettings, path: Path) -> None:
-    """A job that other settings compiled into the same folder must not run under these."""
+    """Raises SettingsError if the job in this folder was compiled for other settings."""
     try:
         executors = job["pipelineSpec"]["deploymentSpec"]["executors"].values()
         compiled = {

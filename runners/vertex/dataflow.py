@@ -1,4 +1,4 @@
-"""Beam options of the steps that grow with the data, when they run on Dataflow."""
+"""Beam options of the steps that run on Dataflow."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from runners.vertex.settings import VertexSettings
 
 STEPS = ("StatisticsGen", "Transform", "Evaluator")
 
-# Vertex AI puts the run's id in the placeholder's place when the step begins; by it, the job of a run is found.
+# Vertex AI replaces the placeholder with the run's id when the step starts. The id identifies the run's jobs.
 RUN_LABEL = "propensity_run"
 RUN_ID_PLACEHOLDER = "{{$.pipeline_job_name}}"
 
 
 def beam_options(settings: VertexSettings, dataset: str, step: str) -> list[str]:
-    """Beam options of a step, for Dataflow.
+    """Beam options of a step on Dataflow.
 
     Args:
-        settings: with `dataflow`.
-        dataset: the data set, below whose pipeline root temporary files go.
+        settings: settings with `dataflow`.
+        dataset: name of the data set; temporary files go to a folder of this name.
         step: one of STEPS.
     """
     dataflow = settings.dataflow
@@ -28,9 +28,9 @@ def beam_options(settings: VertexSettings, dataset: str, step: str) -> list[str]
         "region": dataflow.region or settings.region,
         "temp_location": temp,
         "staging_location": f"{temp}/staging",
-        "job_name": f"{RUN_ID_PLACEHOLDER}-{step.lower()}",  # no two active jobs of a project may share one
+        "job_name": f"{RUN_ID_PLACEHOLDER}-{step.lower()}",  # unique among the active jobs of a project
         "sdk_container_image": dataflow.image,
-        "sdk_location": "container",  # the image has Beam and the package: nothing is staged or installed
+        "sdk_location": "container",  # the image has Beam and the package, so nothing is staged or installed
         "experiments": "use_runner_v2",
         "machine_type": dataflow.machine_type,
         "disk_size_gb": str(dataflow.disk_gb),

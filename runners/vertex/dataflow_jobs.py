@@ -1,4 +1,4 @@
-"""The Dataflow jobs of a run, found by their names, in which the run's id is."""
+"""The Dataflow jobs of a run. Their names contain the run's id."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class DataflowStatus:
     """A Dataflow job of a run.
 
     Attributes:
-        step: of the pipeline.
-        state: such as RUNNING.
-        link: to the console.
+        step: the step that started it.
+        state: its state, such as RUNNING.
+        link: link to the console.
     """
 
     step: str
@@ -31,12 +31,12 @@ class DataflowStatus:
 
 
 def find_jobs(clients: Clients, run: aiplatform_v1.PipelineJob, run_id: str) -> Iterator[DataflowStatus]:
-    """The Dataflow jobs of a run.
+    """Finds the Dataflow jobs of a run.
 
     Args:
-        clients: of the run's project.
-        run: with its pipeline spec, which has the jobs' names, projects and regions.
-        run_id: of the run.
+        clients: clients for the run's project.
+        run: the run with its pipeline spec, which names the jobs, their projects and regions.
+        run_id: id of the run.
 
     Raises:
         GoogleAPICallError: the service refused.
@@ -52,7 +52,7 @@ def find_jobs(clients: Clients, run: aiplatform_v1.PipelineJob, run_id: str) -> 
 
 
 def _dataflow_steps(run: aiplatform_v1.PipelineJob) -> Iterator[tuple[str, dict[str, str]]]:
-    """Each step on Dataflow with its Beam options."""
+    """Each step that runs on Dataflow, with its Beam options."""
     from google.protobuf import json_format
 
     spec = json_format.MessageToDict(type(run).pb(run).pipeline_spec)
@@ -64,7 +64,7 @@ def _dataflow_steps(run: aiplatform_v1.PipelineJob) -> Iterator[tuple[str, dict[
 
 
 def _jobs_of_name(clients: Clients, project: str, region: str, name: str) -> Iterator[dict[str, Any]]:
-    """Several where a step was tried again."""
+    """The jobs of a name; there are several if the step was retried."""
     params: dict[str, Any] = {"name": name, "filter": "ALL"}
     while True:
         page = clients.call("GET", "dataflow", f"/v1b3/projects/{project}/locations/{region}/jobs", params=params)

@@ -1,4 +1,4 @@
-"""Errors of Google's services in one line that says what to do."""
+"""Describes errors of Google's services in one line that says what to do."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ACTS_AS = re.compile(r"permission to act as service.account:? ?(\S+@\S+)")
 
 
 def handled() -> tuple[type[Exception], ...]:
-    """The errors that `describe` explains; imports Google's libraries."""
+    """The errors that `describe` explains. Imports Google's libraries."""
     import requests
     from google.api_core.exceptions import GoogleAPIError
     from google.auth.exceptions import GoogleAuthError
@@ -23,12 +23,12 @@ def handled() -> tuple[type[Exception], ...]:
 
 
 def describe(error: Exception, *, project: str, region: str) -> str:
-    """One line about an error of a call: what the service said, and what to do about it.
+    """One line about a failed call: what the service said, and what to do.
 
     Args:
         error: one of `handled()`.
-        project: of the settings.
-        region: likewise.
+        project: project of the settings.
+        region: region of the settings.
     """
     import requests
     from google.api_core import exceptions
@@ -38,29 +38,29 @@ def describe(error: Exception, *, project: str, region: str) -> str:
         return describe(error.cause, project=project, region=region)
     if isinstance(error, DefaultCredentialsError):
         return (
-            "no Google credentials were found; run `gcloud auth application-default login`, or name a service "
-            "account's key file in GOOGLE_APPLICATION_CREDENTIALS"
+            "found no Google credentials; run `gcloud auth application-default login`, or set "
+            "GOOGLE_APPLICATION_CREDENTIALS to a service account's key file"
         )
     if isinstance(error, GoogleAuthError):
-        return f"the credentials were not accepted ({_one_line(error)}); run `gcloud auth application-default login`"
+        return f"Google refused the credentials ({_one_line(error)}); run `gcloud auth application-default login`"
     if isinstance(error, requests.exceptions.RequestException):
-        return f"{_host(error)} was not reached ({type(error).__name__}); check the network, a proxy and --endpoint"
+        return f"cannot reach {_host(error)} ({type(error).__name__}); check the network, the proxy and --endpoint"
     said = _one_line(error)
     if isinstance(error, exceptions.Unauthenticated | exceptions.Unauthorized):
         return f"{said}; run `gcloud auth application-default login`"
     if isinstance(error, exceptions.Forbidden):
         return _forbidden(error, said, project)
     if isinstance(error, exceptions.NotFound):
-        return f"{said}; check project '{project}' and region '{region}' of the settings, and the name"
+        return f"{said}; check the name, and project '{project}' and region '{region}' in the settings"
     if isinstance(error, exceptions.Conflict):
-        return f"{said}; an earlier attempt may have arrived: `status` shows it"
+        return f"{said}; perhaps an earlier attempt succeeded: run `status`"
     if isinstance(error, exceptions.TooManyRequests):
-        return f"{said}; wait and try again, or have the quota of project '{project}' raised in region '{region}'"
+        return f"{said}; wait and try again, or request more quota for project '{project}' in region '{region}'"
     if isinstance(error, exceptions.BadRequest):
         fields = [f"{field}: {problem}" for field, problem in _violations(error)]
         return f"the service refused the request: {'; '.join(fields) or said}"
     if isinstance(error, exceptions.ServerError):
-        return f"{said}; the service has a fault of its own: try again, and see status.cloud.google.com"
+        return f"{said}; the service itself failed: try again, and see status.cloud.google.com"
     return said
 
 
@@ -78,16 +78,16 @@ def _forbidden(error: Any, said: str, project: str) -> str:
     if not permission:
         return f"{said}; see the roles in docs/vertex.md"
     return (
-        f"your account lacks the permission {permission} on {where}; have it granted {_role_with(permission)} "
-        "(docs/vertex.md)"
+        f"your account lacks the permission {permission} on {where}; ask for {_role_with(permission)} (docs/vertex.md)"
     )
 
 
 def _role_with(permission: str) -> str:
-    """The role by which the deployer has a permission, and on what."""
+    """The deployer's role that contains a permission, and the resource to grant it on."""
     grants = [grant for grant in load_roles().account("deployer").grants if permission in grant.permissions]
     return (
-        " or ".join(f"{grant.role} on the {grant.resource.removeprefix('the ')}" for grant in grants) or "a role of it"
+        " or ".join(f"{grant.role} on the {grant.resource.removeprefix('the ')}" for grant in grants)
+        or "a role that has it"
     )
 
 
@@ -97,7 +97,7 @@ def _violations(error: Any) -> Iterator[tuple[str, str]]:
 
 
 def _info(error: Any, kind: str) -> dict[str, Any]:
-    """A detail of the error by its type, as JSON has it; empty if the service gave none."""
+    """A detail of the error by its type, as JSON; empty if the service sent none."""
     for detail in getattr(error, "details", None) or []:
         if isinstance(detail, dict) and detail.get("@type", "").endswith(f".{kind}"):
             return detail

@@ -1,4 +1,4 @@
-"""Who needs which roles: `iam.yaml`. `python -m runners.vertex.iam` prints the table of docs/vertex.md."""
+"""The roles that each account needs: `iam.yaml`. `python -m runners.vertex.iam` prints the table of docs/vertex.md."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class Grant(Settings):
     """A role that an account needs.
 
     Attributes:
-        role: a predefined one.
-        resource: what it is granted on.
-        permissions: those of the role's that are used.
-        why: what for.
-        when: dotted key of vertex.yaml; where nothing is set there, the grant is not needed.
+        role: a predefined role.
+        resource: the resource to grant it on.
+        permissions: the role's permissions that are in use.
+        why: what they are used for.
+        when: dotted key of vertex.yaml; the grant is needed only if this key is set.
     """
 
     role: Annotated[str, Field(pattern=r"^roles/[A-Za-z]+(\.[A-Za-z]+)*$")]
@@ -58,10 +58,10 @@ class Account(Settings):
     """A person's or a service's account.
 
     Attributes:
-        name: what the docs call it.
+        name: its name in the docs.
         who: what it is.
-        setting: dotted key of vertex.yaml that names it; None where none does.
-        grants: what it needs.
+        setting: dotted key of vertex.yaml that names the account; None if no key does.
+        grants: the roles that it needs.
     """
 
     name: str
@@ -70,7 +70,7 @@ class Account(Settings):
     grants: tuple[Grant, ...]
 
     def email(self, settings: VertexSettings) -> str | None:
-        """The account in these settings; None where they do not name it."""
+        """The account's e-mail in these settings; None if they do not name it."""
         return setting_of(settings, self.setting) if self.setting else None
 
 
@@ -80,7 +80,7 @@ class Roles(Settings):
     accounts: tuple[Account, ...]
 
     def account(self, name: str) -> Account:
-        """The account of a name; raises KeyError."""
+        """The account of this name. Raises KeyError."""
         return {account.name: account for account in self.accounts}[name]
 
     def rows(self) -> Iterator[tuple[Account, Grant]]:
@@ -96,7 +96,7 @@ def load_roles() -> Roles:
 
 
 def roles_table() -> list[list[str]]:
-    """The rows of the docs' table, under TABLE_HEADER; a condition stands behind the reason."""
+    """The rows of the table in the docs, below TABLE_HEADER. The condition follows the reason."""
     return [
         [
             account.name,
@@ -110,7 +110,7 @@ def roles_table() -> list[list[str]]:
 
 
 def setting_of(settings: VertexSettings, key: str) -> Any:
-    """The value of a dotted key of vertex.yaml; None below a part that is not set."""
+    """The value of a dotted key of vertex.yaml; None if the key, or a part of it, is not set."""
     value: Any = settings
     for part in key.split("."):
         value = getattr(value, part) if value is not None else None

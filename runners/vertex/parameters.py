@@ -1,4 +1,4 @@
-"""The parameters of a run on Vertex AI: of data set, settings and command line, and what they come to now."""
+"""The parameters of a run on Vertex AI, from data set, settings and command line."""
 
 from __future__ import annotations
 
@@ -15,40 +15,40 @@ from runners.vertex.settings import VertexSettings
 
 
 def default_parameters(folder: DatasetFolder, settings: VertexSettings) -> RunParameters:
-    """A run's parameters where the user gives no others."""
+    """The parameters of a run if the user sets none."""
     return RunParameters(as_of=folder.dataset.snapshots.as_of, sample_percent=settings.sample_percent)
 
 
 def run_parameters(folder: DatasetFolder, settings: VertexSettings, given: Sequence[str] = ()) -> RunParameters:
-    """The parameters, where `name=value` of the command line goes first.
+    """The parameters of a run. `name=value` from the command line replaces the default.
 
     Raises:
-        SettingsError: no such parameter, or a value that it cannot have.
+        SettingsError: there is no such parameter, or its value is not allowed.
     """
     values = default_parameters(folder, settings).values()
     for text in given:
         name, equals, value = text.partition("=")
         if not equals:
-            raise SettingsError(f"--parameter {text}: give <name>=<value>; there are: {', '.join(values)}")
+            raise SettingsError(f"--parameter {text}: write <name>=<value>; the parameters are {', '.join(values)}")
         values[name] = value
     return validate_settings(values, RunParameters, origin="--parameter")
 
 
 def scheduled_parameters(folder: DatasetFolder, settings: VertexSettings) -> RunParameters:
-    """The parameters of each scheduled run, which finds the newest settled day when it begins."""
+    """The parameters of scheduled runs. Each one finds the newest settled day when it starts."""
     return default_parameters(folder, settings).model_copy(update={"as_of": "latest"})
 
 
 def resolve_data(
     folder: DatasetFolder, settings: VertexSettings, parameters: RunParameters, clients: Clients
 ) -> RunParameters:
-    """The parameters with the newest settled day and the fingerprint of the tables, for a run that uses the cache.
+    """Adds the newest settled day and the tables' fingerprint, for a run that uses the cache.
 
-    Without them a step would be taken from an earlier run though the tables behind the same query have changed.
+    Without them, Vertex AI would reuse a step of an earlier run although the tables of the query have changed.
 
     Raises:
-        SettingsError: snapshots that cannot be.
-        WarehouseError: tables missing, or a query that does not fit them.
+        SettingsError: the snapshots are not possible.
+        WarehouseError: a table is missing, or the query does not fit the tables.
     """
     from pipeline.warehouse.extraction import resolve
 

@@ -1,4 +1,4 @@
-"""The requests that start and schedule runs, built from the compiled job and the settings. Nothing is sent here."""
+"""Builds the requests that start and schedule runs, from the compiled job and the settings. Sends nothing."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from runners.vertex.settings import Schedule, VertexSettings
 if TYPE_CHECKING:
     from google.cloud import aiplatform_v1
 
-REQUEST_LABEL = "request"  # of scheduled runs: a digest of what the schedule asks for
+REQUEST_LABEL = "request"  # label of scheduled runs: a digest of the scheduled request
 _FAILURE_POLICIES = {"fast": "PIPELINE_FAILURE_POLICY_FAIL_FAST", "slow": "PIPELINE_FAILURE_POLICY_FAIL_SLOW"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Change:
-    """What apply does about a schedule that is there.
+    """The change that `apply` makes to an existing schedule.
 
     Attributes:
-        request: None if it is as the settings want it.
-        fields: that differ, as the API names them.
+        request: the request for the change; None if nothing differs from the settings.
+        fields: the fields that differ, by their names in the API.
     """
 
     request: aiplatform_v1.UpdateScheduleRequest | None
@@ -36,21 +36,21 @@ class Change:
 
 
 def new_run_id(pipeline_name: str, moment: datetime.datetime) -> str:
-    """`<pipeline>-<YYYYMMDDhhmmss>`, in UTC, as Vertex AI names runs itself."""
+    """A run's id as Vertex AI forms it: `<pipeline>-<YYYYMMDDhhmmss>`, in UTC."""
     return f"{pipeline_name}-{moment.astimezone(datetime.timezone.utc):%Y%m%d%H%M%S}"
 
 
 def run_document(
     job: dict[str, Any], folder: DatasetFolder, settings: VertexSettings, parameters: RunParameters, *, caching: bool
 ) -> dict[str, Any]:
-    """A PipelineJob of the REST API.
+    """Builds a PipelineJob of the REST API.
 
     Args:
         job: the compiled job.
         folder: its data set.
-        settings: with which it was compiled.
-        parameters: of the run; the service does not notice a missing one, so that all are passed.
-        caching: whether unchanged steps may be taken from earlier runs.
+        settings: the settings that it was compiled with.
+        parameters: parameters of the run. All of them are passed, because the service does not notice a missing one.
+        caching: whether unchanged steps of earlier runs may be reused.
 
     Raises:
         SettingsError: the job has other parameters.
@@ -59,8 +59,8 @@ def run_document(
     declared = job["pipelineSpec"]["root"].get("inputDefinitions", {}).get("parameters", {})
     if set(declared) != set(values):
         raise SettingsError(
-            f"the compiled job has the parameters {', '.join(sorted(declared)) or 'none'}, and this version of the "
-            f"package {', '.join(sorted(values))}; compile it again: make vertex-compile"
+            f"the compiled job has the parameters {', '.join(sorted(declared)) or 'none'}, but this version of the "
+            f"package has {', '.join(sorted(values))}; compile it again: make vertex-compile"
         )
     document = {
         "displayName": folder.pipeline_name,
@@ -87,7 +87,7 @@ def run_document(
 
 
 def create_run(run: dict[str, Any], settings: VertexSettings, run_id: str) -> aiplatform_v1.CreatePipelineJobRequest:
-    """The request that starts a run; with the same id a second one is refused, so that it may be repeated."""
+    """The request that starts a run. It is safe to repeat: a second run with the same id is refused."""
     from google.cloud.aiplatform_v1 import CreatePipelineJobRequest
 
     return _parsed({"parent": _parent(settings), "pipelineJob": run, "pipelineJobId": run_id}, CreatePipelineJobRequest)
@@ -96,7 +96,7 @@ def create_run(run: dict[str, Any], settings: VertexSettings, run_id: str) -> ai
 def create_schedule(
     run: dict[str, Any], schedule: Schedule, settings: VertexSettings
 ) -> aiplatform_v1.CreateScheduleRequest:
-    """The request that makes the schedule; its display name is the pipeline's, by which it is found again."""
+    """The request that creates the schedule. Its display name is the pipeline's, so that it can be found again."""
     from google.cloud.aiplatform_v1 import CreateScheduleRequest
 
     digest = hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()[:32]
@@ -106,7 +106,7 @@ def create_schedule(
         "cron": f"TZ={schedule.time_zone} {schedule.cron}",
         "maxConcurrentRunCount": schedule.max_concurrent_runs,
         "allowQueueing": schedule.queue,
-        # Without a run's id: the service makes one for each.
+        # No run id here: the service makes one for each run.
         "createPipelineJobRequest": {"parent": _parent(settings), "pipelineJob": labelled},
     }
     for key, moment in (("startTime", schedule.start), ("endTime", schedule.end)):
@@ -116,27 +116,27 @@ def create_schedule(
 
 
 def update_schedule(existing: aiplatform_v1.Schedule, wanted: aiplatform_v1.Schedule) -> Change:
-    """What makes a schedule like the one that the settings want.
+    """The change that makes an existing schedule equal to the one in the settings.
 
     Raises:
-        SettingsError: the service cannot change it so.
+        SettingsError: the service does not support this change.
     """
     from google.cloud.aiplatform_v1 import UpdateScheduleRequest
 
     if existing.state.name == "COMPLETED":
         raise SettingsError(
-            f"the schedule {existing.name} is over, and cannot be changed any more; "
-            "`schedule delete`, then `schedule apply`"
+            f"the schedule {existing.name} is over and can no longer be changed; run `schedule delete`, then "
+            "`schedule apply`"
         )
     if existing.end_time and not wanted.end_time:
         raise SettingsError(
-            f"key 'schedule.end': the service cannot take the end away from the schedule {existing.name}; "
+            f"key 'schedule.end': the service cannot remove the end of the schedule {existing.name}; run "
             "`schedule delete`, then `schedule apply`"
         )
     fields = [
         name
         for name in ("cron", "max_concurrent_run_count", "allow_queueing", "start_time", "end_time")
-        # Without a start in the settings the service has set the moment of creation.
+        # If the settings name no start, the service sets the time of creation.
         if (name != "start_time" or wanted.start_time) and getattr(existing, name) != getattr(wanted, name)
     ]
     if _differs(existing.create_pipeline_job_request.pipeline_job, wanted.create_pipeline_job_request.pipeline_job):
@@ -149,7 +149,7 @@ def update_schedule(existing: aiplatform_v1.Schedule, wanted: aiplatform_v1.Sche
 
 
 def as_json(request: Any) -> dict[str, Any]:
-    """A request as the REST API has it."""
+    """A request as JSON of the REST API."""
     from google.protobuf import json_format
 
     return json_format.MessageToDict(type(request).pb(request))
@@ -160,7 +160,7 @@ def _parent(settings: VertexSettings) -> str:
 
 
 def _parsed(document: dict[str, Any], kind: Any) -> Any:
-    """The document as a message; a field that the client does not know is an error."""
+    """The document as a message. Fields that the client does not know are an error."""
     from google.protobuf import json_format
 
     message = kind()
@@ -176,10 +176,10 @@ def _without_caching(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def _differs(existing: aiplatform_v1.PipelineJob, wanted: aiplatform_v1.PipelineJob) -> bool:
-    """Whether a scheduled run is another one.
+    """Whether two scheduled runs differ.
 
-    The pipeline is compared by the digest in the labels, since the service may return it in another form; what people
-    change by hand in the console, by its value.
+    The digest in the labels stands for the pipeline, which the service may return in another form. Fields that people
+    change in the console are compared by value.
     """
     return (
         any(existing.labels.get(name) != value for name, value in wanted.labels.items())

@@ -17,10 +17,10 @@ _PATIENCE = 600
 
 
 def create(clients: Clients, request: aiplatform_v1.CreatePipelineJobRequest) -> aiplatform_v1.PipelineJob:
-    """Starts a run. The request names the run's id, so that it may be sent again where an answer was lost.
+    """Starts a run. The request names the run's id, so that it can be repeated when a response was lost.
 
     Raises:
-        Conflict: there is a run of this id, which an earlier command started.
+        Conflict: an earlier command started a run with this id.
         GoogleAPICallError: the service refused.
     """
     from google.api_core.exceptions import Conflict
@@ -31,7 +31,7 @@ def create(clients: Clients, request: aiplatform_v1.CreatePipelineJobRequest) ->
     except Conflict:
         if not lost:
             raise
-        return clients.pipelines.get_pipeline_job(  # an attempt had arrived, only its answer had not
+        return clients.pipelines.get_pipeline_job(  # an attempt succeeded, but its response was lost
             name=f"{request.parent}/pipelineJobs/{request.pipeline_job_id}", **call_options()
         )
 
@@ -40,16 +40,16 @@ def watch(clients: Clients, run_id: str, show: Callable[[str], object], *, every
     """Shows each change of a step's state until the run has ended.
 
     Args:
-        clients: of the run's project and region.
-        run_id: of the run.
-        show: takes a line.
-        every: seconds between two looks.
+        clients: clients for the run's project and region.
+        run_id: id of the run.
+        show: called with each line.
+        every: seconds between two requests.
 
     Returns:
         The last status, with its Dataflow jobs.
 
     Raises:
-        GoogleAPICallError: the service refused, or did not answer for ten minutes.
+        GoogleAPICallError: the service refused, or did not answer for _PATIENCE seconds.
     """
     shown: dict[str, str] = {}
     while True:
@@ -64,5 +64,5 @@ def watch(clients: Clients, run_id: str, show: Callable[[str], object], *, every
 
 
 def cancel(clients: Clients, run_id: str) -> None:
-    """Stops a run. Raises GoogleAPICallError if there is none, or it has ended."""
+    """Stops a run. Raises GoogleAPICallError if there is no such run, or if it has ended."""
     clients.pipelines.cancel_pipeline_job(name=f"{clients.parent}/pipelineJobs/{run_id}", **call_options())

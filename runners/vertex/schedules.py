@@ -1,4 +1,4 @@
-"""The schedule of a pipeline: made and changed to what the settings say, paused, resumed and deleted."""
+"""Creates, changes, pauses, resumes and deletes the schedule of a pipeline."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ def find(clients: Clients, pipeline: str) -> aiplatform_v1.Schedule | None:
 
 
 def apply(clients: Clients, request: aiplatform_v1.CreateScheduleRequest) -> str:
-    """Makes the schedule, changes it, or leaves it where nothing differs. Returns what was done, in a line.
+    """Creates the schedule, or changes what differs. Returns a line that says what was done.
 
     Raises:
-        SettingsError: there are several, or the service cannot change it so.
+        SettingsError: there are several schedules, or the service does not support the change.
         GoogleAPICallError: the service refused.
     """
     existing = find(clients, request.schedule.display_name)
     if existing is None:
-        # Never repeated: the service would make a second one.
+        # Without a retry: the service would create a second schedule.
         made = clients.schedules.create_schedule(request, timeout=call_options()["timeout"])
         return f"created {describe(made)}"
     change = update_schedule(existing, request.schedule)
@@ -49,35 +49,35 @@ def apply(clients: Clients, request: aiplatform_v1.CreateScheduleRequest) -> str
 
 
 def pause(clients: Clients, pipeline: str) -> str:
-    """Begins no further run. Returns what was done, in a line. Raises SettingsError if there is none."""
+    """Starts no further run. Returns a line that says so. Raises SettingsError if there is no schedule."""
     schedule = _required(clients, pipeline)
     if schedule.state.name == "PAUSED":
         return f"unchanged: {describe(schedule)}"
     clients.schedules.pause_schedule(name=schedule.name, **call_options())
-    return f"paused {schedule.name}; runs that have begun go on"
+    return f"paused {schedule.name}; runs that have started continue"
 
 
 def resume(clients: Clients, pipeline: str) -> str:
-    """Goes on, without the runs that were missed. Returns what was done. Raises SettingsError if there is none."""
+    """Resumes the schedule. Returns a line that says so. Raises SettingsError if there is no schedule."""
     schedule = _required(clients, pipeline)
     if schedule.state.name == "ACTIVE":
         return f"unchanged: {describe(schedule)}"
     clients.schedules.resume_schedule(name=schedule.name, **call_options())
-    return f"resumed {schedule.name}; runs that were missed are not made up for"
+    return f"resumed {schedule.name}; missed runs are not made up for"
 
 
 def delete(clients: Clients, pipeline: str, schedule_id: str | None = None) -> str:
-    """Deletes the schedule, or of several of its name the one with the id. Runs that have begun go on.
+    """Deletes the schedule; if several have its name, the one with the id. Runs that have started continue.
 
     Raises:
-        SettingsError: there is none, or not one of this id; there are several.
+        SettingsError: there is no such schedule, or there are several and no id was given.
     """
     if schedule_id is None:
         name = _required(clients, pipeline).name
     else:
         name = f"{clients.parent}/schedules/{schedule_id}"
         if name not in {_with_project(clients, schedule.name) for schedule in find_all(clients, pipeline)}:
-            raise SettingsError(f"no schedule {schedule_id} is called '{pipeline}'; see `schedule list`")
+            raise SettingsError(f"'{pipeline}' has no schedule {schedule_id}; run `schedule list`")
     remove(clients, name)
     return f"deleted {name}"
 
@@ -88,7 +88,7 @@ def remove(clients: Clients, name: str) -> None:
 
 
 def describe(schedule: aiplatform_v1.Schedule) -> str:
-    """A schedule in a line."""
+    """One line about a schedule."""
     parts = [schedule.name, schedule.state.name, schedule.cron]
     if schedule.next_run_time:
         parts.append(f"next run {schedule.next_run_time:%Y-%m-%dT%H:%M:%SZ}")
@@ -103,11 +103,11 @@ def _required(clients: Clients, pipeline: str) -> aiplatform_v1.Schedule:
     schedule = find(clients, pipeline)
     if schedule is None:
         raise SettingsError(
-            f"no schedule is called '{pipeline}' in {clients.project}, {clients.region}; `schedule apply` makes it"
+            f"'{pipeline}' has no schedule in {clients.project}, {clients.region}; `schedule apply` creates it"
         )
     return schedule
 
 
 def _with_project(clients: Clients, name: str) -> str:
-    """A resource name of the service, which has the project's number, with the project's id."""
+    """A resource name with the project's id in place of its number, which the service returns."""
     return f"{clients.parent}/{'/'.join(name.split('/')[4:])}"

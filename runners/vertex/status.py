@@ -1,4 +1,4 @@
-"""What a run is doing, and the links that people look for: the run, each step's log, the Dataflow jobs."""
+"""The status of a run, with links to the run, each step's log and the Dataflow jobs."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class StepStatus:
     """One step of a run.
 
     Attributes:
-        name: of the step.
-        state: such as RUNNING; SKIPPED was taken from an earlier run.
-        seconds: since it began, until it ended or until now; None if it has not begun.
-        log: link to its log; None if it has no machine of its own.
-        error: in one line; empty without one.
+        name: name of the step.
+        state: its state, such as RUNNING. SKIPPED means that an earlier run's outputs were reused.
+        seconds: duration until its end, or until now; None if it has not started.
+        log: link to its log; None if it runs on no machine.
+        error: the error in one line; empty if there is none.
     """
 
     name: str
@@ -43,14 +43,14 @@ class RunStatus:
     """A run.
 
     Attributes:
-        id: by which Vertex AI, its artifacts' folder and the labels of its Dataflow jobs name it.
-        state: such as RUNNING.
+        id: its id on Vertex AI, in the folder of its artifacts and in the labels of its Dataflow jobs.
+        state: its state, such as RUNNING.
         created: when it was submitted, as YYYY-MM-DDThh:mm:ssZ.
-        seconds: since it began, until it ended or until now; None if it has not begun.
-        parameters: of the run.
-        link: to the console.
-        error: in one line; empty without one.
-        steps: in the order in which they began.
+        seconds: duration until its end, or until now; None if it has not started.
+        parameters: its parameters.
+        link: link to the console.
+        error: the error in one line; empty if there is none.
+        steps: its steps, in the order in which they started.
         dataflow: its Dataflow jobs.
     """
 
@@ -66,15 +66,17 @@ class RunStatus:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing will change any more."""
+        """Whether the run has ended."""
         return self.state in ENDED_STATES
 
 
 def newest_run(clients: Clients, pipeline: str) -> str:
-    """The id of the pipeline's newest run. Raises SettingsError if there was none."""
+    """The id of the pipeline's newest run. Raises SettingsError if there is none."""
     found = next(iter(runs(clients, pipeline)), None)
     if found is None:
-        raise SettingsError(f"pipeline '{pipeline}' had no run yet in {clients.project}, {clients.region}")
+        raise SettingsError(
+            f"pipeline '{pipeline}' has no run in {clients.project}, {clients.region}; start one with `submit`"
+        )
     return _last(found.name)
 
 
@@ -85,17 +87,17 @@ def runs(clients: Clients, pipeline: str) -> Iterator[aiplatform_v1.PipelineJob]
 
 
 def state_of(run: aiplatform_v1.PipelineJob) -> str:
-    """Such as RUNNING."""
+    """The state of a run, such as RUNNING."""
     return run.state.name.removeprefix("PIPELINE_STATE_")
 
 
 def read_status(clients: Clients, run_id: str, *, with_dataflow: bool = True, patience: float = 15) -> RunStatus:
-    """Asks for a run.
+    """Reads the status of a run.
 
     Args:
-        clients: of the project and region.
-        run_id: of the run.
-        with_dataflow: whether to look for its Dataflow jobs too.
+        clients: clients for the project and region.
+        run_id: id of the run.
+        with_dataflow: whether to find its Dataflow jobs as well.
         patience: see call_options.
 
     Raises:
@@ -107,7 +109,7 @@ def read_status(clients: Clients, run_id: str, *, with_dataflow: bool = True, pa
 
 
 def status_of(clients: Clients, job: aiplatform_v1.PipelineJob, dataflow: tuple[DataflowStatus, ...] = ()) -> RunStatus:
-    """The status of a run as the service returned it."""
+    """The status of a run that the service returned."""
     run_id = _last(job.name)
     return RunStatus(
         id=run_id,
@@ -159,7 +161,7 @@ def _step(task: Any, project: str) -> StepStatus:
 
 
 def _tasks(job: aiplatform_v1.PipelineJob, run_id: str) -> list[Any]:
-    """The steps, as they began; Vertex AI lists the run itself, and the DAG of an exit handler, as tasks too."""
+    """The steps in the order in which they started, without the run itself and the exit handler's DAG."""
     tasks = job.job_detail.task_details
     dags = {task.parent_task_id for task in tasks}
     steps = [task for task in tasks if task.task_id not in dags and task.task_name != run_id]

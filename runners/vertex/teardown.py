@@ -1,4 +1,4 @@
-"""Removes what runs and schedules of one data set's pipeline have made, and nothing else."""
+"""Removes what the runs and the schedule of one pipeline have created, and nothing else."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ T = TypeVar("T")
 
 @dataclasses.dataclass(frozen=True)
 class Removal:
-    """Something that was made.
+    """Something to remove.
 
     Attributes:
-        what: what will happen to it, in a line.
+        what: one line that says what will be done.
         remove: does it. Raises GoogleAPICallError.
     """
 
@@ -35,14 +35,14 @@ class Removal:
 def plan_teardown(
     clients: Clients, folder: DatasetFolder, settings: VertexSettings, *, records: bool, artifacts: bool
 ) -> list[Removal]:
-    """What is there to remove, in the order in which it should be: no run begins after its schedule is gone.
+    """Lists what can be removed, in order: the schedule comes first, so that it starts no further run.
 
     Args:
-        clients: of the project and region.
+        clients: clients for the project and region.
         folder: the data set.
-        settings: of Vertex AI.
-        records: whether the records of runs that have ended go too.
-        artifacts: whether the folder of artifacts goes too; models that were pushed stay.
+        settings: the settings of Vertex AI.
+        records: whether to delete the records of ended runs.
+        artifacts: whether to delete the artifacts. Pushed models stay.
 
     Raises:
         GoogleAPICallError: a service refused to list.
@@ -88,7 +88,7 @@ def _tables(clients: Clients, folder: DatasetFolder, settings: VertexSettings) -
 
 
 def _artifacts(clients: Clients, folder: DatasetFolder, settings: VertexSettings) -> Iterator[Removal]:
-    """The objects below the data set's pipeline root, but for those in the folder of pushed models."""
+    """The objects below the data set's pipeline root, except pushed models."""
     bucket, _, root = settings.root_of(folder.name).removeprefix("gs://").partition("/")
     serving_bucket, _, serving = settings.serving_of(folder.name).removeprefix("gs://").partition("/")
     pushed = (f"{serving.rpartition('/')[0]}/", f"{serving}/")  # of every data set; of this one
@@ -106,7 +106,7 @@ def _artifacts(clients: Clients, folder: DatasetFolder, settings: VertexSettings
 
 
 def _there(listed: Iterable[T]) -> Iterator[T]:
-    """What is listed; nothing where the data set or the bucket is gone already."""
+    """The listed items; none if the data set or the bucket no longer exists."""
     from google.api_core.exceptions import NotFound
 
     with contextlib.suppress(NotFound):

@@ -67,7 +67,7 @@ def test_an_id_that_is_taken_is_told(place, capsys):
     assert place.run("submit", "--run-id", "run-1") == 0
     assert place.run("submit", "--run-id", "run-1") == vertex_jobs.FAILED
     assert capsys.readouterr().err == (
-        "Error: The PipelineJob with ID run-1 already exists; an earlier attempt may have arrived: `status` shows it\n"
+        "Error: The PipelineJob with ID run-1 already exists; perhaps an earlier attempt succeeded: run `status`\n"
     )
 
 
@@ -104,7 +104,7 @@ def test_an_interrupted_wait_says_that_the_run_goes_on(place, capsys, monkeypatc
 
     monkeypatch.setattr(vertex_jobs.runs, "watch", interrupt)
     assert place.run("submit", "--run-id", "run-1", "--wait") == vertex_jobs.INTERRUPTED
-    assert "The run goes on; `status run-1 --wait` watches it again" in capsys.readouterr().out
+    assert "The run continues. `status run-1 --wait` waits for it again" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -116,10 +116,13 @@ def test_an_interrupted_wait_says_that_the_run_goes_on(place, capsys, monkeypatc
         ),
         (["--parameter", "sample_percent=0"], "--parameter: key 'sample_percent': input should be greater than"),
         (["--parameter", "as_of=yesterday"], "--parameter: key 'as_of"),
-        (["--parameter", "as_of"], "--parameter as_of: give <name>=<value>; there are: as_of, sample_percent"),
-        (["--run-id", "Run_1"], "run id 'Run_1': at most 63 lower-case letters, digits and dashes, a letter first"),
+        (["--parameter", "as_of"], "--parameter as_of: write <name>=<value>; the parameters are as_of, sample_percent"),
+        (
+            ["--run-id", "Run_1"],
+            "run id 'Run_1': use at most 63 lower-case letters, digits and dashes, and begin with a letter",
+        ),
         (["--dataset", "nothing"], "no data set 'nothing' in"),
-        (["--endpoint", "aiplatform"], "--endpoint aiplatform: give <service>=<URL>"),
+        (["--endpoint", "aiplatform"], "--endpoint aiplatform: write <service>=<URL>"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_sent(tmp_path, capsys, arguments, message):
@@ -254,7 +257,7 @@ def test_without_credentials_one_line_says_what_to_do(place, capsys, monkeypatch
     monkeypatch.setattr("google.auth.default", find_none)
     clients = Clients(place.settings, endpoints={"*": place.cloud.url})
     assert vertex_jobs.main(["cancel", "run-1", "--settings", str(place.settings_file)], clients) == vertex_jobs.FAILED
-    assert capsys.readouterr().err.startswith("Error: no Google credentials were found; run `gcloud auth application-")
+    assert capsys.readouterr().err.startswith("Error: found no Google credentials; run `gcloud auth application-")
 
 
 def test_a_job_compiled_for_the_settings_needs_no_credentials_for_a_dry_run(place, monkeypatch):

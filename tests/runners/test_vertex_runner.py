@@ -150,7 +150,9 @@ def test_hyperparameters_of_an_earlier_run_are_on_cloud_storage(tmp_path):
     shutil.copytree(schema.ROOT / "online_shoppers", tmp_path / "shop")
     file = tmp_path / "shop" / "dataset.yaml"
     file.write_text(file.read_text() + "\ntraining: {tuning: {hyperparameters: {xgboost: output/earlier/17}}}\n")
-    with pytest.raises(SettingsError, match=r"hyperparameters.xgboost: output/earlier/17 is not on Cloud Storage"):
+    with pytest.raises(
+        SettingsError, match=r"hyperparameters.xgboost: a run on Vertex AI cannot read output/earlier/17"
+    ):
         vertex_runner.load_dataset(tmp_path / "shop")
 
 

@@ -132,7 +132,7 @@ def test_a_search_and_its_curves_are_shown(run, tmp_path):
         ),
     )
     assert ("aria-label", "Training curves of Keras") in page.attributes
-    assert "Hyperparameters that the search found: Keras learning rate 0.00123" in page.text
+    assert "Hyperparameters from the search: Keras learning rate 0.00123" in page.text
 
 
 def test_a_model_that_cannot_be_loaded_is_told_and_the_page_is_made(run):

@@ -6,7 +6,7 @@ from pipeline.report.page import render_report
 from tests.pipeline.report import documents
 from tests.pipeline.report.pages import Page
 
-SECTIONS = ("What went in", "What was learned", "How good it is", "Why it was", "Lineage")
+SECTIONS = ("Data", "Training", "Quality", "Why it was", "Lineage")
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ BARE = {"rows": 10, "positives": 1, "splits": [], "warnings": []}
             "Not pushed: refused",
         ),
         (documents.run(documents.blessed(verdict="undecided")), "Not pushed: undecided"),
-        (documents.run(documents.blessed(verdict="unchanged")), "Not pushed: nothing has changed"),
+        (documents.run(documents.blessed(verdict="unchanged")), "Not pushed: nothing changed"),
         (
             documents.run(
                 {"verdict": "refused"},

@@ -70,7 +70,7 @@ def test_an_incomparable_champion_is_told():
     problems = ["it needs the column 'visits', which is gone"]
     accepted = documents.first_run() | {"comparability": {"accepted": True, "problems": problems}}
     page = Page(render_verdict(accepted))
-    assert "this was accepted" in page.text and problems[0] in page.text
+    assert "told to accept that" in page.text and problems[0] in page.text
 
 
 def test_text_of_the_document_is_escaped():

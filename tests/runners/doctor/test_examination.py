@@ -91,7 +91,7 @@ def test_all_is_well(place, world):
     today = min(datetime.datetime.now(zoneinfo.ZoneInfo(source.time_zone)).date(), newest + datetime.timedelta(days=1))
     settled = today - datetime.timedelta(days=ga4().dataset.windows.settle_days)
     assert f"the newest settled day is {settled}" in said
-    assert "it would read 12.50 GiB of at most 100" in said
+    assert "the query would read 12.50 GiB; warehouse.max_gib is 100" in said
     assert "image: Python 3.13, Beam 2.77.0, revision c0ffee" in said
 
 
@@ -107,7 +107,7 @@ def test_nothing_is_changed_and_no_row_is_read(place, world):
 def test_the_example_settings_are_not_ready(tmp_path, place, world):
     code, found = doctor(make_place(tmp_path, place.cloud, **{"output": str(tmp_path)}))
     assert code == 1
-    keys = next(line for line in found["problem"] if "still as delivered" in line)
+    keys = next(line for line in found["problem"] if "still a placeholder" in line)
     assert keys.startswith(
         "settings: alert_topic, dataflow.image, dataflow.service_account, image, pipeline_root, project"
     )
@@ -176,15 +176,15 @@ def labels(name, **changes):
         (change(buckets={}), "buckets: The specified bucket does not exist"),
         (
             change(buckets={"acme-models": {"location": "EUROPE-WEST1", "locationType": "region"}}),
-            "buckets: bucket acme-models is in EUROPE-WEST1, runs in us-central1: data would leave its continent",
+            "buckets: bucket acme-models is in EUROPE-WEST1, but runs are in us-central1: data would leave",
         ),
         (
             change(buckets={"acme-models": {"location": "EU", "locationType": "multi-region"}}),
-            "buckets: bucket acme-models is in EU, runs in us-central1",
+            "buckets: bucket acme-models is in EU, but runs are in us-central1",
         ),
         (
             change(data_sets={"acme-data.analytics_1": "EU", "acme-data.propensity": "US"}),
-            "data sets: warehouse.source acme-data.analytics_1 is in EU, warehouse.location is US: a query reads",
+            "data sets: warehouse.source acme-data.analytics_1 is in EU, but warehouse.location is US; a query reads",
         ),
         (
             change(data_sets={"acme-data.analytics_1": "US"}),
@@ -192,14 +192,14 @@ def labels(name, **changes):
         ),
         (
             lambda world: world.images.pop("acme-ml/propensity/pipeline:c0ffee"),
-            f"images: image {IMAGE} is not there; build and push it",
+            f"images: image {IMAGE} does not exist; build and push it",
         ),
         (
             labels("dataflow", **{"propensity.apache-beam": "2.61.0"}),
-            "images: image has Beam 2.77.0, dataflow.image 2.61.0",
+            "images: image has Beam 2.77.0, dataflow.image has 2.61.0",
         ),
-        (labels("dataflow", **{"propensity.python": "3.12"}), "images: image has Python 3.13, dataflow.image 3.12"),
-        (change(gib=100.5), "query: it would read 100.50 GiB, and warehouse.max_gib is 100; raise it"),
+        (labels("dataflow", **{"propensity.python": "3.12"}), "images: image has Python 3.13, dataflow.image has 3.12"),
+        (change(gib=100.5), "query: the query would read 100.50 GiB, but warehouse.max_gib is 100; raise it"),
         (change(days=[]), "query: the source holds no table events_YYYYMMDD"),
         (lambda world: world.columns.pop(), "query: ga4/query.sql: it does not return the feature"),
         (
@@ -230,12 +230,12 @@ def test_each_check_is_made_whatever_the_others_find(place, world):
     [
         (
             change(buckets={"acme-models": {"location": "US-EAST1", "locationType": "region"}}),
-            "buckets: bucket acme-models is in US-EAST1, runs in us-central1: slower, and the way is billed",
+            "buckets: bucket acme-models is in US-EAST1, and runs are in us-central1: this is slower",
         ),
         (labels("pipeline", **{"propensity.apache-beam": ""}), "images: image: Python 3.13, Beam ?, revision c0ffee"),
         (
             labels("dataflow", **{"org.opencontainers.image.revision": "bad"}),
-            "images: image is of revision c0ffee, dataflow.image of bad",
+            "images: image was built from revision c0ffee, dataflow.image from bad",
         ),
         (
             lambda world: world.columns.append(("unused", "STRING")),
@@ -243,17 +243,17 @@ def test_each_check_is_made_whatever_the_others_find(place, world):
         ),
         (
             lambda world: world.policies["acme-ml"].pop("roles/dataflow.worker"),
-            f"accounts: {WORKERS} has not all its roles by name; unless by a group: gcloud projects "
+            f"accounts: {WORKERS} lacks roles, unless it has them through a group; run gcloud projects "
             f"add-iam-policy-binding acme-ml --member serviceAccount:{WORKERS} --role roles/dataflow.worker",
         ),
         (
             lambda world: world.policies["acme-data"].pop("roles/bigquery.jobUser"),
-            f"accounts: {PIPELINE} has not all its roles by name; unless by a group: gcloud projects "
+            f"accounts: {PIPELINE} lacks roles, unless it has them through a group; run gcloud projects "
             f"add-iam-policy-binding acme-data --member serviceAccount:{PIPELINE} --role roles/bigquery.jobUser",
         ),
         (
             lambda world: world.policies["acme-ml"].update({"roles/editor": {f"serviceAccount:{PIPELINE}"}}),
-            f"accounts: {PIPELINE} has roles/editor on acme-ml, more than it needs",
+            f"accounts: {PIPELINE} has roles/editor on acme-ml, which is more than it needs",
         ),
     ],
 )
@@ -285,7 +285,7 @@ def test_a_python_image_without_labels(place, world):
     code, found = doctor(place)
     assert code == 0
     assert (
-        "images: image: Python 3.13, Beam ?, revision ?; it has not the labels that the project's Dockerfile gives"
+        "images: image: Python 3.13, Beam ?, revision ?; it lacks the labels of the project's Dockerfile"
         in (found["warning"])
     )
 
@@ -356,9 +356,9 @@ def test_without_credentials_the_services_are_not_asked(place, world):
     out = io.StringIO()
     assert examination.run_doctor(ga4(), place.settings, clients=clients, out=out) == 1
     assert place.cloud.calls == []
-    assert "problem  credentials: the credentials were not accepted (invalid_grant: Bad Request)" in out.getvalue()
+    assert "problem  credentials: Google refused the credentials (invalid_grant: Bad Request)" in out.getvalue()
     for name in examination._CLOUD:
-        assert f"warning  {name}: not checked, without credentials" in out.getvalue()
+        assert f"warning  {name}: not checked: there are no credentials" in out.getvalue()
     assert "ok       compiled job: " in out.getvalue()
 
 
@@ -373,23 +373,27 @@ def test_without_credentials_the_services_are_not_asked(place, world):
         (
             {"image": "docker.io/acme/pipeline:1"},
             "warning",
-            "images: image docker.io/acme/pipeline:1 is not in Artifact",
+            "images: image docker.io/acme/pipeline:1 was not checked: it is not in Artifact",
         ),
         (
             {"dataflow": {**SETTINGS["dataflow"], "service_account": None}},
             "warning",
             "settings: dataflow.service_account is not set: workers run as service_account",
         ),
-        ({"region": "us-east1"}, "warning", "regions: image is in us-central1, runs in us-east1: slower"),
+        (
+            {"region": "us-east1"},
+            "warning",
+            "regions: image is in us-central1, and runs are in us-east1: this is slower",
+        ),
         (
             {"region": "europe-west1"},
             "problem",
-            "data sets: warehouse.location is in US, runs in europe-west1: data would",
+            "data sets: warehouse.location is in US, but runs are in europe-west1: data would",
         ),
         (
             {"dataflow": {**SETTINGS["dataflow"], "region": "us-east1"}},
             "warning",
-            "regions: dataflow.region is in us-east1, runs in us-central1",
+            "regions: dataflow.region is in us-east1, and runs are in us-central1",
         ),
         (
             {"dataflow": {**SETTINGS["dataflow"], "subnetwork": "regions/us-east1/subnetworks/private"}},
@@ -399,12 +403,12 @@ def test_without_credentials_the_services_are_not_asked(place, world):
         (
             {"kms_key": "projects/acme-ml/locations/us/keyRings/r/cryptoKeys/k"},
             "problem",
-            "regions: kms_key is in us; Vertex AI takes only keys of the region of its runs",
+            "regions: kms_key is in us; Vertex AI accepts only keys in the region of its runs",
         ),
         (
             {"warehouse": {"engine": "duckdb"}, "data": "/gcs/acme-models/data"},
             "warning",
-            "query: warehouse.engine is duckdb: the query is not looked at",
+            "query: not checked: warehouse.engine is duckdb",
         ),
     ],
 )

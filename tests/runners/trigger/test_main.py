@@ -146,27 +146,36 @@ def test_a_run_with_caching_does_not_take_steps_of_older_data(main, cloud, templ
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        (b"\xff\xfe", "holds no JSON"),
-        (b"{", "holds no JSON"),
-        ([1], "no object"),
+        (b"\xff\xfe", "data are not JSON"),
+        (b"{", "data are not JSON"),
+        ([1], "JSON is not an object"),
         ({}, "names no table"),
         ({"table": 5}, "names no table"),
         ({"protoPayload": {"resourceName": "projects/p/datasets/d"}}, "names no table"),
         ({"protoPayload": {"serviceData": "x"}}, "names no table"),
         ({"table": "my-project.analytics_1.events_intraday_20260131"}, "does not match TABLE_PATTERN"),
         ({"table": "x" + TABLE}, "does not match TABLE_PATTERN"),
-        ({"table": TABLE, "parameters": [1]}, "'parameters' is no object"),
+        ({"table": TABLE, "parameters": [1]}, "'parameters' is not an object"),
         (
             {"table": TABLE, "parameters": {"accept_incompatible_champion": 1}},
-            "may not be set; these may: as_of, sample",
+            "a message may not set parameter 'accept_incompatible_champion'; it may set as_of, sample",
         ),
-        ({"table": TABLE, "parameters": {"data_fingerprint": "x"}}, "'data_fingerprint' may not be set"),
-        ({"table": TABLE, "parameters": {"sample_percent": 0}}, "'sample_percent' cannot be 0"),
-        ({"table": TABLE, "parameters": {"sample_percent": True}}, "'sample_percent' cannot be True"),
-        ({"table": TABLE, "parameters": {"sample_percent": "10"}}, "'sample_percent' cannot be '10'"),
-        ({"table": TABLE, "parameters": {"as_of": "2026-02-30"}}, "'as_of' cannot be '2026-02-30'"),
-        ({"table": TABLE, "parameters": {"as_of": "20260131"}}, "'as_of' cannot be"),
-        ({"table": TABLE, "parameters": {"as_of": 5}}, "'as_of' cannot be 5"),
+        ({"table": TABLE, "parameters": {"data_fingerprint": "x"}}, "may not set parameter 'data_fingerprint'"),
+        ({"table": TABLE, "parameters": {"sample_percent": 0}}, "'sample_percent' has a value that is not allowed: 0"),
+        (
+            {"table": TABLE, "parameters": {"sample_percent": True}},
+            "'sample_percent' has a value that is not allowed: True",
+        ),
+        (
+            {"table": TABLE, "parameters": {"sample_percent": "10"}},
+            "'sample_percent' has a value that is not allowed: '10'",
+        ),
+        (
+            {"table": TABLE, "parameters": {"as_of": "2026-02-30"}},
+            "'as_of' has a value that is not allowed: '2026-02-30'",
+        ),
+        ({"table": TABLE, "parameters": {"as_of": "20260131"}}, "'as_of' has a value that is not allowed"),
+        ({"table": TABLE, "parameters": {"as_of": 5}}, "'as_of' has a value that is not allowed: 5"),
     ],
 )
 def test_a_bad_message_is_dropped_with_its_reason(main, cloud, capsys, body, reason):
@@ -181,7 +190,7 @@ def test_a_message_without_data_is_dropped(main, cloud, capsys):
     event = Event("17", {})
     event.data = {"message": {"messageId": "17"}}
     main.on_message(event)
-    assert "holds no JSON" in logged(capsys)["message"]
+    assert "data are not JSON" in logged(capsys)["message"]
 
 
 @pytest.mark.parametrize(
@@ -231,7 +240,7 @@ def test_the_request_must_be_named(main, cloud, capsys, monkeypatch, uri):
 def test_a_file_that_is_no_request(main, cloud, capsys, request_):
     cloud.request = request_
     main.on_message(Event("17", {"table": TABLE}))
-    assert "gs://b/jobs/request.json is no request" in logged(capsys)["message"]
+    assert "gs://b/jobs/request.json is not a request" in logged(capsys)["message"]
 
 
 def test_a_request_that_the_client_does_not_know(main, cloud, template, capsys):

@@ -46,7 +46,7 @@ def test_bigquery_is_asked_in_the_project_and_the_location_of_the_warehouse():
 
 @pytest.mark.parametrize("text", ["aiplatform", "compute=https://x", "storage=localhost:1", "=https://x"])
 def test_an_endpoint_that_cannot_be(text):
-    with pytest.raises(SettingsError, match="give <service>=<URL>, the service one of aiplatform, dataflow"):
+    with pytest.raises(SettingsError, match="write <service>=<URL>; the services are aiplatform, dataflow"):
         parse_endpoints([text])
 
 

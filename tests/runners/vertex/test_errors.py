@@ -38,12 +38,12 @@ DISABLED = {
         (
             answered(denied("aiplatform.pipelineJobs.create", "//aiplatform.googleapis.com/projects/p")),
             "your account lacks the permission aiplatform.pipelineJobs.create on //aiplatform.googleapis.com/projects/p"
-            "; have it granted roles/aiplatform.user on the project (docs/vertex.md)",
+            "; ask for roles/aiplatform.user on the project (docs/vertex.md)",
         ),
         (
             answered(Refusal(403, "You do not have permission to act as service_account: a@b.iam.gserviceaccount.com")),
-            "your account lacks the permission iam.serviceAccounts.actAs on a@b.iam.gserviceaccount.com; have it "
-            "granted roles/iam.serviceAccountUser on the pipeline's account (docs/vertex.md)",
+            "your account lacks the permission iam.serviceAccounts.actAs on a@b.iam.gserviceaccount.com; ask "
+            "for roles/iam.serviceAccountUser on the pipeline's account (docs/vertex.md)",
         ),
         (
             answered(Refusal(403, "The caller does not have permission")),
@@ -51,7 +51,7 @@ DISABLED = {
         ),
         (
             answered(Refusal(403, "Access Denied: User does not have bigquery.tables.delete permission for table x.")),
-            "your account lacks the permission bigquery.tables.delete on project 'my-project'; have it granted "
+            "your account lacks the permission bigquery.tables.delete on project 'my-project'; ask for "
             "roles/bigquery.dataEditor on the features data set (docs/vertex.md)",
         ),
         (
@@ -61,8 +61,8 @@ DISABLED = {
         ),
         (
             answered(Refusal(404, "The PipelineJob does not exist.")),
-            "The PipelineJob does not exist; check project 'my-project' and region 'us-central1' of the settings, and "
-            "the name",
+            "The PipelineJob does not exist; check the name, and project 'my-project' and region 'us-central1' "
+            "in the settings",
         ),
         (
             answered(bad_field("pipeline_job.service_account", "is no account")),
@@ -74,12 +74,12 @@ DISABLED = {
         ),
         (
             answered(Refusal(429, "Quota exceeded for quota metric 'requests'.")),
-            "Quota exceeded for quota metric 'requests'; wait and try again, or have the quota of project 'my-project' "
-            "raised in region 'us-central1'",
+            "Quota exceeded for quota metric 'requests'; wait and try again, or request more quota for project "
+            "'my-project' in region 'us-central1'",
         ),
         (
             answered(Refusal(409, "It already exists.")),
-            "It already exists; an earlier attempt may have arrived: `status` shows it",
+            "It already exists; perhaps an earlier attempt succeeded: run `status`",
         ),
         (
             answered(Refusal(401, "Request had invalid authentication credentials.")),
@@ -87,25 +87,25 @@ DISABLED = {
         ),
         (
             answered(Refusal(500, "Internal error encountered.")),
-            "Internal error encountered; the service has a fault of its own: try again, and see "
+            "Internal error encountered; the service itself failed: try again, and see "
             "status.cloud.google.com",
         ),
         (
             exceptions.RetryError("Timeout of 15.0s exceeded", cause=unreachable()),
-            "dataflow.googleapis.com was not reached (ConnectionError); check the network, a proxy and --endpoint",
+            "cannot reach dataflow.googleapis.com (ConnectionError); check the network, the proxy and --endpoint",
         ),
         (
             requests.exceptions.ReadTimeout("timed out"),
-            "the service was not reached (ReadTimeout); check the network, a proxy and --endpoint",
+            "cannot reach the service (ReadTimeout); check the network, the proxy and --endpoint",
         ),
         (
             DefaultCredentialsError("Your default credentials were not found. To set up ... see ..."),
-            "no Google credentials were found; run `gcloud auth application-default login`, or name a service "
-            "account's key file in GOOGLE_APPLICATION_CREDENTIALS",
+            "found no Google credentials; run `gcloud auth application-default login`, or set "
+            "GOOGLE_APPLICATION_CREDENTIALS to a service account's key file",
         ),
         (
             RefreshError("('invalid_grant: Token has been expired or revoked.',\n{})"),
-            "the credentials were not accepted (('invalid_grant: Token has been expired or revoked.', {})); run "
+            "Google refused the credentials (('invalid_grant: Token has been expired or revoked.', {})); run "
             "`gcloud auth application-default login`",
         ),
     ],

@@ -209,8 +209,8 @@ def test_what_was_changed_by_hand_is_changed_back():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"end_time": utc(2027, 1, 1)}, "key 'schedule.end': the service cannot take the end away"),
-        ({"state": "COMPLETED"}, "is over, and cannot be changed any more; `schedule delete`, then `schedule apply`"),
+        ({"end_time": utc(2027, 1, 1)}, "key 'schedule.end': the service cannot remove the end"),
+        ({"state": "COMPLETED"}, "is over and can no longer be changed; run `schedule delete`, then `schedule apply`"),
     ],
 )
 def test_what_the_service_cannot_change_is_told(changes, message):

@@ -130,7 +130,7 @@ def test_pausing_and_resuming_twice_is_asked_once(place):
 @pytest.mark.parametrize("action", ["pause", "resume", "delete"])
 def test_without_a_schedule_there_is_nothing_to_act_on(place, capsys, action):
     assert place.run("schedule", action) == vertex_jobs.REFUSED
-    assert "no schedule is called 'propensity-ga4' in my-project, us-central1" in capsys.readouterr().err
+    assert "'propensity-ga4' has no schedule in my-project, us-central1" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("action", ["apply", "pause", "resume", "delete"])
@@ -149,7 +149,7 @@ def test_one_of_two_is_deleted_by_its_id(place, capsys):
     place.run("schedule", "apply")
     second_of_that_name(place.cloud)
     assert place.run("schedule", "delete", "--id", "3000") == vertex_jobs.REFUSED
-    assert "no schedule 3000 is called 'propensity-ga4'" in capsys.readouterr().err
+    assert "'propensity-ga4' has no schedule 3000" in capsys.readouterr().err
     assert place.run("schedule", "delete", "--id", "2000") == 0
     assert list(place.cloud.schedules) == [f"{PARENT}/schedules/1000"]
 
@@ -167,7 +167,7 @@ def test_without_one_in_the_settings_apply_changes_nothing(place, capsys):
     place.run("schedule", "apply")
     writes(place.cloud)
     assert place.with_settings(schedule=None).run("schedule", "apply") == 0
-    assert "there is nothing to apply. `schedule delete` deletes an earlier one" in capsys.readouterr().out
+    assert "nothing to apply. `schedule delete` deletes an existing schedule" in capsys.readouterr().out
     assert place.cloud.calls == []
 
 

@@ -136,7 +136,9 @@ def test_the_newest_run_of_this_pipeline_is_shown(place, capsys):
 
 def test_no_run_yet(place, capsys):
     assert place.run("status") == vertex_jobs.REFUSED
-    assert capsys.readouterr().err == ("Error: pipeline 'propensity-ga4' had no run yet in my-project, us-central1\n")
+    assert capsys.readouterr().err == (
+        "Error: pipeline 'propensity-ga4' has no run in my-project, us-central1; start one with `submit`\n"
+    )
 
 
 def test_text_has_every_link(place, capsys):

@@ -87,7 +87,7 @@ def test_it_shows_first_what_it_would_remove(place, capsys):
         f"delete the table my-project.propensity.{FEATURES_TABLE}",
         "delete 2 objects (0.0 MiB) below gs://my-bucket/propensity/ga4/",
     ]
-    assert told.err == "Nothing was removed; add --yes to remove all of this.\n"
+    assert told.err == "Nothing was removed. Add --yes to remove all of this.\n"
 
 
 def test_the_schedule_goes_first(place):
@@ -114,7 +114,7 @@ def test_a_second_time_there_is_nothing(place, capsys):
     place.cloud.objects.clear()
     capsys.readouterr()
     assert place.run("teardown", "--yes", "--artifacts") == 0
-    assert capsys.readouterr().out == "nothing is there to remove\n"
+    assert capsys.readouterr().out == "There is nothing to remove.\n"
 
 
 def test_what_cannot_be_removed_is_told_and_the_rest_is_removed(place, capsys):
