@@ -1,4 +1,4 @@
-# make run    runs the whole pipeline on sample data; nothing else is needed on a fresh machine
+# make run    runs the whole pipeline on sample data; it installs what a fresh machine lacks
 # make test   runs the tests
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -27,42 +27,42 @@ help: ## List the targets.
 	@echo
 	@echo '  Variables: DATASET=ga4 DATA=folder-or-file OUTPUT=folder SETTINGS=runners/local.yaml VERBOSE=1'
 
-$(READY): requirements.txt runners/environment.sh
-	@bash runners/environment.sh $(ENV)
+$(READY): requirements.txt tools/environment.sh
+	@bash tools/environment.sh $(ENV)
 	@touch $@
 
-run: $(READY) ## Run the pipeline (DATASET=ga4 on sample data unless DATA= names yours).
+run: $(READY) ## Run the pipeline (on sample data, unless DATASET= and DATA= name yours).
 	@$(PYTHON) -m runners.local_runner --dataset $(DATASET) --settings $(SETTINGS) \
 	    $(if $(DATA),--data "$$DATA") $(if $(OUTPUT),--output "$$OUTPUT") $(if $(VERBOSE),--verbose) $(ARGS)
 
 schema: $(READY) ## Write schema/<DATASET>/schema.pbtxt for the features of features.yaml, and show what changes.
 	@$(PYTHON) -m pipeline.raw_schema $(DATASET)
 
-rollback: $(READY) ## Make the previous champion the current one again (DATASET=ga4 REASON='why').
+rollback: $(READY) ## Make the previous champion the champion again (DATASET=ga4 REASON='why').
 	@$(PYTHON) -m runners.rollback --dataset $(DATASET) --settings $(SETTINGS) --reason "$$REASON" \
 	    $(if $(OUTPUT),--output "$$OUTPUT") $(if $(VERBOSE),--verbose) $(ARGS)
 
-sample: $(READY) ## Make the sample events (make run does it when they are not there).
+sample: $(READY) ## Make the sample events (make run does so if they are missing).
 	@$(PYTHON) -m pipeline.sample --out data/sample $(ARGS)
 
 vertex-compile: $(READY) ## Compile the pipeline for Vertex AI (DATASET=ga4 VERTEX_SETTINGS=runners/vertex.yaml).
 	@$(PYTHON) -m runners.vertex_runner --dataset $(DATASET) --settings $(VERTEX_SETTINGS) \
 	    $(if $(OUTPUT),--output "$$OUTPUT") $(if $(VERBOSE),--verbose) $(ARGS)
 
-image: ## Build the images of Vertex AI's steps and of Dataflow's workers with podman, and look into them.
+image: ## Build and check the images of Vertex AI's steps and Dataflow's workers, with podman.
 	@bash tools/images/build.sh dataflow
 	@bash tools/images/build.sh check
 
-vertex-local: ## Run the compiled job in containers here, and hold it against the same run by BeamDagRunner.
+vertex-local: ## Run the compiled job in containers on this machine, and compare it with BeamDagRunner.
 	@python3 -m tools.vertex_local $(ARGS)
 
-emulator: $(READY) ## Make the BigQuery emulator's environment; make test runs its tests where it is there.
+emulator: $(READY) ## Make the BigQuery emulator's environment; then make test runs its tests too.
 	@bash tests/emulator/environment.sh
 
 test: $(READY) ## Run the tests.
 	@$(PYTHON) -m pytest --numprocesses $(WORKERS) --dist loadfile $(TESTS) $(ARGS)
 
-benchmark: $(READY) ## Measure this pipeline against stock TFX and the raw floor (ROWS=200000; a million takes half an hour).
+benchmark: $(READY) ## Compare the speed with stock TFX and the raw floor (ROWS=200000; a million takes half an hour).
 	@$(PYTHON) -m benchmarks.speed --rows $(ROWS) $(ARGS)
 
 docs: $(READY) ## Write docs/settings.md from the settings classes.
@@ -72,7 +72,7 @@ lint: $(READY) ## Check format and style.
 	@$(PYTHON) -m ruff format --check .
 	@$(PYTHON) -m ruff check .
 
-lock: $(READY) ## Resolve setup.py anew into the hash-pinned requirements.txt, for every supported Python.
+lock: $(READY) ## Resolve setup.py into the hash-pinned requirements.txt, for every supported Python.
 	@UV_SYSTEM_CERTS=1 .build/uv/bin/uv pip compile setup.py --extra dev --universal --python-version 3.10 --generate-hashes \
 	    --no-header --no-annotate --quiet --output-file requirements.txt
 

@@ -1,21 +1,21 @@
 #!/usr/bin/env bash
-# Makes the triggers of cloudbuild.yaml, one for each environment:
+# Creates the triggers of cloudbuild.yaml, one for each environment:
 #
 #   runners/cloudbuild_triggers.sh PROJECT REGION REPOSITORY ACCOUNT
 #
-# PROJECT     in which Cloud Build runs
-# REGION      of Cloud Build, such as us-central1
-# REPOSITORY  projects/PROJECT/locations/REGION/connections/CONNECTION/repositories/NAME: the code, connected before
+# PROJECT     the project that Cloud Build runs in
+# REGION      the region of Cloud Build, such as us-central1
+# REPOSITORY  projects/PROJECT/locations/REGION/connections/CONNECTION/repositories/NAME: the connected repository
 # ACCOUNT     the service account of the builds, with the roles of `CI` and `deployer` in docs/vertex.md
 #
-# Somebody with the role Cloud Build Approver lets a build for production go on.
+# A person with the role Cloud Build Approver approves builds for production.
 set -euo pipefail
 project=${1:?usage: runners/cloudbuild_triggers.sh PROJECT REGION REPOSITORY ACCOUNT}
 region=${2:?a region}
 repository=${3:?a repository}
 account=${4:?a service account}
 
-trigger() { # environment, branch, share of the users of a trial run (empty: none), further options
+trigger() { # environment, branch, percentage of the users of a trial run (empty: no trial), further options
     gcloud builds triggers create github \
         --project="$project" --region="$region" --repository="$repository" \
         --name="propensity-$1" --description="The propensity pipeline to $1" \

@@ -1,1 +1,1 @@
-"""Tools of this repository that are not part of the package."""
+"""Developers' tools. The wheel does not contain them, and nothing that is shipped imports them."""

@@ -1,8 +1,8 @@
-"""Proves here, without a cloud, that the job compiled for Vertex AI is the pipeline.
+"""Proves on this machine, without a cloud, that the job compiled for Vertex AI does what the pipeline does.
 
-Builds the image of the steps, compiles the pipeline in it, runs the compiled job step by step in containers without a
-network, and compares what it leaves with what BeamDagRunner leaves in the same image, on the same sample data. A second
-run must find the first one's model as the champion. Needs podman, and of Python's packages none.
+It builds the image of the steps, compiles the pipeline in it, and runs the compiled job step by step in containers
+without a network. It compares the outputs with those of BeamDagRunner in the same image on the same sample data. A
+second run must find the first run's model as the champion. It needs podman, but no Python package.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "tools" / "images" / "build.sh"
 SETTINGS = Path(__file__).with_name("vertex_local.yaml")
 DATASET = "ga4"
-# As in vertex_local.yaml.
+# The same values as in vertex_local.yaml.
 BUCKET = "propensity-local"
 IMAGE = "localhost/propensity-pipeline:local"
-# Beside the bucket: what a run on Vertex AI would have on the machine that compiles and submits.
+# A folder beside the bucket. It replaces the machine that compiles and submits.
 MACHINE = "this-machine"
 
 
 class ProofError(Exception):
-    """Something failed, or differs."""
+    """A part failed, or something differs."""
 
 
 class Proof:
-    """The parts of the proof, in a folder of its own.
+    """The parts of the proof.
 
     Attributes:
-        seconds: wall time of each part, by its name.
+        seconds: wall time of each part, by name.
     """
 
     def __init__(self, engine: Engine, work: Path):
-        """Runs with `engine`, whose storage lies in `work`."""
+        """Runs with `engine`, whose storage is in the folder `work`."""
         self.seconds: dict[str, float] = {}
         self._engine, self._work = engine, work
         self._logs = work / "logs"
@@ -67,11 +67,11 @@ class Proof:
         self.seconds[name] = time.monotonic() - started
 
     def make_sample(self) -> None:
-        """The sample events, where a bucket would have them."""
+        """Makes the sample events in the bucket's folder."""
         self._python("pipeline.sample", "--out", self._sample)
 
     def compile(self) -> dict:
-        """The compiled job."""
+        """Compiles the job."""
         machine = self._engine.storage / MACHINE
         shutil.copy(SETTINGS, machine)
         settings = f"{self._machine}/{SETTINGS.name}"
@@ -89,7 +89,7 @@ class Proof:
             store=self._store,
             logs=self._logs,
             say=say,
-            wait=lambda seconds: say(f"  tried again at once, on Vertex AI after {seconds:g} s"),
+            wait=lambda seconds: say(f"  retried at once; Vertex AI would wait {seconds:g} s"),
         )
         if not launcher.run():
             failed = [task for task, found in launcher.tasks.items() if found.state == "FAILED"]
@@ -97,14 +97,14 @@ class Proof:
         return launcher
 
     def run_beam(self) -> dict[str, float]:
-        """Runs BeamDagRunner; returns the seconds of each component."""
+        """Runs BeamDagRunner. Returns the seconds of each component."""
         module = "runners.local_runner"
         self._python(module, "--dataset", DATASET, "--data", self._sample, "--output", self._machine, "--require-push")
         lines = re.findall(r"^  (\w+) +(\d+\.\d) s", self._log(module).read_text(), re.MULTILINE)
         return {component: float(seconds) for component, seconds in lines}
 
     def compare(self, launcher: Launcher) -> None:
-        """Compares the run of the job with BeamDagRunner's."""
+        """Compares the run of the job with the run of BeamDagRunner."""
         run = f"{self._engine.mount}/{launcher.folder.relative_to(self._engine.storage)}"
         report = "comparison.txt"
         try:
@@ -121,11 +121,11 @@ class Proof:
                 say(found.read_text().rstrip())
 
     def check_second(self, first: Launcher, second: Launcher) -> None:
-        """Raises ProofError unless the second run took the first one's model as champion, and pushed nothing."""
+        """Raises ProofError unless the first run's model is the second's champion, and it pushed nothing."""
         model = _output(first, "SelectModel", "model")["name"]
         champions = second.tasks["Champion-model-resolver"].outputs.artifacts["model"]
         if [champion["name"] for champion in champions] != [model]:
-            raise ProofError("the second run did not find the first one's model as the champion")
+            raise ProofError("the first run's model is not the champion of the second run")
         say("  the champion is the first run's model")
         verdict = json.loads((second.folder / "Evaluator" / "verdict" / "verdict.json").read_text())["verdict"]
         if verdict != "unchanged":
@@ -149,7 +149,7 @@ class Proof:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Does the proof; the exit code is 1 if anything failed or differs."""
+    """Runs the proof. The exit code is 1 if anything failed or differs."""
     args = _parser().parse_args(arguments)
     args.output.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix="vertex-local-", dir=args.output.resolve()))
@@ -181,7 +181,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def prove(proof: Proof) -> None:
-    """All parts, once the image is there. Raises ProofError or JobError."""
+    """Runs all parts after the image was built. Raises ProofError or JobError."""
     with proof.part("Sample data"):
         proof.make_sample()
     with proof.part("Compilation"):
@@ -200,7 +200,7 @@ def prove(proof: Proof) -> None:
 
 
 def times(parts: dict[str, float], beam: dict[str, float], first: Launcher, second: Launcher) -> list[str]:
-    """A table of seconds: by step, and by part of the proof."""
+    """A table of seconds by step, and by part of the proof."""
     lines = ["", f"{'Seconds':<36}{'job':>8}{'again':>8}{'BeamDagRunner':>16}"]
     for step, task in first.tasks.items():
         columns = (task.seconds, second.tasks[step].seconds, beam.get(step))
@@ -212,7 +212,7 @@ def times(parts: dict[str, float], beam: dict[str, float], first: Launcher, seco
 
 
 def say(text: str) -> None:
-    """Shows a line at once."""
+    """Prints a line and flushes."""
     print(text, flush=True)
 
 
@@ -227,13 +227,13 @@ def _have_image() -> bool:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output", type=Path, default=Path("output"), help="where a temporary folder is made")
-    parser.add_argument("--keep", action="store_true", help="keep that folder, and an image that was built for it")
+    parser.add_argument("--output", type=Path, default=Path("output"), help="folder for the temporary folder")
+    parser.add_argument("--keep", action="store_true", help="keep the temporary folder and the image")
     parser.add_argument(
         "--engine",
         choices=("podman", "process"),
         default="podman",
-        help="process: without an image, in this environment, to try things out",
+        help="process: run in this environment, without an image",
     )
     return parser
 

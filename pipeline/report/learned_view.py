@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from models.families import FAMILIES
+from models.families.contract import display
 from pipeline.examples.leakage import SUSPICIOUS_AUC
 from pipeline.report import formats, plots
 from pipeline.report.run_data import RunData
@@ -27,6 +28,7 @@ def learned_view(run: RunData) -> Row:
             for family in run.families
             if family.curves
         ],
+        "curve_notes": [display(family.name).note for family in run.families if family.curves],
         "importance": _importance(run.families),
         "importance_problems": [
             f"{FAMILIES.get(family.name, family.name)}: {family.problem}" for family in run.families if family.problem

@@ -5,7 +5,7 @@ cd "$(dirname "$0")/../.."
 uv=.build/uv/bin/uv
 target=${1:-.build/emulator}
 if [ ! -x "$uv" ]; then
-    echo "$uv is not there: make test (or runners/environment.sh) installs it." >&2
+    echo "$uv is not there: make test (or tools/environment.sh) installs it." >&2
     exit 1
 fi
 

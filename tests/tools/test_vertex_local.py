@@ -87,7 +87,7 @@ def test_the_parts_of_the_proof(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"verdicts": ("refused", "refused")}, "did not find the first one's model"),
+        ({"verdicts": ("refused", "refused")}, "is not the champion of the second run"),
         ({"verdicts": ("blessed", "blessed")}, "verdict of the second run is 'blessed'"),
         ({"pushes": (True, True)}, "the second run pushed"),
         ({"fails": "Pusher"}, "run pipe-1 failed in Pusher"),

@@ -1,1 +1,1 @@
-"""The container images, built and looked into on a machine without a Docker engine."""
+"""Builds and checks the container images on a machine without a Docker engine."""

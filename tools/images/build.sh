@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Builds the Dockerfile's images with podman, on a machine without a Docker engine and without a registry of images.
+# Builds the Dockerfile's images with podman, on a machine without a Docker engine or an image registry.
 #
-#   bash tools/images/build.sh base       Debian 13 with its Python, by debootstrap: in place of the public python image
-#   bash tools/images/build.sh pipeline   localhost/propensity-pipeline:local, every step on Vertex AI (and base, if need be)
-#   bash tools/images/build.sh dataflow   localhost/propensity-dataflow:local, Dataflow's SDK container (and the others)
-#   bash tools/images/build.sh check      looks into both
+#   bash tools/images/build.sh base       Debian 13 with its Python, by debootstrap; replaces the public python image
+#   bash tools/images/build.sh pipeline   localhost/propensity-pipeline:local, for every step on Vertex AI (makes base if needed)
+#   bash tools/images/build.sh dataflow   localhost/propensity-dataflow:local, Dataflow's SDK container (makes the others if needed)
+#   bash tools/images/build.sh check      checks both
 #   bash tools/images/build.sh clean      removes all of them
 #
-# Where the public images can be had: BASE_IMAGE=docker.io/library/python:3.13-slim-trixie, and
-# BEAM_IMAGE=docker.io/apache/beam_python3.13_sdk:<version>; the base of Debian's packages and a stand-in for Beam's boot
-# are used otherwise. Settings of pip and uv are read from the files that PIP_CONFIG_FILE and UV_CONFIG_FILE name.
-# These, the host's certificates and its proxies are there while the images are built, and not in them.
+# To use the public images, set BASE_IMAGE=docker.io/library/python:3.13-slim-trixie and
+# BEAM_IMAGE=docker.io/apache/beam_python3.13_sdk:<version>. The default is a base image from Debian's packages and a
+# stand-in for Beam's boot. PIP_CONFIG_FILE and UV_CONFIG_FILE name files with settings of pip and uv. The build uses
+# these files and the host's certificates and proxies, but the images do not contain them.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -31,7 +31,7 @@ fail() {
 scratch=$(mktemp -d)
 trap 'rm -rf --one-file-system "$scratch"' EXIT
 
-needs() { # COMMAND...: installs what is missing, where that is possible
+needs() { # COMMAND...: installs missing commands, if possible
     local missing=() command
     for command in "$@"; do command -v "$command" >/dev/null || missing+=("$command"); done
     [ ${#missing[@]} -gt 0 ] || return 0
@@ -45,11 +45,11 @@ needs() { # COMMAND...: installs what is missing, where that is possible
 
 engine() {
     if ! command -v podman >/dev/null || ! { command -v runc || command -v crun; } >/dev/null; then
-        needs podman runc # crun does not run on every hierarchy of control groups
+        needs podman runc # crun does not run with every version of control groups
     fi
 }
 
-timed() { # WHAT COMMAND...: its output only if it fails
+timed() { # WHAT COMMAND...: shows the output only if the command fails
     local what=$1 began=$SECONDS
     shift
     echo "$what ..."
@@ -66,7 +66,7 @@ debian() {
     local root=$scratch/root
     debootstrap --variant=minbase \
         --include=ca-certificates,netbase,python3,python3-dev,python3-venv,tzdata trixie "$root"
-    # As in the public image: `python` is there, pip may install beside it, and no package lists are.
+    # As in the public image: `python` exists, pip may install packages, and there are no package lists.
     ln -s python3 "$root/usr/bin/python"
     rm -rf "$root"/usr/lib/python3*/EXTERNALLY-MANAGED "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/archives/*.deb \
         "$root"/etc/hostname "$root"/etc/resolv.conf
@@ -80,7 +80,7 @@ make_base() {
         echo "The base image is $base."
         return
     fi
-    [ "$(id -u)" = 0 ] || fail "debootstrap needs root; or name a base image: BASE_IMAGE=docker.io/library/python:3.13-slim-trixie."
+    [ "$(id -u)" = 0 ] || fail "debootstrap needs root. Run this as root, or set BASE_IMAGE=docker.io/library/python:3.13-slim-trixie."
     needs debootstrap
     timed "Making $own_base of Debian's packages" debian
     size "$own_base"
@@ -90,7 +90,7 @@ make_base() {
 build() { # TARGET IMAGE
     local mounts=()
     [ ! -f "$certificates" ] || mounts+=(--volume "$(realpath "$certificates"):/etc/ssl/certs/ca-certificates.crt:ro")
-    # In a file system of its own, which leaves no trace in the image.
+    # In /dev/shm, which is not part of the image.
     [ -z "${PIP_CONFIG_FILE:-}" ] || mounts+=(
         --volume "$(realpath "$PIP_CONFIG_FILE"):/dev/shm/pip.conf:ro" --build-arg PIP_CONFIG_FILE=/dev/shm/pip.conf)
     [ -z "${UV_CONFIG_FILE:-}" ] || mounts+=(
@@ -99,7 +99,7 @@ build() { # TARGET IMAGE
         --build-arg BEAM_IMAGE="$beam" --build-arg REVISION="$(revision)" .
 }
 
-drop_older() { # images that a newer build of the same target has replaced
+drop_older() { # removes images that a newer build of the same target replaced
     local title
     for title in propensity-dataflow propensity-pipeline; do
         podman image prune --force --filter "label=org.opencontainers.image.title=$title" >/dev/null
@@ -120,7 +120,7 @@ make_pipeline() {
 
 boot_stand_in() {
     mkdir -p "$scratch/beam/opt/apache/beam"
-    printf '#!/bin/sh\necho "In place of the boot of Beam'\''s public image, which was not to be had here." >&2\nexit 1\n' \
+    printf '#!/bin/sh\necho "A stand-in for the boot program of Beam'\''s public image." >&2\nexit 1\n' \
         >"$scratch/beam/opt/apache/beam/boot"
     chmod 755 "$scratch/beam/opt/apache/beam/boot"
     tar -C "$scratch/beam" -c opt | podman import - "$stand_in"
@@ -140,7 +140,7 @@ check() {
     needs python3
     local image began=$SECONDS
     for image in "$pipeline" "$dataflow"; do
-        podman image exists "$image" || fail "$image is not there: bash tools/images/build.sh dataflow builds both."
+        podman image exists "$image" || fail "$image does not exist. Build both images: bash tools/images/build.sh dataflow"
     done
     python3 tools/images/check.py "$pipeline" "$dataflow"
     echo "Checked both images: $((SECONDS - began)) s"
@@ -150,10 +150,10 @@ clean() {
     command -v podman >/dev/null || return 0
     local image
     for image in "$dataflow" "$pipeline" "$stand_in" "$own_base"; do
-        ! podman image exists "$image" || podman image rm "$image" >/dev/null || echo "$image is in use, and stays." >&2
+        ! podman image exists "$image" || podman image rm "$image" >/dev/null || echo "$image is in use and was not removed." >&2
     done
     drop_older
-    podman image prune --force --filter label=propensity.stage=build >/dev/null # the cache of the build
+    podman image prune --force --filter label=propensity.stage=build >/dev/null # the build cache
 }
 
 case ${1:-} in

@@ -1,4 +1,4 @@
-"""Looks into the two built images: `python3 tools/images/check.py PIPELINE DATAFLOW`. Needs podman; no package."""
+"""Checks the two built images: `python3 tools/images/check.py PIPELINE DATAFLOW`. Needs podman, but no package."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 DEVELOPMENT = ("pytest", "pytest-xdist", "ruff", "uv")
 OURS = ("models", "pipeline", "preprocessing", "propensity", "runners", "schema")
-# A step's command on Vertex AI begins so.
+# A step's command on Vertex AI begins with it.
 EXECUTOR = "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor"
 BUILD_SETTING = re.compile(r"^(pip_|uv_|ssl_cert|requests_ca|curl_ca|.*_proxy$)", re.IGNORECASE)
 
-# Runs inside an image, with its Python; prints what the functions below look at.
+# Runs inside an image, with its Python, and prints the facts that the functions below check.
 PROBE = f"""
 import hashlib, importlib.metadata, importlib.util, json, os, pathlib, pwd, sys
 import schema
@@ -27,7 +27,7 @@ def digest(path):
     return hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
 
 boot = pathlib.Path("/opt/apache/beam/boot")
-builder = pwd.getpwuid(0).pw_dir  # as which images are built
+builder = pwd.getpwuid(0).pw_dir  # the user that builds images
 left = ["/build", "/source", "/project"]
 left += [os.path.join("/etc", name) for name in ("pip.conf", "uv")]
 left += [os.path.join(builder, name) for name in (".config", ".cache")]
@@ -50,11 +50,11 @@ print(json.dumps({{
 
 
 def image_problems(facts: Mapping[str, Any], config: Mapping[str, Any], requirements: str, base: str) -> list[str]:
-    """What is wrong with either image.
+    """Problems that either image may have.
 
     Args:
-        facts: what PROBE printed in it.
-        config: of the image: `Env`, `Labels`, `User`, `Entrypoint`.
+        facts: the output of PROBE in the image.
+        config: the image's configuration: `Env`, `Labels`, `User`, `Entrypoint`.
         requirements: text of requirements.txt.
         base: digest of the base image's certificates.
     """
@@ -64,23 +64,23 @@ def image_problems(facts: Mapping[str, Any], config: Mapping[str, Any], requirem
     said = {key: labels.get(f"propensity.{key}") for key in ("python", "tfx", "apache-beam")}
     found = {"python": facts["python"], "tfx": packages.get("tfx"), "apache-beam": packages.get("apache-beam")}
     problems = [
-        f"the label propensity.{k} is {said[k]}, and in the image it is {found[k]}" for k in said if said[k] != found[k]
+        f"the label propensity.{k} says {said[k]}, but the image has {found[k]}" for k in said if said[k] != found[k]
     ]
     if not labels.get("org.opencontainers.image.revision"):
-        problems.append("the label org.opencontainers.image.revision is not there")
+        problems.append("the label org.opencontainers.image.revision is missing")
     if not facts["executable"].startswith("/opt/venv/"):
         problems.append(f"`python` is {facts['executable']}, not the environment's")
     for name, version in packages.items():
         if name not in ("pip", "propensity-pipeline") and version not in locked.get(name, ()):
             problems.append(f"{name} {version} is not in requirements.txt")
-    problems += [f"{name} is not there, which the project needs" for name in wanted if name not in packages]
-    problems += [f"{name} is there, which only development needs" for name in DEVELOPMENT if name in packages]
+    problems += [f"{name} is missing, and the project needs it" for name in wanted if name not in packages]
+    problems += [f"{name} is installed, but only development needs it" for name in DEVELOPMENT if name in packages]
     for name in OURS:
         origin = facts["modules"].get(name) or ""
         if "/site-packages/" not in origin:
             problems.append(f"{name} is imported from {origin}, not from the installed wheel")
     if len(facts["datasets"]) < 3:
-        problems.append(f"of the data sets there are only: {', '.join(facts['datasets'])}")
+        problems.append(f"it has only these data sets: {', '.join(facts['datasets'])}")
     if not facts["executor"]:
         problems.append(f"python -m {EXECUTOR} would not find its module")
     problems += [f"{name} is in the working folder" for name in facts["home"] if not name.startswith(".")]
@@ -95,19 +95,19 @@ def image_problems(facts: Mapping[str, Any], config: Mapping[str, Any], requirem
 
 
 def pipeline_problems(facts: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]:
-    """What is wrong with the image of the steps alone."""
+    """Problems that only the image of the steps may have."""
     problems = []
     if facts["user"] == 0:
         problems.append("it runs as root")
     if facts["writable"] != ["."]:
-        problems.append(f"its user may write to {', '.join(facts['writable']) or 'nothing, not even its home'}")
+        problems.append(f"its user can write to {', '.join(facts['writable']) or 'nothing, not even its home'}")
     if config.get("Entrypoint"):
-        problems.append(f"its entry point {config['Entrypoint']} would come before a step's command")
+        problems.append(f"its entry point {config['Entrypoint']} would precede a step's command")
     return problems
 
 
 def dataflow_problems(facts: Mapping[str, Any], config: Mapping[str, Any], pipeline: Mapping[str, Any]) -> list[str]:
-    """What is wrong with Dataflow's image alone; `pipeline` are the facts of the other."""
+    """Problems that only Dataflow's image may have. `pipeline` holds the facts of the steps' image."""
     problems = []
     for key in ("python", "packages", "modules"):
         if facts[key] != pipeline[key]:
@@ -115,18 +115,18 @@ def dataflow_problems(facts: Mapping[str, Any], config: Mapping[str, Any], pipel
     if config.get("Entrypoint") != ["/opt/apache/beam/boot"]:
         problems.append(f"its entry point is {config.get('Entrypoint')}, not Beam's boot")
     if "RUN_PYTHON_SDK_IN_DEFAULT_ENVIRONMENT=1" not in (config.get("Env") or ()):
-        problems.append("RUN_PYTHON_SDK_IN_DEFAULT_ENVIRONMENT is not 1: boot would make an environment of its own")
+        problems.append("RUN_PYTHON_SDK_IN_DEFAULT_ENVIRONMENT is not 1: boot would create another environment")
     if not facts["boot"]:
-        problems.append("/opt/apache/beam/boot is not there, or not executable")
+        problems.append("/opt/apache/beam/boot is missing or not executable")
     version = (config.get("Labels") or {}).get("propensity.apache-beam") or "?"
     beam_image = (config.get("Labels") or {}).get("propensity.beam-image") or ""
     if not beam_image.endswith((f"sdk:{version}", "beam-stand-in:local")):
-        problems.append(f"boot is of {beam_image or 'an image that no label names'}, not of Beam {version}")
+        problems.append(f"boot comes from {beam_image or 'an image that no label names'}, not from Beam {version}")
     return problems
 
 
 def pins(requirements: str) -> dict[str, set[str]]:
-    """The versions that a requirements file has of each package, under its normalized name."""
+    """The pinned versions of each package in a requirements file, by normalized name."""
     found: dict[str, set[str]] = {}
     for name, version in re.findall(r"^([\w.-]+)(?:\[.*?\])?==([^\s;]+)", requirements, re.MULTILINE):
         found.setdefault(normalized(name), set()).add(version)
@@ -134,7 +134,7 @@ def pins(requirements: str) -> dict[str, set[str]]:
 
 
 def normalized(name: str) -> str:
-    """A package's name as the index knows it."""
+    """A package's normalized name."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
@@ -157,7 +157,7 @@ def _certificates(image: str) -> str:
 
 
 def main(pipeline: str, dataflow: str) -> int:
-    """Prints what was found; the exit status is 1 if anything is wrong."""
+    """Prints the problems. The exit status is 1 if there are any."""
     configs, facts = (
         [_config(image) for image in (pipeline, dataflow)],
         [_facts(image) for image in (pipeline, dataflow)],
@@ -173,7 +173,7 @@ def main(pipeline: str, dataflow: str) -> int:
         ),
     ]
     for image, problems in found:
-        print(f"{image}: {'; '.join(problems) or 'as it should be'}")
+        print(f"{image}: {'; '.join(problems) or 'no problems'}")
     elf = facts[1]["boot"] == b"\x7fE".hex()
     print(f"{dataflow}: {'boot is an ELF program' if elf else 'boot is a stand-in: this image cannot run on Dataflow'}")
     return int(any(problems for _, problems in found))

@@ -1,4 +1,4 @@
-"""Runs a pipeline that was compiled for Vertex AI step by step on this machine, and compares what it leaves.
+"""Runs a job compiled for Vertex AI step by step on this machine, and compares its outputs.
 
-It stands in for the service: `launcher` runs the tasks, `store` is the metadata, `containers` runs one step's image.
+It replaces the service: `launcher` runs the tasks, `store` is the metadata, `containers` runs one step's image.
 """

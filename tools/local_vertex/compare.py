@@ -1,7 +1,7 @@
-"""Compares what BeamDagRunner left with what the compiled job left: `python -m tools.local_vertex.compare -h`.
+"""Compares the outputs of BeamDagRunner and of the compiled job: `python -m tools.local_vertex.compare -h`.
 
-Both ran the same code on the same data with the same seeds. The data, what Transform learned of them and all decisions
-must be equal; sums of floats may differ in their last digits, and figures of models by MODEL_TOLERANCE.
+Both run the same code on the same data with the same seeds. The data, Transform's vocabularies and constants, and all
+decisions must be equal. Sums of floats may differ by SUM_TOLERANCE, and figures of models by MODEL_TOLERANCE.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from typing import Any
 from tools.local_vertex import evidence
 from tools.local_vertex.evidence import Parts
 
-# Relative. Beam merges partial sums in an order that differs from process to process.
+# Relative. The order in which Beam merges partial sums differs between processes.
 SUM_TOLERANCE = 1e-9
 
-# Absolute, of metrics of a model. The gate, too, takes predictions within 1e-6 as those of the same model.
+# Absolute, for metrics of a model. The gate also counts predictions within 1e-6 as the same model's.
 MODEL_TOLERANCE = 1e-6
 
-SHOWN = 3  # differences of one comparison
+SHOWN = 3  # differences that are shown for one comparison
 
-Artifacts = Callable[[str, str], Path]  # the folder of an artifact, by component and output
+Artifacts = Callable[[str, str], Path]  # returns the folder of an artifact, given component and output
 
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """One thing that both runs left.
+    """One output of both runs.
 
     Attributes:
         what: its name.
-        count: how many parts of it were compared; nothing compared is no evidence, and fails.
-        unit: what is counted.
-        differences: in words.
+        count: number of parts that were compared. A comparison of no parts fails.
+        unit: name of the parts.
+        differences: the differences in words.
     """
 
     what: str
@@ -47,11 +47,11 @@ class Comparison:
 
     @property
     def passed(self) -> bool:
-        """Whether it is the same, and something was there to compare."""
+        """Whether there was something to compare, and everything was equal."""
         return self.count > 0 and not self.differences
 
     def line(self) -> str:
-        """For the table."""
+        """The line of the table."""
         found = "equal"
         if self.differences:
             more = len(self.differences) - SHOWN
@@ -106,7 +106,7 @@ def compare(local: Artifacts, vertex: Artifacts) -> list[Comparison]:
 def parts(
     what: str, unit: str, local: Parts, vertex: Parts, same: Callable[[Any, Any], bool] = lambda a, b: a == b
 ) -> Comparison:
-    """Compares part by part; `same` says whether two values are taken as equal."""
+    """Compares part by part. `same` decides whether two values count as equal."""
     differences = [f"{name} is missing on Vertex" for name in local if name not in vertex]
     differences += [f"{name} is missing locally" for name in vertex if name not in local]
     for name in local:
@@ -130,7 +130,7 @@ def _close(a: Any, b: Any, relative: float = 0.0, absolute: float = 0.0) -> bool
 
 
 def _counts(what: str, unit: str, local: Parts, vertex: Parts) -> Comparison:
-    """Compares multisets of which only digests are known: parts are how often each is there."""
+    """Compares multisets by digests: `local` and `vertex` say how often each digest occurs."""
     only_local = sum(max(0, count - vertex.get(name, 0)) for name, count in local.items())
     only_vertex = sum(max(0, count - local.get(name, 0)) for name, count in vertex.items())
     told = [f"{only_local:,} {unit} only locally"] if only_local else []
@@ -145,7 +145,7 @@ def _each(
     local: Mapping[str, Parts],
     vertex: Mapping[str, Parts],
 ) -> list[Comparison]:
-    """A comparison for each split, or each vocabulary, that either run has; without any, there is no evidence."""
+    """A comparison for each split or vocabulary of either run; one without evidence if there are none."""
     names = sorted(local.keys() | vertex.keys())
     if not names:
         return [Comparison(what, 0, unit, ())]
@@ -158,11 +158,11 @@ def _short(value: Any) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Prints a line per comparison; the exit code is 1 if anything differs or could not be compared."""
+    """Prints a line per comparison. The exit code is 1 if anything differs or could not be compared."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("local", type=Path, help="<output>/<data set> of runners.local_runner")
-    parser.add_argument("vertex", type=Path, help="the folder of a run below the pipeline root")
-    parser.add_argument("--report", type=Path, help="writes the lines to this file, too")
+    parser.add_argument("vertex", type=Path, help="folder of a run below the pipeline root")
+    parser.add_argument("--report", type=Path, help="also write the lines to this file")
     args = parser.parse_args(arguments)
     found = compare(local_run(args.local), vertex_run(args.vertex))
     failed = sum(not comparison.passed for comparison in found)

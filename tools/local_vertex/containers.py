@@ -1,4 +1,4 @@
-"""How one step's command is run: in a container of its image, or, to try without containers, as a process."""
+"""Runs one step's command: in a container of its image or, without containers, as a process."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from typing import Protocol
 
 CONFIGURATION = Path(__file__).parents[1] / "images" / "containers.conf"
 _RUN = ("podman", "run", "--rm", "--pull=never", "--network=none")
-LABEL = "propensity-vertex-local"  # of our containers, so that none is left behind
+LABEL = "propensity-vertex-local"  # label of our containers, so that `clean` finds them
 
 
 @dataclasses.dataclass(frozen=True)
 class Command:
-    """What a step runs.
+    """The command of a step.
 
     Attributes:
-        image: the container's.
-        command: the program and its first arguments; empty is the image's own.
-        args: all further arguments.
+        image: the container's image.
+        command: the program and its first arguments; empty means the image's command.
+        args: further arguments.
         env: environment variables.
-        cpu: most cores; None is no limit.
-        memory_gb: most memory, 10^9 bytes; None is no limit.
+        cpu: limit of cores; None for no limit.
+        memory_gb: limit of memory in 10^9 bytes; None for no limit.
     """
 
     image: str
@@ -42,22 +42,22 @@ class Engine(Protocol):
     """Runs commands.
 
     Attributes:
-        storage: the folder of this machine that stands for Cloud Storage, with a folder per bucket.
-        mount: the same folder as commands see it.
+        storage: the folder on this machine that replaces Cloud Storage, with a folder per bucket.
+        mount: path of the same folder for commands.
     """
 
     storage: Path
     mount: str
 
     def run(self, command: Command, log: Path) -> int:
-        """Runs a command to its end, appends what it writes to `log`, and returns its exit code."""
+        """Runs a command, appends its output to `log`, and returns its exit code."""
 
 
 class ProcessEngine:
-    """Runs commands as processes of this machine, in this environment; images and limits are ignored."""
+    """Runs commands as processes in this environment. Images and limits are ignored."""
 
     def __init__(self, storage: Path, *, python: str = sys.executable, project: Path = Path()):
-        """Commands that begin with `python` run `python`, in the folder `project`."""
+        """`python` replaces the program `python` of a command; commands run in the folder `project`."""
         self.storage = storage.resolve()
         self.mount = str(self.storage)
         self._python = python
@@ -78,7 +78,7 @@ class PodmanEngine:
     """Runs commands in containers, without a network, as the image's user."""
 
     def __init__(self, storage: Path, say: Callable[[str], None]):
-        """`say` is told, once, if this machine cannot enforce limits of cores and memory."""
+        """Calls `say` once if this machine cannot enforce limits of cores and memory."""
         self.storage = storage.resolve()
         self.mount = "/gcs"
         self._say = say
@@ -89,7 +89,7 @@ class PodmanEngine:
         return _logged(self.argv(command), log, env=_podman_environment())
 
     def argv(self, command: Command) -> list[str]:
-        """The call of podman."""
+        """The arguments of podman."""
         argv = [*_RUN, f"--label={LABEL}", f"--volume={self.storage}:{self.mount}"]
         argv += [f"--env={name}={value}" for name, value in command.env.items()]
         argv += self._limits(command)
@@ -104,12 +104,12 @@ class PodmanEngine:
             tried = _podman(*_RUN[1:], *options, "--entrypoint=true", command.image)
             self._enforces_limits = tried.returncode == 0
             if tried.returncode:
-                reason = (tried.stderr.strip().splitlines() or ["it gives no reason"])[-1]
-                self._say(f"Steps run without their limits of cores and memory, which podman refuses here: {reason}")
+                reason = (tried.stderr.strip().splitlines() or ["it gave no reason"])[-1]
+                self._say(f"Steps run without limits of cores and memory, because podman refuses them here: {reason}")
         return options if self._enforces_limits else []
 
     def clean(self) -> None:
-        """Removes containers that are still there, as after an interrupt."""
+        """Removes containers that an interrupt left behind."""
         if not shutil.which("podman"):
             return
         left = _podman("ps", "--all", "--quiet", f"--filter=label={LABEL}").stdout.split()
@@ -118,7 +118,7 @@ class PodmanEngine:
 
 
 def make_folder(path: Path) -> None:
-    """Makes a folder, and those above it, in which whoever the image's user is can write."""
+    """Makes a folder and its parents, writable for every user."""
     if not path.exists():
         make_folder(path.parent)
         path.mkdir()

@@ -1,4 +1,4 @@
-"""Reads artifacts as parts that can be compared: a dict by part, which is empty where nothing is."""
+"""Reads artifacts as parts that can be compared: a dict by part, empty if there is no artifact."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ Parts = Mapping[str, Any]
 
 
 def by_split(folder: Path, read: Callable[[Path], Parts]) -> dict[str, Parts]:
-    """What `read` finds in the folder of each split, by the split's name."""
+    """The parts in the folder of each split, by the split's name."""
     return {path.name.removeprefix("Split-"): read(path) for path in sorted(folder.glob("Split-*"))}
 
 
 def examples(folder: Path) -> Parts:
-    """How often each tf.Example is there, by a digest of what it says: neither order, encoding nor format counts."""
+    """How often each tf.Example occurs, by a digest that ignores order, encoding and format."""
     from tensorflow.core.example import example_pb2
 
     from pipeline.examples import example_files
@@ -33,7 +33,7 @@ def examples(folder: Path) -> Parts:
 
 
 def schema(folder: Path) -> Parts:
-    """Each feature of a schema, and the rest of it."""
+    """Each feature of a schema, and its other fields."""
     from google.protobuf import json_format, text_format
     from tensorflow_metadata.proto.v0 import schema_pb2
 
@@ -62,7 +62,7 @@ def statistics(folder: Path) -> Parts:
 
 
 def vocabularies(folder: Path) -> dict[str, Parts]:
-    """The entries of each vocabulary that Transform wrote, with their places."""
+    """The entries of each vocabulary of Transform, with their positions."""
     return {
         path.name: {line.decode(errors="replace"): place for place, line in enumerate(path.read_bytes().splitlines())}
         for path in sorted((folder / "transform_fn" / "assets").glob("*"))
@@ -70,7 +70,7 @@ def vocabularies(folder: Path) -> dict[str, Parts]:
 
 
 def constants(folder: Path) -> Parts:
-    """How often each array of numbers is a constant of the transform graph: quantiles, ranks, fill values."""
+    """How often each numeric array is a constant of the transform graph: quantiles, ranks, fill values."""
     import tensorflow as tf
     from tensorflow.core.protobuf import saved_model_pb2
 
@@ -88,7 +88,7 @@ def constants(folder: Path) -> Parts:
 
 
 def selected(folder: Path) -> Parts:
-    """Which family SelectModel chose, of which ones, on how many rows."""
+    """The family that SelectModel chose, the candidates, and the number of rows."""
     found = _document(folder / "selection.json")
     if not found:
         return {}
@@ -112,7 +112,7 @@ def test_metrics(folder: Path) -> Parts:
 
 
 def verdict(folder: Path) -> Parts:
-    """What the gate decided, on which data, and the outcome of each of its checks."""
+    """The gate's verdict, its data, and the outcome of each check."""
     found = _document(folder / "verdict.json")
     if not found:
         return {}
@@ -127,7 +127,7 @@ def files(folder: Path) -> Parts:
 
 
 def leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """The values of a JSON document, each with where it stands."""
+    """The values of a JSON document, each with its path."""
     if isinstance(value, Mapping):
         for key, item in value.items():
             yield from leaves(item, f"{name}.{key}" if name else key)
@@ -139,5 +139,5 @@ def leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _document(path: Path) -> dict[str, Any]:
-    """A JSON file; empty where there is none."""
+    """A JSON file; empty if there is none."""
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}

@@ -1,4 +1,4 @@
-"""Reads a compiled job, and refuses before anything runs what is not valid or cannot be run here."""
+"""Reads a compiled job. It refuses an invalid or unsupported job before anything runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CLOUD_STORAGE = re.compile(r"(?<![\w.-])(?:gs://|/gcs/)")
 
 
 class JobError(Exception):
-    """The job is not valid, or it asks for what this launcher does not do; nothing has run."""
+    """The job is invalid, or this launcher does not support it. Nothing has run."""
 
 
 def load_job(path: Path, *, buckets: str) -> dict[str, Any]:
@@ -23,8 +23,8 @@ def load_job(path: Path, *, buckets: str) -> dict[str, Any]:
 
     Args:
         path: the JSON file.
-        buckets: the folder that stands for Cloud Storage, as steps see it; `gs://<bucket>/...` and `/gcs/<bucket>/...`
-            lie there from now on.
+        buckets: the folder that replaces Cloud Storage, as steps see it. `gs://<bucket>/...` and `/gcs/<bucket>/...`
+            become paths in it.
 
     Raises:
         JobError: see check_job.
@@ -35,11 +35,13 @@ def load_job(path: Path, *, buckets: str) -> dict[str, Any]:
 
 
 def check_job(job: dict[str, Any]) -> None:
-    """Raises JobError, which names the task, for what is not valid or not supported."""
+    """Raises JobError, which names the task, if the job is invalid or not supported."""
     spec = job["pipelineSpec"]
     version = spec.get("schemaVersion", "unknown")
     if version.split(".")[:2] != ["2", "1"]:
-        raise JobError(f"pipeline spec {version}: only 2.1 can be run; compile with use_pipeline_spec_2_1=True")
+        raise JobError(
+            f"pipeline spec {version} is not supported, only 2.1 is; compile with use_pipeline_spec_2_1=True"
+        )
     _check_component("root", spec["root"], spec)
 
 
@@ -47,24 +49,24 @@ def parameters_of(job: dict[str, Any], given: dict[str, Any] | None = None) -> d
     """The values of the job's runtime parameters.
 
     Args:
-        job: the job; its `runtimeConfig` has values.
-        given: values that replace those.
+        job: the job, with values in its `runtimeConfig`.
+        given: values that replace them.
 
     Raises:
-        JobError: one is missing, unknown or of the wrong type.
+        JobError: a parameter is missing, unknown or of the wrong type.
     """
     declared = job["pipelineSpec"]["root"].get("inputDefinitions", {}).get("parameters", {})
     values = job["runtimeConfig"].get("parameterValues", {}) | (given or {})
     unknown = sorted(values.keys() - declared.keys())
     if unknown:
-        raise JobError(f"parameter '{unknown[0]}': the pipeline has none of this name; it has {', '.join(declared)}")
+        raise JobError(f"parameter '{unknown[0]}': the pipeline has no such parameter; it has {', '.join(declared)}")
     found = {}
     for name, definition in declared.items():
         if name not in values and "defaultValue" not in definition:
-            raise JobError(f"parameter '{name}': no value was passed, and the pipeline has no default")
+            raise JobError(f"parameter '{name}': it has neither a value nor a default")
         found[name] = values.get(name, definition.get("defaultValue"))
         if not _fits(found[name], definition["parameterType"]):
-            raise JobError(f"parameter '{name}': {found[name]!r} is no {definition['parameterType']}")
+            raise JobError(f"parameter '{name}': {found[name]!r} is not of type {definition['parameterType']}")
     return found
 
 
@@ -92,10 +94,10 @@ def _check_component(name: str, component: dict[str, Any], spec: dict[str, Any])
         _check_control(task_name, task)
         callee = spec["components"].get(task["componentRef"]["name"])
         if callee is None:
-            raise JobError(f"task '{task_name}': no component {task['componentRef']['name']}")
+            raise JobError(f"task '{task_name}': there is no component {task['componentRef']['name']}")
         for other in upstream(task):
             if other not in tasks:
-                raise JobError(f"task '{task_name}' waits for '{other}', which is no task of component '{name}'")
+                raise JobError(f"task '{task_name}' waits for '{other}', but component '{name}' has no such task")
         _check_inputs(task_name, task, callee, name, component)
         _check_artifacts(task_name, task, tasks, spec)
         _check_component(task_name, callee, spec)
@@ -120,7 +122,7 @@ def _check_control(name: str, task: dict[str, Any]) -> None:
 def _check_inputs(
     name: str, task: dict[str, Any], callee: dict[str, Any], parent: str, component: dict[str, Any]
 ) -> None:
-    """A task sees the outputs of its siblings and the parameters of the component that it is part of, no others."""
+    """Checks that a task uses only outputs of its siblings and parameters of the component around it."""
     visible = component.get("inputDefinitions", {}).get("parameters", {})
     given = task.get("inputs", {}).get("parameters", {})
     for key, source in given.items():
@@ -133,7 +135,7 @@ def _check_inputs(
             raise JobError(f"task '{name}': component '{parent}' has no parameter '{source[kind]}'")
     for key, definition in callee.get("inputDefinitions", {}).get("parameters", {}).items():
         if key not in given and "defaultValue" not in definition and not definition.get("isOptional"):
-            raise JobError(f"task '{name}': its input '{key}' is not given")
+            raise JobError(f"task '{name}': its input '{key}' has no value")
 
 
 def _check_artifacts(name: str, task: dict[str, Any], siblings: dict[str, Any], spec: dict[str, Any]) -> None:

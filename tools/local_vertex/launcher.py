@@ -1,6 +1,6 @@
-"""Runs the tasks of a compiled job one after the other: in their order, with their inputs, as far as they may run.
+"""Runs the tasks of a compiled job in order, with their inputs.
 
-What differs from the service: one task at a time, and nothing is taken from a cache.
+Unlike the service, it runs one task at a time and has no cache.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ State = Literal["SUCCEEDED", "FAILED", "NOT_TRIGGERED"]
 
 @dataclasses.dataclass
 class Task:
-    """What became of a task.
+    """The outcome of a task.
 
     Attributes:
-        state: as the service names it; NOT_TRIGGERED where one that it waits for failed.
-        outputs: what it left.
+        state: the service's name of its state. NOT_TRIGGERED means that a task before it failed.
+        outputs: its outputs.
         seconds: wall time.
         error: why it failed, in one line.
     """
@@ -43,7 +43,7 @@ class Launcher:
     """One run of a job.
 
     Attributes:
-        tasks: what became of each task, those of sub-DAGs too.
+        tasks: the outcome of each task, including those of nested DAGs.
         folder: the run's folder below the pipeline root, on this machine.
     """
 
@@ -63,15 +63,15 @@ class Launcher:
         """Prepares a run.
 
         Args:
-            job: of load_job.
-            run_id: the run's name; each run has another.
+            job: a job from load_job.
+            run_id: the run's id, different for each run.
             engine: runs containers.
             store: the metadata of all runs.
-            logs: a folder in which each step has a log.
-            say: is told each step as it ends.
+            logs: the folder of the steps' logs.
+            say: called with a line for each step that ends.
             parameters: values that replace the job's.
-            fail_fast: whether no further task begins after a failure; else those do that do not depend on it.
-            wait: waits for so many seconds before a retry.
+            fail_fast: whether no further task starts after a failure. Otherwise independent tasks still start.
+            wait: called with the seconds to wait before a retry.
 
         Raises:
             JobError: a parameter is missing, unknown or of the wrong type.
@@ -92,14 +92,14 @@ class Launcher:
         }
 
     def run(self) -> bool:
-        """Runs all tasks; returns whether all of them succeeded. Raises JobError if there was a run of this name."""
+        """Runs all tasks. Returns whether all succeeded. Raises JobError if there was a run with this id."""
         if self.folder.exists():
-            raise JobError(f"run '{self._run_id}' has been there: {self.folder}")
+            raise JobError(f"run '{self._run_id}' exists already: {self.folder}")
         self._logs.mkdir(parents=True, exist_ok=True)
         return not self._run_dag(self._spec["root"]["dag"], self._parameters)
 
     def _run_dag(self, dag: dict[str, Any], given: dict[str, Any]) -> str:
-        """Runs the tasks of a component to which `given` was passed; returns the first error, or nothing."""
+        """Runs the tasks of a component with the parameters `given`. Returns the first error, or an empty string."""
         tasks, done = dag["tasks"], {}
         for name in graphlib.TopologicalSorter({name: upstream(task) for name, task in tasks.items()}).static_order():
             waits_for = [done[other].state for other in upstream(tasks[name])]
@@ -162,7 +162,7 @@ class Launcher:
         if kind == "taskOutputParameter":
             producer, output = value["producerTask"], value["outputParameterKey"]
             if output not in done[producer].outputs.parameters:
-                raise StepError(f"'{producer}' left no parameter '{output}'")
+                raise StepError(f"'{producer}' wrote no parameter '{output}'")
             return done[producer].outputs.parameters[output]
         if kind == "taskFinalStatus":
             return json.dumps(self._final_status(value["producerTask"], done[value["producerTask"]]))
@@ -170,7 +170,7 @@ class Launcher:
         return expand(constant, {}, self._placeholders) if isinstance(constant, str) else constant
 
     def _final_status(self, name: str, task: Task) -> dict[str, Any]:
-        """PipelineTaskFinalStatus of what an exit handler waits for."""
+        """PipelineTaskFinalStatus of the task that an exit handler waits for."""
         status: dict[str, Any] = {
             "state": task.state,
             "pipelineJobName": self._run_id,
@@ -180,7 +180,7 @@ class Launcher:
         return status | ({"error": {"code": 9, "message": task.error}} if task.error else {})
 
     def _execute(self, step: Step) -> tuple[Outputs, str]:
-        """What the step leaves, and what to say of it."""
+        """The outputs of a step, and a remark about them."""
         if "resolver" in step.executor:
             outputs = resolve(step, self._store, self._pipeline)
             found = [artifact["name"].rpartition("/")[2] for found in outputs.artifacts.values() for artifact in found]

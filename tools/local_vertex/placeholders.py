@@ -1,4 +1,4 @@
-"""Vertex AI's placeholders, `{{$...}}`, in commands, arguments, constants and filters."""
+"""Replaces Vertex AI's placeholders, `{{$...}}`, in commands, arguments, constants and filters."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ _ARTIFACT = re.compile(r"\.(inputs|outputs)\.artifacts\['([^']+)'\]\.(?:(uri|nam
 
 
 class PlaceholderError(Exception):
-    """A placeholder that is not known, or names what is not there."""
+    """A placeholder that is unknown, or whose value does not exist."""
 
 
 def expand(text: str, executor_input: Mapping[str, Any], run: Mapping[str, str]) -> str:
-    """Puts values in the placeholders' places.
+    """Replaces placeholders by their values.
 
     Args:
-        text: with placeholders or without.
-        executor_input: the whole of it is `{{$}}`.
+        text: text with or without placeholders.
+        executor_input: the value of `{{$}}`.
         run: values of placeholders such as `{{$.pipeline_job_name}}`, by name.
 
     Raises:
-        PlaceholderError: see there.
+        PlaceholderError: a placeholder is unknown, or its value does not exist.
     """
 
     def value(match: re.Match[str]) -> str:
         try:
             return as_text(_value(match[1], executor_input, run))
         except LookupError:
-            raise PlaceholderError(f"placeholder {match[0]}: not supported, or nothing of this name") from None
+            raise PlaceholderError(f"placeholder {match[0]}: it is not supported, or there is no such value") from None
 
     return _PLACEHOLDER.sub(value, text)
 
 
 def as_text(value: Any) -> str:
-    """A value as a command line has it: JSON, but for texts, and with whole numbers as integers."""
+    """A value for a command line: strings as they are, other values as JSON with whole numbers as integers."""
     return value if isinstance(value, str) else json.dumps(_whole(value))
 
 
@@ -59,7 +59,7 @@ def _value(path: str, executor_input: Mapping[str, Any], run: Mapping[str, str])
 
 
 def _whole(value: Any) -> Any:
-    """As protocol buffers write numbers, which know no integers: 6.0 is 6."""
+    """Whole floats as integers: JSON of protocol buffers has only floats."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""Runs one task: looks an artifact up, imports one, or runs a container, as Vertex AI's launcher does."""
+"""Runs one task as Vertex AI's launcher does: resolves or imports an artifact, or runs a container."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from tools.local_vertex.containers import Command, Engine, make_folder
 from tools.local_vertex.placeholders import expand
 from tools.local_vertex.store import Store
 
-_TAIL = 15  # lines of a failed step's log that are shown
+_TAIL = 15  # lines of a failed step's log to show
 
 Artifacts = dict[str, list[dict[str, Any]]]
 
 
 class StepError(Exception):
-    """A step failed for good; `tail` is the end of its log."""
+    """A step failed after all retries. `tail` is the end of its log."""
 
     def __init__(self, message: str, tail: str = ""):
-        """Takes one line, and the log's last ones."""
+        """Takes one line about the failure, and the last lines of the log."""
         super().__init__(message)
         self.tail = tail
 
 
 @dataclasses.dataclass
 class Outputs:
-    """What a task leaves, by output key."""
+    """The outputs of a task, by key."""
 
     artifacts: Artifacts = dataclasses.field(default_factory=dict)
     parameters: dict[str, Any] = dataclasses.field(default_factory=dict)
@@ -36,17 +36,17 @@ class Outputs:
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """A task whose inputs are there.
+    """A task with its inputs.
 
     Attributes:
-        name: the task's.
-        component: its component, and
-        executor: that component's executor, as the job has them.
-        retry: its retryPolicy; empty for none.
+        name: the task's name.
+        component: its component in the job.
+        executor: the component's executor in the job.
+        retry: its retryPolicy; empty if there is none.
         parameters: values of the input parameters.
-        artifacts: input artifacts; an empty list where a resolver found none.
-        folder: of the task's outputs, as steps see it.
-        placeholders: those of the run, by name.
+        artifacts: input artifacts; an empty list if a resolver found none.
+        folder: folder of the task's outputs, as steps see it.
+        placeholders: the run's placeholders, by name.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Step:
     placeholders: dict[str, str]
 
     def executor_input(self, outputs: Artifacts) -> dict[str, Any]:
-        """ExecutorInput of pipeline spec 2.1, JSON-ready."""
+        """ExecutorInput of pipeline spec 2.1, as JSON."""
         declared = self.component.get("outputDefinitions", {}).get("parameters", {})
         return {
             "inputs": {"parameterValues": self.parameters, "artifacts": _lists(self.artifacts)},
@@ -72,7 +72,7 @@ class Step:
 
 
 def resolve(step: Step, store: Store, pipeline: str) -> Outputs:
-    """Looks artifacts up; finds none where what the filter asks for was itself not found."""
+    """Resolves artifacts. Finds none if an artifact that the filter refers to was not found."""
     found: Artifacts = {}
     for key, query in step.executor["resolver"]["outputArtifactQueries"].items():
         if all(step.artifacts.values()):
@@ -84,7 +84,7 @@ def resolve(step: Step, store: Store, pipeline: str) -> Outputs:
 
 
 def import_artifact(step: Step, store: Store) -> Outputs:
-    """Takes the artifact that is known at the place, or a new one if there is none or the importer asks for it."""
+    """The artifact at the importer's URI. A new one if none is known there, or if the importer asks for it."""
     importer = step.executor["importer"]
     source = importer["artifactUri"]
     uri = step.parameters[source["runtimeParameter"]] if "runtimeParameter" in source else source["constant"]
@@ -96,17 +96,17 @@ def import_artifact(step: Step, store: Store) -> Outputs:
 def run_container(
     step: Step, store: Store, engine: Engine, log: Path, wait: Callable[[float], None]
 ) -> tuple[Outputs, int]:
-    """Runs the container until it succeeds or its retries are used up; returns how many attempts it took, too.
+    """Runs the container until it succeeds or has no retries left. Also returns the number of attempts.
 
     Args:
         step: the task.
         store: names its artifacts.
         engine: runs the container.
-        log: takes what it writes.
-        wait: waits for so many seconds before a retry.
+        log: file for its output.
+        wait: called with the seconds to wait before a retry.
 
     Raises:
-        StepError: it failed.
+        StepError: the container failed.
     """
     declared = step.component.get("outputDefinitions", {}).get("artifacts", {})
     artifacts = {
@@ -127,12 +127,12 @@ def run_container(
             return _collect(step, artifacts, engine), attempt + 1
     tail = "\n".join(log.read_text(errors="replace").splitlines()[-_TAIL:]) if log.exists() else ""
     tries = f" after {retries + 1} attempts" if retries else ""
-    killed = f" (killed; it may use {command.memory_gb:g} GB of memory)" if code == 137 and command.memory_gb else ""
+    killed = f" (killed; its limit is {command.memory_gb:g} GB of memory)" if code == 137 and command.memory_gb else ""
     raise StepError(f"exit code {code}{killed}{tries}; log: {log}", tail)
 
 
 def here(engine: Engine, path: str) -> Path:
-    """Where a folder or file that steps see lies on this machine."""
+    """The path on this machine of a folder or file that steps see."""
     return engine.storage / Path(path).relative_to(engine.mount)
 
 
@@ -153,14 +153,14 @@ def _command(step: Step, executor_input: dict[str, Any]) -> Command:
 
 
 def _backoff(retry: dict[str, Any], attempt: int) -> float:
-    """Seconds to wait before a retry, the first of which is attempt 1."""
+    """Seconds to wait before retry number `attempt`, counted from 1."""
     first, most = (float(retry.get(key, "0s").rstrip("s")) for key in ("backoffDuration", "backoffMaxDuration"))
     seconds = first * retry.get("backoffFactor", 2.0) ** (attempt - 1)
     return min(seconds, most) if most else seconds
 
 
 def _collect(step: Step, artifacts: Artifacts, engine: Engine) -> Outputs:
-    """Merges what the executor says of its outputs into what is known of them."""
+    """Merges the executor's outputs with the declared ones."""
     path = here(engine, f"{step.folder}/executor_output.json")
     said = json.loads(path.read_text()) if path.exists() else {}
     for key, value in said.get("artifacts", {}).items():

@@ -1,4 +1,4 @@
-"""Stands in for Vertex ML Metadata: what runs left, by which the next run finds the champion."""
+"""Replaces Vertex ML Metadata: the artifacts of earlier runs, where the next run finds the champion."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ _NUMBER = re.compile(r"metadata\.(\w+)\.number_value")
 
 
 class FilterError(Exception):
-    """A resolver's filter that this store does not understand."""
+    """A resolver's filter that this store does not support."""
 
 
 class Store:
     """Artifacts of all runs, oldest first, in a JSON file."""
 
     def __init__(self, path: Path):
-        """Opens the file; where there is none, nothing ran before."""
+        """Opens the file. If it does not exist, there were no earlier runs."""
         self._path = path
         self._records: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
         self._ids = max((int(_id(record["artifact"])) for record in self._records), default=0)
 
     def new(self, kind: Mapping[str, str], uri: str, metadata: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """An artifact as an executor's input has it, with a name that no other one has; it is not kept yet.
+        """A new artifact with a unique name, in the form of an executor's input. It is not stored yet.
 
         Args:
             kind: its type: `instanceSchema` (YAML) or `schemaTitle`.
-            uri: where it lies.
+            uri: its URI.
             metadata: its properties.
         """
         self._ids += 1
@@ -42,21 +42,21 @@ class Store:
         return {"name": name, "uri": uri, "type": dict(kind), "metadata": dict(metadata or {})}
 
     def keep(self, artifact: Mapping[str, Any], *, pipeline: str, run: str, task: str, key: str) -> None:
-        """Adds an artifact that a task has finished; one that is there already stays as old as it was."""
+        """Stores an artifact of a finished task. An artifact that is stored already keeps its age."""
         if all(record["artifact"]["name"] != artifact["name"] for record in self._records):
             record = {"artifact": artifact, "pipeline": pipeline, "run": run, "task": task, "key": key, "state": "LIVE"}
             self._records.append(record)
             self._path.write_text(json.dumps(self._records, indent=1))
 
     def newest(self, query: str, *, pipeline: str) -> list[dict[str, Any]]:
-        """The newest artifact of a pipeline's runs that a resolver's filter lets through, or none.
+        """The newest artifact of a pipeline's runs that matches a resolver's filter, or none.
 
         Args:
-            query: conditions as TFX emits them, joined by AND.
-            pipeline: its name; artifacts of others are not seen.
+            query: conditions as TFX writes them, joined by AND.
+            pipeline: name of the pipeline; artifacts of other pipelines do not match.
 
         Raises:
-            FilterError: a condition of another form.
+            FilterError: a condition has an unsupported form.
         """
         found = [record for record in self._records if record["pipeline"] == pipeline]
         for holds in [_condition(text) for text in query.split(" AND ")]:
@@ -64,7 +64,7 @@ class Store:
         return [found[-1]["artifact"]] if found else []
 
     def imported(self, uri: str, kind: Mapping[str, str]) -> list[dict[str, Any]]:
-        """The newest artifact of a type at a place, or none: what an importer takes instead of a new one."""
+        """The newest artifact of a type at a URI, or none. An importer reuses it."""
         artifacts = [record["artifact"] for record in self._records]
         return [item for item in artifacts if item["uri"] == uri and title(item["type"]) == title(kind)][-1:]
 
@@ -82,7 +82,7 @@ def _id(artifact: Mapping[str, Any]) -> str:
 
 
 def _condition(text: str) -> Callable[[Mapping[str, Any]], bool]:
-    """Whether a record is one that a condition lets through."""
+    """A function that says whether a record meets a condition."""
     match = _CONDITION.fullmatch(text.strip())
     field, value = (match[1], match[3]) if match else ("", "")
     if number := _NUMBER.fullmatch(field):

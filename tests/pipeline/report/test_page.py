@@ -96,7 +96,7 @@ def test_the_figures_are_those_of_the_run(whole):
     for expected in (
         "81,454 rows with 4,160 positives",
         "XGBoost 0.8802 0.5167 0.1290 0.0342",  # eval metrics of the other family
-        "Keras is the challenger: it has the better log loss on 7,077 eval rows",
+        "Keras is the challenger: it has the best log loss on 7,077 eval rows",
         "Suspicious: recency_days",
         "learning rate 0.05",
         "4.2 ms",

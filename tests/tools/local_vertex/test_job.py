@@ -38,7 +38,7 @@ ROWS = {"rows": {"parameterType": "STRING"}}
         (job({"A": task("A", triggerPolicy={"strategy": "ANY"})}), "task 'A': trigger strategy ANY"),
         (job({"A": task("A", artifactIterator={})}), "task 'A': iterators"),
         (job({"A": task("A", parameterIterator={})}), "task 'A': iterators"),
-        (job({"A": task("A", "B")}), "task 'A' waits for 'B', which is no task of component 'root'"),
+        (job({"A": task("A", "B")}), "task 'A' waits for 'B', but component 'root' has no such task"),
         (job({"A": task("A", artifacts={"x": of("B", "model")})}), "task 'A' waits for 'B'"),
         (
             job({"A": task("A"), "B": task("B", artifacts={"x": of("A", "model")})}, {"A": outputs(other=MODEL)}),

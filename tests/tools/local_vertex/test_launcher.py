@@ -123,18 +123,18 @@ def test_an_output_parameter_reaches_the_next_step(tmp_path):
 def test_an_output_parameter_that_was_not_written_fails_its_reader(tmp_path):
     wanted = {"taskOutputParameter": {"producerTask": "A", "outputParameterKey": "best"}}
     launcher = launch(tmp_path, job({"A": task("A"), "B": task("B", parameters={"best": wanted})}))
-    assert launcher.tasks["B"].error == "'A' left no parameter 'best'"
+    assert launcher.tasks["B"].error == "'A' wrote no parameter 'best'"
 
 
 @pytest.mark.parametrize(
     ("values", "given", "message"),
     [
-        ({}, None, "'rows': no value was passed"),
-        ({"rows": 1, "other": 2}, None, "'other': the pipeline has none of this name"),
-        ({"rows": 1}, {"other": 2}, "'other': the pipeline has none of this name"),
-        ({"rows": "1"}, None, "'rows': '1' is no NUMBER_INTEGER"),
-        ({"rows": 1.5}, None, "'rows': 1.5 is no NUMBER_INTEGER"),
-        ({"rows": True}, None, "'rows': True is no NUMBER_INTEGER"),
+        ({}, None, "'rows': it has neither a value nor a default"),
+        ({"rows": 1, "other": 2}, None, "'other': the pipeline has no such parameter"),
+        ({"rows": 1}, {"other": 2}, "'other': the pipeline has no such parameter"),
+        ({"rows": "1"}, None, "'rows': '1' is not of type NUMBER_INTEGER"),
+        ({"rows": 1.5}, None, "'rows': 1.5 is not of type NUMBER_INTEGER"),
+        ({"rows": True}, None, "'rows': True is not of type NUMBER_INTEGER"),
     ],
 )
 def test_wrong_runtime_parameters_are_refused_before_anything_runs(tmp_path, values, given, message):
@@ -303,7 +303,7 @@ def test_a_step_that_was_killed_says_how_much_memory_it_had(tmp_path):
     container_of = images("A")
     container_of["A"]["container"]["resources"] = {"memoryLimit": 8.0}
     launcher = launch(tmp_path, job({"A": task("A")}, None, container_of), {"A": lambda given: 137})
-    assert "exit code 137 (killed; it may use 8 GB of memory)" in launcher.tasks["A"].error
+    assert "exit code 137 (killed; its limit is 8 GB of memory)" in launcher.tasks["A"].error
 
 
 def test_each_step_has_a_line_with_its_time(tmp_path):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path("runners/environment.sh")
+SCRIPT = Path("tools/environment.sh")
 
 
 def attempt(tmp_path, *, glibc="2.41", machine="Linux x86_64", python="", **variables):
@@ -26,11 +26,11 @@ def attempt(tmp_path, *, glibc="2.41", machine="Linux x86_64", python="", **vari
     for tool in ("bash", "dirname", "cut", "sort", "head", "sed", "mkdir", "rm", "tail"):
         (commands / tool).symlink_to(shutil.which(tool))
     project = tmp_path / "project"
-    (project / "runners").mkdir(parents=True)
-    shutil.copy(SCRIPT, project / "runners")
+    (project / "tools").mkdir(parents=True)
+    shutil.copy(SCRIPT, project / "tools")
     shutil.copy("requirements.txt", project)
     done = subprocess.run(
-        [shutil.which("bash"), str(project / "runners" / "environment.sh"), ".venv"],
+        [shutil.which("bash"), str(project / "tools" / "environment.sh"), ".venv"],
         capture_output=True,
         text=True,
         env={"PATH": str(commands), "HOME": str(tmp_path), **variables},
@@ -47,8 +47,8 @@ def attempt(tmp_path, *, glibc="2.41", machine="Linux x86_64", python="", **vari
         ({"machine": "Linux aarch64"}, "wheels for Linux on x86-64 only"),
         ({"glibc": ""}, "no glibc"),
         ({"glibc": "2.12"}, "glibc 2.12 is too old"),
-        ({"glibc": "2.36", "ENV_PYTHON": "3.13"}, "with glibc 2.36 it can be: 3.10"),
-        ({"glibc": "2.39", "ENV_PYTHON": "3.10"}, "with glibc 2.39 it can be: 3.13 3.12 3.11"),
+        ({"glibc": "2.36", "ENV_PYTHON": "3.13"}, "is not possible with glibc 2.36. Choose from: 3.10"),
+        ({"glibc": "2.39", "ENV_PYTHON": "3.10"}, "is not possible with glibc 2.39. Choose from: 3.13 3.12 3.11"),
         ({"python": "3.13"}, "apt-get install g++ python3-dev"),
         ({"python": "3.12"}, "apt-get install python3 python3-venv"),
     ],

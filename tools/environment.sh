@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Makes the virtual environment $1 from the hash-pinned requirements.txt, with the Python that this host can use.
+# Makes the virtual environment $1 from the hash-pinned requirements.txt, with a Python that this host supports.
 #
 # TFX 1.21 (Python 3.11 to 3.13) needs glibc 2.39 or newer; TFX 1.16 (Python 3.10) runs on any glibc Linux.
-# ENV_PYTHON=3.12 chooses among the versions that the host can use.
+# ENV_PYTHON=3.12 chooses one of the versions that the host supports.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-target=${1:?usage: runners/environment.sh FOLDER}
+target=${1:?usage: tools/environment.sh FOLDER}
 
 fail() {
     printf 'Cannot make the environment: %s\n' "$1" >&2
@@ -31,11 +31,11 @@ fi
 if [ -n "${ENV_PYTHON:-}" ]; then
     case " $versions " in
     *" $ENV_PYTHON "*) versions=$ENV_PYTHON ;;
-    *) fail "ENV_PYTHON=$ENV_PYTHON, but with glibc $glibc it can be: $versions." ;;
+    *) fail "ENV_PYTHON=$ENV_PYTHON is not possible with glibc $glibc. Choose from: $versions." ;;
     esac
 fi
 
-# PYENV_VERSION makes pyenv's shims answer for a version that is installed but not selected.
+# With PYENV_VERSION, pyenv's shims find a version that is installed but not selected.
 works() { PYENV_VERSION=$1 "python$1" -c "import sys, sysconfig, venv; sys.exit(sys.version_info[:2] != ($2))" 2>/dev/null; }
 python=
 for version in $versions; do
@@ -45,7 +45,7 @@ for version in $versions; do
     fi
 done
 
-# pyfarmhash and rouge-score have no wheels for Python 3.13 and are compiled at install.
+# pyfarmhash and rouge-score have no wheels for Python 3.13, so pip compiles them.
 if [ "${version:-}" = 3.13 ] && [ -n "$python" ] && ! command -v c++ >/dev/null; then
     fail "Python 3.13 needs a C++ compiler here: apt-get install g++ python3-dev (or install Python 3.12)."
 fi
@@ -67,11 +67,11 @@ fi
 # ---- the environment --------------------------------------------------------------------------------------------
 export UV_SYSTEM_CERTS=1 # the host's certificates, also behind a company's proxy
 if [ -z "$python" ]; then
-    echo "No Python $versions on this host; uv fetches one ..."
+    echo "This host has no Python $versions. uv downloads one ..."
     python=${versions%% *}
 fi
 "$uv" venv --quiet --allow-existing --seed --python "$python" "$target" ||
-    fail "$stack needs Python ${versions// / or }, which was neither found nor fetched. Install it (pyenv install ${versions%% *}, or your distribution's package with its venv module) and try again."
+    fail "$stack needs Python ${versions// / or }, but none was found or downloaded. Install it (pyenv install ${versions%% *}, or your distribution's package with its venv module) and try again."
 echo "Installing $stack with $("$target/bin/python" -V) into $target ..."
 "$uv" pip install --quiet --python "$target/bin/python" --require-hashes -r requirements.txt ||
     fail "the packages of requirements.txt could not be installed; see the message above."
