@@ -160,7 +160,7 @@ def test_the_image_of_the_steps(facts, config, problem):
         (
             {},
             changed(DATAFLOW_CONFIG, "Labels/propensity.beam-image", "beam_python3.13_sdk:2.61.0"),
-            "not of Beam 2.77.0",
+            "not from Beam 2.77.0",
         ),
     ],
 )
