@@ -19,3 +19,10 @@ class Report(artifact.Artifact):
     """The page that a run ends with: `report.html`."""
 
     TYPE_NAME = "propensity.Report"
+
+
+# Properties of a PushedModel. The first three are those of TFX's Pusher.
+PUSHED = "pushed"  # 1 if the component has pushed a model, else 0
+PUSHED_DESTINATION = "pushed_destination"
+PUSHED_VERSION = "pushed_version"
+PUSHED_CHAMPION = "pushed_champion"  # 1 if that was the champion, not the challenger

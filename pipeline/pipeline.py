@@ -11,7 +11,7 @@ from tfx.dsl.components.base import executor_spec
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import LatestBlessedModelStrategy
 from tfx.orchestration import pipeline as tfx_pipeline
-from tfx.proto import pusher_pb2, transform_pb2
+from tfx.proto import transform_pb2
 from tfx.types import Channel, standard_artifacts
 
 from models.signatures import EXAMPLES_SIGNATURE
@@ -21,6 +21,7 @@ from pipeline.components.data_gate import DataGate
 from pipeline.components.evaluator import Evaluator
 from pipeline.components.infra_check import InfraCheck
 from pipeline.components.model_selector import ModelSelector
+from pipeline.components.pusher import Pusher
 from pipeline.components.report import Report
 from pipeline.components.statistics_gen import StatisticsGen
 from pipeline.components.transform import Transform
@@ -64,7 +65,7 @@ def create_pipeline(
     Args:
         name: the pipeline's name.
         root: where artifacts go.
-        serving: where the Pusher puts a model that may replace the last, one numbered folder each.
+        serving: the serving folder, where the Pusher puts models, one numbered folder each.
         folder: the data set.
         run: the engine, its data, and how to run.
         parameters: of this run.
@@ -159,7 +160,7 @@ def create_pipeline(
         examples=examples.outputs["examples"],
         settings=dataset.infra_check,
         features=features,
-        digest=_digest("infra_check", "pipeline.infra.probe", "pipeline.infra.served_model", *_SCORING),
+        digest=_digest("infra_check", "pipeline.infra", *_SCORING),
     )
     evaluator = Evaluator(
         examples=examples.outputs["examples"],
@@ -182,13 +183,13 @@ def create_pipeline(
             *_SCORING,
         ),
     )
-    pusher = tfx_components.Pusher(
+    pusher = Pusher(
         model=selector.outputs["model"],
         model_blessing=evaluator.outputs["blessing"],
         infra_blessing=infra_check.outputs["blessing"],
-        push_destination=pusher_pb2.PushDestination(
-            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=serving)
-        ),
+        champion=champion.outputs["model"],
+        serving=serving,
+        digest=_digest("pusher", "pipeline.serving_folder"),
     )
     report = Report(
         examples=examples.outputs["examples"],

@@ -1,4 +1,4 @@
-"""The rollback: makes the previous champion the current one again, by a small pipeline of its own.
+"""The rollback: makes the previous champion the current one again, with a small pipeline.
 
 The restored model becomes a new Model artifact with a new ModelBlessing, so that TFX's local resolver (the blessed
 model with the highest id), Vertex AI's (the model that the newest blessing names) and the serving folder agree on it.
@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ml_metadata.proto import metadata_store_pb2
-from tfx.components import Pusher
 from tfx.components.evaluator import constants
 from tfx.dsl.components.common.importer import Importer
 from tfx.orchestration import pipeline as tfx_pipeline
-from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts
+from tfx.utils import path_utils
 
+from pipeline import serving_folder
 from pipeline.champion import challenger
+from pipeline.champion.current import Blessed, blessed_models, integer
+from pipeline.components.pusher import Pusher
 from pipeline.components.rollback_blessing import RollbackBlessing
 
 _KEPT = (challenger.FAMILY, challenger.SOURCE_ID, challenger.SOURCE_URI)
@@ -32,10 +34,10 @@ class RollbackError(RuntimeError):
 
 @dataclasses.dataclass(frozen=True)
 class Restoration:
-    """A model that shall be the champion again.
+    """A model that is to be the champion again.
 
     Attributes:
-        model_id: its id so far.
+        model_id: its id before the rollback.
         uri: of its artifact.
         properties: custom properties of the new artifact, but for the reason.
         previous: id of the champion before it; "" for none.
@@ -63,32 +65,53 @@ def find_restoration(
     Raises:
         RollbackError: no model was blessed yet, or the champion had none before it.
     """
-    by_id = {model.id: model for model in models}
-    blessed = {
-        _integer(blessing, constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY): blessing
-        for blessing in sorted(blessings, key=lambda blessing: blessing.id)
-        if _integer(blessing, constants.ARTIFACT_PROPERTY_BLESSED_KEY) == constants.BLESSED_VALUE
-    }
-    champions = sorted(by_id.keys() & blessed.keys())
-    if not champions:
+    return restoration_of(blessed_models(models, blessings))
+
+
+def restoration_of(blessed: Mapping[int, Blessed]) -> Restoration:
+    """As `find_restoration`, of `blessed_models`."""
+    if not blessed:
         raise RollbackError("no model was pushed yet, so there is none to go back to")
-    champion = by_id[champions[-1]]
-    previous = _previous(blessed[champion.id])
+    champion = blessed[max(blessed)]
+    previous = _previous(champion.blessing)
     if not previous:
-        raise RollbackError(f"the champion, model {champion.id}, is the first one, so there is none to go back to")
-    model, blessing = by_id[int(previous)], blessed[int(previous)]
-    withdrawn = json.loads(champion.custom_properties[challenger.WITHDRAWN].string_value or "[]")
-    source = champion.custom_properties[challenger.SOURCE_URI].string_value or champion.uri
+        raise RollbackError(
+            f"the champion, model {champion.model.id}, is the first one, so there is none to go back to"
+        )
+    if int(previous) not in blessed:
+        raise RollbackError(f"model {previous}, the champion before model {champion.model.id}, is not in the metadata")
+    properties = champion.model.custom_properties
+    withdrawn = json.loads(properties[challenger.WITHDRAWN].string_value or "[]")
+    source = properties[challenger.SOURCE_URI].string_value or champion.model.uri
+    return _restoration(blessed[int(previous)], [*withdrawn, source], champion.model.id)
+
+
+def unfinished_restoration(blessed: Mapping[int, Blessed], serving: str) -> Restoration | None:
+    """The last rollback once more, if the champion comes from one and is not in the serving folder; else None.
+
+    That rollback's push failed. Another one would go back one model too far.
+    """
+    found = blessed[max(blessed)] if blessed else None
+    if found is None or challenger.PREVIOUS_CHAMPION not in found.blessing.custom_properties:
+        return None
+    if serving_folder.holds(serving, path_utils.serving_model_path(found.model.uri)):
+        return None
+    withdrawn = json.loads(_text(found.model, challenger.WITHDRAWN) or "[]")
+    return _restoration(found, withdrawn, found.model.id)
+
+
+def _restoration(restored: Blessed, withdrawn: Sequence[str], withdrawn_id: int) -> Restoration:
+    properties = restored.model.custom_properties
     return Restoration(
-        model_id=model.id,
-        uri=model.uri,
+        model_id=restored.model.id,
+        uri=restored.model.uri,
         properties={
-            **{name: _value(model, name) for name in _KEPT if name in model.custom_properties},
-            challenger.WITHDRAWN: json.dumps([*withdrawn, source]),
+            **{name: _value(restored.model, name) for name in _KEPT if name in properties},
+            challenger.WITHDRAWN: json.dumps(withdrawn),
         },
-        previous=_previous(blessing),
-        anchor_replaced=_integer(blessing, challenger.ANCHOR_REPLACED) == 1,
-        withdrawn_id=champion.id,
+        previous=_previous(restored.blessing),
+        anchor_replaced=integer(restored.blessing, challenger.ANCHOR_REPLACED) == 1,
+        withdrawn_id=withdrawn_id,
     )
 
 
@@ -126,9 +149,7 @@ def create_rollback_pipeline(
     pusher = Pusher(
         model=model.outputs["result"],
         model_blessing=blessing.outputs["blessing"],
-        push_destination=pusher_pb2.PushDestination(
-            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=serving)
-        ),
+        serving=serving,
     )
     return tfx_pipeline.Pipeline(
         pipeline_name=name,
@@ -142,12 +163,12 @@ def create_rollback_pipeline(
 def _previous(blessing: metadata_store_pb2.Artifact) -> str:
     """Id of the champion before the one that is blessed; "" for none."""
     if challenger.PREVIOUS_CHAMPION in blessing.custom_properties:
-        return blessing.custom_properties[challenger.PREVIOUS_CHAMPION].string_value
-    return str(_integer(blessing, constants.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY) or "")
+        return _text(blessing, challenger.PREVIOUS_CHAMPION)
+    return str(integer(blessing, constants.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY) or "")
 
 
-def _integer(artifact: metadata_store_pb2.Artifact, name: str) -> int:
-    return artifact.custom_properties[name].int_value if name in artifact.custom_properties else 0
+def _text(artifact: metadata_store_pb2.Artifact, name: str) -> str:
+    return artifact.custom_properties[name].string_value if name in artifact.custom_properties else ""
 
 
 def _value(artifact: metadata_store_pb2.Artifact, name: str) -> str | int:

@@ -1,8 +1,9 @@
-"""What a person sees: a few lines on the terminal, while the log noise of TFX, Beam and TensorFlow goes to a file."""
+"""Shows a few lines on the terminal, and sends the noise of TFX, Beam and TensorFlow to a log file."""
 
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import os
 import sys
@@ -12,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
-# Steps of a long component, of which the newest is shown from time to time; trials of a search, of which each one is;
-# the package's warnings go to their parent.
+# Loggers: progress of a long component (the newest record is shown every few seconds) and trials of a search (each is
+# shown). Their parent takes the package's warnings.
 PROGRESS_LOGGER, TRIALS_LOGGER = "propensity.progress", "propensity.trials"
 _PROGRESS_SECONDS = 10.0
 
@@ -22,14 +23,14 @@ class Console:
     """Writes one line per component as it ends, and progress lines while a long one runs.
 
     Attributes:
-        warnings: what was warned of.
-        failure: the first component that raised, and what.
+        warnings: all warnings shown.
+        failure: the first component that raised, and its exception.
     """
 
     def __init__(self, stream: TextIO):
         """Writes to `stream`."""
         self._stream = stream
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal may interrupt the thread that holds it
         self._node: str | None = None
         self._detail = ""
         self.warnings: list[str] = []
@@ -43,7 +44,7 @@ class Console:
 
     @contextlib.contextmanager
     def component(self, node: str) -> Iterator[list[str]]:
-        """Times a component; what the body puts into the yielded list is shown behind the duration."""
+        """Times a component. The remarks that the body appends to the yielded list are shown after the duration."""
         remarks: list[str] = []
         self._node, self._detail, started = node, "", time.monotonic()
         ended = threading.Event()
@@ -68,19 +69,19 @@ class Console:
             self.line(f"    {node}: {time.monotonic() - started:.0f} s, {self._detail or 'running'}")
 
     def progress(self, text: str) -> None:
-        """Takes the newest state of the running component; it is shown with the next sign of life."""
+        """Takes the newest state of the running component, to be shown with its next progress line."""
         if self._node is None:
             self.line(f"  {text}")
         self._detail = text
 
     def warn(self, text: str) -> None:
-        """Shows a warning at once."""
+        """Shows a warning."""
         self.warnings.append(text)
         self.line(f"    warning: {text}")
 
 
 class _ConsoleHandler(logging.Handler):
-    """Shows the package's own records: progress as state, warnings as lines."""
+    """Shows the records of this package: progress as state, warnings as lines."""
 
     def __init__(self, console: Console):
         super().__init__(logging.INFO)
@@ -97,11 +98,11 @@ class _ConsoleHandler(logging.Handler):
 
 @contextlib.contextmanager
 def console(log: Path, *, verbose: bool) -> Iterator[Console]:
-    """Sends everything that is written to standard output and error to `log`, but for the Console's own lines.
+    """Sends standard output and error to `log`, except for the Console's own lines.
 
     Args:
-        log: the file; its folder is made.
-        verbose: leaves output where it is, so that the terminal shows all of it and the file stays empty.
+        log: the file; its folder is made. Output that no longer fits on its disk is dropped.
+        verbose: leaves output on the terminal, and the file empty.
 
     Yields:
         The Console, on the terminal.
@@ -120,13 +121,23 @@ def console(log: Path, *, verbose: bool) -> Iterator[Console]:
         yield shown
 
 
+class _LossyFile(io.FileIO):
+    """A file that drops what does not fit: a full disk must not fail what is only logged."""
+
+    def write(self, data: bytes | bytearray | memoryview) -> int:
+        try:
+            return super().write(data) or 0
+        except OSError:
+            return memoryview(data).nbytes
+
+
 @contextlib.contextmanager
 def _redirected(log: Path) -> Iterator[None]:
-    """Points Python's streams and the file descriptors 1 and 2, where C++ libraries write, to a file."""
+    """Points Python's streams, and the file descriptors 1 and 2 that C++ libraries write to, to a file."""
     sys.stdout.flush()
     sys.stderr.flush()
     saved = {descriptor: os.dup(descriptor) for descriptor in (1, 2)}
-    with log.open("a", encoding="utf-8", buffering=1) as file:
+    with io.TextIOWrapper(io.BufferedWriter(_LossyFile(log, "a")), encoding="utf-8", line_buffering=True) as file:
         try:
             for descriptor in saved:
                 os.dup2(file.fileno(), descriptor)

@@ -1,16 +1,18 @@
-"""Where a data set's runs on this machine leave everything: `<output>/<data set>/`."""
+"""Where the runs of a data set on this machine leave everything: `<output>/<data set>/`."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
-import time
+import fcntl
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from models.config import SettingsError
-
-_MOST_SECONDS_AHEAD = 5
+from runners import failures
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +29,7 @@ class LocalHome:
 
     @property
     def folder(self) -> Path:
-        """All of it."""
+        """The folder itself."""
         return self.output / self.dataset
 
     @property
@@ -40,22 +42,10 @@ class LocalHome:
         """Where models are pushed to, one numbered folder each."""
         return str(self.folder / "serving")
 
-    def await_new_version(self) -> None:
-        """Waits until a model that is pushed gets a version of its own, the newest one.
-
-        TFX's Pusher names a version by the second, and skips a push, in silence, where that version is there already.
-
-        Raises:
-            SettingsError: there is a version of the future.
-        """
-        versions = [int(path.name) for path in Path(self.serving).glob("*") if path.name.isdigit()]
-        seconds = max(versions, default=0) + 1 - time.time()
-        if seconds > _MOST_SECONDS_AHEAD:
-            raise SettingsError(
-                f"{self.serving}/{max(versions)} is a version of the future, which no other would replace; set this "
-                "machine's clock right, or remove that version"
-            )
-        time.sleep(max(seconds, 0))
+    def versions(self) -> set[str]:
+        """Names of the versions in the serving folder."""
+        names = os.listdir(self.serving) if os.path.isdir(self.serving) else []
+        return {name for name in names if name.isascii() and name.isdigit()}
 
     @property
     def metadata(self) -> Path:
@@ -69,17 +59,69 @@ class LocalHome:
         return metadata.sqlite_metadata_connection_config(str(self.metadata))
 
     def new_log(self) -> Path:
-        """A log file for a run that begins now."""
-        return self.folder / "logs" / f"{datetime.datetime.now():%Y%m%d-%H%M%S}.log"
+        """A log file for a run that begins now; its folder is made.
+
+        Raises:
+            SettingsError: the folder cannot be made.
+        """
+        log = self.folder / "logs" / f"{datetime.datetime.now():%Y%m%d-%H%M%S}.log"
+        try:
+            log.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise self._not_writable(error) from error
+        return log
 
     def check_writable(self) -> None:
-        """Makes the folder. Raises SettingsError if it cannot be written."""
+        """Makes the folder.
+
+        Raises:
+            SettingsError: it cannot be written, or its serving folder is there and cannot be written.
+        """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            probe = self.folder / ".writable"
-            probe.write_text("")
-            probe.unlink()
+            for folder in (self.folder, Path(self.serving)):
+                if folder == self.folder or folder.exists():
+                    probe = folder / ".writable"
+                    probe.write_text("probe")
+                    probe.unlink()
         except OSError as error:
-            raise SettingsError(
-                f"output folder {self.folder} cannot be written: {error.strerror}; choose another with OUTPUT="
-            ) from error
+            raise self._not_writable(error) from error
+
+    @contextlib.contextmanager
+    def locked(self, purpose: str) -> Iterator[None]:
+        """Keeps other runs and rollbacks out of the folder. The lock ends with the process, however that ends.
+
+        Args:
+            purpose: what this process does, for the message that the others get.
+
+        Raises:
+            SettingsError: another process has the lock; the message says which.
+        """
+        path = self.folder / ".lock"
+        try:
+            file = path.open("a+", encoding="utf-8")
+        except OSError as error:
+            raise self._not_writable(error) from error
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                holder = path.read_text(encoding="utf-8").strip() or "another process"
+                raise SettingsError(
+                    f"{holder} is working in {self.folder}. Wait until it ends, then try again."
+                ) from error
+            except OSError as error:
+                raise SettingsError(f"{path} cannot be locked: {error.strerror}; choose another OUTPUT=") from error
+            with contextlib.suppress(OSError):  # a full disk: the lock holds without a note, too
+                file.truncate(0)
+                file.write(f"{purpose} (process {os.getpid()}, since {datetime.datetime.now():%Y-%m-%d %H:%M:%S})")
+                file.flush()
+            yield
+
+    def _not_writable(self, error: OSError) -> SettingsError:
+        if failures.is_disk_full(error):
+            return SettingsError(f"output folder {self.folder}: {failures.reason(error, self.folder)}")
+        where = f" ({error.filename})" if error.filename else ""
+        return SettingsError(
+            f"output folder {self.folder} cannot be written: {error.strerror}{where}. Choose another with OUTPUT=."
+        )

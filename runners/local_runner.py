@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-if not __package__:  # executed as a file, as `tfx` does, the path begins with its folder instead of the repository's
+if not __package__:  # run as a file, as `tfx` does: the path begins with its folder instead of the repository's
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import schema
@@ -26,8 +26,11 @@ from pipeline.warehouse.extraction import Extraction, make_features_table, resol
 from pipeline.warehouse.interface import WarehouseError
 from pipeline.warehouse.opening import open_warehouse
 from runners import tfx_command
-from runners.console import Console, console
+from runners.console import Console
+from runners.guard import FAILED as FAILED
+from runners.guard import NOT_PUSHED, REFUSED, Command, run_guarded
 from runners.local_home import LocalHome
+from runners.signals import end
 
 if TYPE_CHECKING:
     from tfx.orchestration.pipeline import Pipeline
@@ -36,19 +39,19 @@ if TYPE_CHECKING:
     from pipeline.warehouse.bigquery.engine import BigQueryWarehouse
 
 SAMPLE = Path("data/sample")
-REFUSED, FAILED, NOT_PUSHED = 2, 1, 3  # exit codes: before anything ran; in a component; with --require-push
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the pipeline once.
 
     Returns:
-        The exit code: 0 for a run to the end, whatever the verdict; 1 if a component failed; 2 if the settings or the
-        data were refused before anything ran; 3 if nothing was pushed though --require-push was given.
+        The exit code: 0 if the run came to its end, whatever the verdict; 1 if a component failed; 2 if the settings or
+        the data were refused before anything ran; 3 if nothing was pushed and --require-push was given; 130 after
+        Ctrl-C and 143 after SIGTERM.
     """
     args = _parser().parse_args(arguments)
     compiling = tfx_command.is_compiling("beam")
-    # Read when a library starts OpenMP: its waiting threads, XGBoost's foremost, stall when they share their cores.
+    # OpenMP reads this when it starts. Without it, threads that wait (XGBoost's above all) keep the shared cores busy.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         folder = DatasetFolder.load(args.schema_root / args.dataset)
@@ -66,23 +69,13 @@ def main(arguments: list[str] | None = None) -> int:
 
         BeamDagRunner().run(local_pipeline(folder, run, home, RunParameters(sample_percent=run.sample_percent)))
         return 0
-    log = home.new_log()
-    with console(log, verbose=args.verbose) as terminal:
-        try:
-            run = _with_sample(run, folder, terminal)
-        except (SettingsError, OSError) as error:
-            terminal.line(f"Error: {error}")
-            return REFUSED
-        source = run.data or run.warehouse.source
-        terminal.line(f"Propensity pipeline: data set {folder.name}, {run.warehouse.engine}, data {source}")
-        terminal.line(f"Log: {'this terminal' if args.verbose else log}")
-        return _run(folder, run, home, terminal, log, args)
+    return run_guarded(home, "a run", verbose=args.verbose, body=lambda command: _run(command, folder, run, args))
 
 
 def local_pipeline(
     folder: DatasetFolder, run: RunSettings, home: LocalHome, parameters: RunParameters, stock: StockInput | None = None
 ) -> Pipeline:
-    """The pipeline as it runs here; imports TFX."""
+    """The pipeline as it runs on this machine; imports TFX."""
     from pipeline.pipeline import create_pipeline
 
     return create_pipeline(
@@ -98,33 +91,43 @@ def local_pipeline(
     )
 
 
-def _run(
-    folder: DatasetFolder, run: RunSettings, home: LocalHome, terminal: Console, log: Path, args: argparse.Namespace
-) -> int:
+def _run(command: Command, folder: DatasetFolder, run: RunSettings, args: argparse.Namespace) -> int:
+    home, terminal = command.home, command.terminal
+    run = _with_sample(run, folder, terminal)
+    source = run.data or run.warehouse.source
+    terminal.line(f"Propensity pipeline: data set {folder.name}, {run.warehouse.engine}, data {source}")
+    terminal.line(f"Log: {'this terminal' if args.verbose else command.log}")
     try:
         with open_warehouse(run, folder.dataset) as warehouse:
             extraction = resolve(warehouse, folder, run.sample_percent)
             stock = _stock_input(warehouse, extraction) if run.example_gen == "stock" else None
-    except (SettingsError, WarehouseError) as error:
-        terminal.line(f"Error: {error}")
-        return REFUSED
+    except WarehouseError as error:
+        raise SettingsError(str(error)) from error
 
-    # TFX takes eight seconds to import; errors of settings and data are told before.
+    # TFX takes eight seconds to import, so errors of settings and data come first.
     with _no_garbage():
         from runners import summary
+        from runners.local_state import prepare
         from runners.reporting_runner import run_reporting
 
         pipeline = local_pipeline(folder, run, home, _parameters(extraction, run, args), stock)
     terminal.line()
-    failure = run_reporting(pipeline, terminal)
-    gc.unfreeze()  # or what libraries clean up at the end is left
+    uncached = prepare(
+        home,
+        folder.pipeline_name,
+        command.last_execution,
+        accept=args.accept_incompatible_champion,
+        terminal=terminal,
+        check=command.check,
+    )
+    failure = run_reporting(pipeline, terminal, output=home.folder, check=command.check, uncached=uncached)
+    gc.unfreeze()  # so that what libraries leave is cleaned up at the end
     if failure:
-        terminal.line(f"\nFAILED in {failure}\nNothing was pushed. The log has the details: {log}")
-        return FAILED
+        return command.failed(failure)
     result = summary.read_result(home.connection())
     for line in summary.summary(result, terminal.warnings):
         terminal.line(line)
-    terminal.line(f"Everything is in {home.folder}: artifacts/, serving/, metadata.sqlite; log: {log}")
+    terminal.line(f"Everything is in {home.folder}: artifacts/, serving/, metadata.sqlite; log: {command.log}")
     return NOT_PUSHED if args.require_push and not result.pushed else 0
 
 
@@ -139,7 +142,7 @@ def _parameters(extraction: Extraction, run: RunSettings, args: argparse.Namespa
 
 @contextlib.contextmanager
 def _no_garbage() -> Iterator[None]:
-    """While libraries are imported no objects die, and what they have made need not be looked through ever after."""
+    """Turns the garbage collector off during imports, and keeps it from looking through their objects afterwards."""
     gc.disable()
     try:
         yield
@@ -149,7 +152,7 @@ def _no_garbage() -> Iterator[None]:
 
 
 def _stock_input(warehouse: BigQueryWarehouse, extraction: Extraction) -> StockInput:
-    """Makes and checks the features table, which TFX's own executor only reads."""
+    """Makes and checks the features table, because TFX's own executor only reads one."""
     from pipeline.components.stock_example_gen import StockInput, split_queries
 
     report = make_features_table(warehouse, extraction)
@@ -166,12 +169,12 @@ def _parser() -> argparse.ArgumentParser:
         "--settings", type=Path, default=tfx_command.default_settings("local.yaml"), help="how and where to run"
     )
     parser.add_argument("--data", type=Path, help="for DuckDB: the folder of daily tables, or the CSV or Parquet file")
-    parser.add_argument("--output", type=Path, help="where everything goes, instead of the settings' output")
+    parser.add_argument("--output", type=Path, help="where everything goes; replaces the settings' output")
     parser.add_argument("--require-push", action="store_true", help="exit with 3 if nothing was pushed")
     parser.add_argument(
         "--accept-incompatible-champion",
         action="store_true",
-        help="go on as on a first run where the champion cannot be compared; the verdict records it",
+        help="judge the model as a first one if the champion cannot be compared; the verdict records it",
     )
     parser.add_argument("--schema-root", type=Path, default=schema.ROOT, help=argparse.SUPPRESS)
     parser.add_argument("--verbose", action="store_true", help="show the log of TFX, Beam and TensorFlow here")
@@ -184,7 +187,7 @@ def _run_settings(args: argparse.Namespace, folder: DatasetFolder) -> RunSetting
     if _needs_sample(run) and not (
         isinstance(folder.dataset.source, EventSource) and folder.dataset.source.kind == "ga4"
     ):
-        raise SettingsError(f"data set '{folder.name}' has no sample; name your data with DATA=<path> (--data)")
+        raise SettingsError(f"data set '{folder.name}' has no sample. Name your data with DATA=<path> (--data).")
     return run
 
 
@@ -192,8 +195,8 @@ def _check_hyperparameters(folder: DatasetFolder) -> None:
     for family, path in folder.dataset.training.tuning.hyperparameters.items():
         if not Path(path).is_dir():
             raise SettingsError(
-                f"training.tuning.hyperparameters.{family}: no folder {path}; name the artifact of an earlier run, "
-                "such as output/ga4/artifacts/TuneXGBoost/best_hyperparameters/17"
+                f"training.tuning.hyperparameters.{family}: {path} is not a folder. Name an artifact of an earlier "
+                "run, such as output/ga4/artifacts/TuneXGBoost/best_hyperparameters/17."
             )
 
 
@@ -202,7 +205,7 @@ def _needs_sample(run: RunSettings) -> bool:
 
 
 def _with_sample(run: RunSettings, folder: DatasetFolder, terminal: Console) -> RunSettings:
-    """The settings with data: where none are named, sample events, which are made if they are not there."""
+    """The settings with data. If they name none, that is the sample, which is made if it does not exist."""
     if not _needs_sample(run):
         return run
     parameters = events.parameters_for(folder.dataset)
@@ -212,4 +215,4 @@ def _with_sample(run: RunSettings, folder: DatasetFolder, terminal: Console) -> 
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end(main())

@@ -1,4 +1,4 @@
-"""The end of a run: the verdict and its reason, metrics on the test split, where the model and everything else lies."""
+"""The run summary: the verdict and its reason, the metrics on the test split, and where to find the model."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
-from pipeline.artifacts import VERDICT
+from pipeline.artifacts import PUSHED, PUSHED_CHAMPION, PUSHED_DESTINATION, VERDICT
 from pipeline.examples.data_summary import DATA_SUMMARY
 
 _ROLES = ("challenger", "champion", "anchor")
@@ -20,17 +20,19 @@ _METRICS = ("roc_auc", "pr_auc", "log_loss", "brier", "calibration_slope", "obse
 
 @dataclasses.dataclass(frozen=True)
 class RunResult:
-    """What the newest run of a pipeline left, by ML Metadata.
+    """What the newest run of a pipeline left, as ML Metadata has it.
 
     Attributes:
-        artifacts: the newest run's output artifacts: URI by component and output.
-        pushed: whether the Pusher pushed the model in this run.
-        pushed_to: the folder, if it did.
+        artifacts: URIs of the run's output artifacts, by component and output.
+        pushed: whether the Pusher pushed a model in this run.
+        pushed_to: the folder it pushed to, if it did.
+        pushed_champion: whether that was the champion, whose earlier push had failed.
     """
 
     artifacts: dict[tuple[str, str], str]
     pushed: bool
     pushed_to: str | None
+    pushed_champion: bool = False
 
 
 def read_result(connection: metadata_store_pb2.ConnectionConfig) -> RunResult:
@@ -51,13 +53,14 @@ def read_result(connection: metadata_store_pb2.ConnectionConfig) -> RunResult:
     pushed = artifacts.get(("Pusher", "pushed_model"))
     return RunResult(
         artifacts={key: artifact.uri for key, artifact in artifacts.items()},
-        pushed=pushed is not None and pushed.custom_properties["pushed"].int_value == 1 and "Pusher" not in cached,
-        pushed_to=pushed.custom_properties["pushed_destination"].string_value if pushed else None,
+        pushed=pushed is not None and pushed.custom_properties[PUSHED].int_value == 1 and "Pusher" not in cached,
+        pushed_to=pushed.custom_properties[PUSHED_DESTINATION].string_value if pushed else None,
+        pushed_champion=pushed is not None and pushed.custom_properties[PUSHED_CHAMPION].int_value == 1,
     )
 
 
 def summary(result: RunResult, told: Sequence[str] = ()) -> list[str]:
-    """The lines to show; warnings that were told before are left out."""
+    """The lines to show, without the warnings that were shown before (`told`)."""
     verdict = read_verdict(result)
     lines = ["", _headline(result, verdict)]
     if verdict["metrics"]:
@@ -80,6 +83,8 @@ def data_report(result: RunResult) -> dict[str, Any]:
 
 def _headline(result: RunResult, verdict: dict[str, Any]) -> str:
     said = f"{verdict['verdict'].upper()}: {verdict['reason']}"
+    if result.pushed and result.pushed_champion:
+        return f"PUSHED the champion to {result.pushed_to}: the serving folder did not hold it\n{said}"
     if result.pushed:
         return f"PUSHED to {result.pushed_to}\n{said}"
     if verdict["verdict"] == "blessed":

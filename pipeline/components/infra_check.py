@@ -9,9 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import signal
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -26,6 +23,7 @@ from tfx.utils import io_utils, path_utils
 from models.features import FeatureSet, Missing
 from pipeline.artifacts import INFRA_CHECK
 from pipeline.fast.scoring.score import read_examples
+from pipeline.infra.child import run_probe
 from pipeline.settings.gate import InfraCheckSettings
 
 _log = logging.getLogger("propensity")
@@ -120,36 +118,10 @@ def check(request: dict[str, Any], examples: list[bytes], *, time_limit_s: float
             for example in examples:
                 writer.write(example)
         question.write_text(json.dumps({**request, "examples": str(sample)}), encoding="utf-8")
-        problem = _run_child(question, answer, time_limit_s)
+        problem = run_probe(question, answer, time_limit_s)
         if problem:
             return {"problems": [problem], **nothing}
         return json.loads(answer.read_text(encoding="utf-8"))
-
-
-def _run_child(question: Path, answer: Path, time_limit_s: float) -> str | None:
-    """Runs pipeline.infra.probe; returns what became of it, and where, unless there is an answer."""
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path),
-        "CUDA_VISIBLE_DEVICES": "-1",  # an accelerator's memory may be this process's already
-    }
-    command = [sys.executable, "-m", "pipeline.infra.probe", str(question), str(answer)]
-    try:
-        child = subprocess.run(command, capture_output=True, timeout=time_limit_s, env=environment, check=False)
-    except subprocess.TimeoutExpired as expired:
-        return f"{_stage(expired.stdout)}: no end after {time_limit_s:g} s"
-    if child.returncode == 0 and answer.exists():
-        return None
-    if child.returncode < 0:
-        return f"{_stage(child.stdout)}: the process was ended by {signal.Signals(-child.returncode).name}"
-    lines = child.stderr.decode(errors="replace").split("value:")[0].strip().splitlines()
-    return f"{_stage(child.stdout)}: the process ended with {child.returncode} ({lines[-1][:300] if lines else ''})"
-
-
-def _stage(output: bytes | None) -> str:
-    """What the child said it was about to do."""
-    lines = (output or b"").decode(errors="replace").splitlines()
-    return lines[-1] if lines else "starting the check"
 
 
 class InfraCheck(base_component.BaseComponent):

@@ -86,7 +86,11 @@ class Executor(base_executor.BaseExecutor):
         one = {name: input_dict[name][0] for name in ReportSpec.INPUTS if input_dict.get(name)}
         features = FeatureSet.from_config(json.loads(exec_properties["features"]))
         data = read_data_summary(one["examples"])
-        pushed = one["pushed_model"].get_int_custom_property("pushed") == 1
+        pushed = (
+            one["pushed_model"].get_int_custom_property(artifacts.PUSHED) == 1
+            and one["pushed_model"].get_int_custom_property(artifacts.PUSHED_CHAMPION)
+            != 1  # the page is about the challenger
+        )
         run = RunData(
             title=exec_properties["title"],
             label=exec_properties["label"],
@@ -99,7 +103,7 @@ class Executor(base_executor.BaseExecutor):
             verdict=collect.read_json(one["verdict"], artifacts.VERDICT) or {},
             infra=collect.read_json(one["infra_blessing"], artifacts.INFRA_CHECK),
             pushed=pushed,
-            pushed_to=one["pushed_model"].get_string_custom_property("pushed_destination") if pushed else "",
+            pushed_to=one["pushed_model"].get_string_custom_property(artifacts.PUSHED_DESTINATION) if pushed else "",
             references=[collect.reference(name, artifact) for name, artifact in one.items()],
             versions=collect.library_versions(),
             digest=exec_properties["digest"],

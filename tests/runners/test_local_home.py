@@ -1,6 +1,8 @@
-"""The folder of a data set's runs."""
+"""The folder of a data set's runs: writable, and used by one process at a time."""
 
-import time
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,34 +10,86 @@ import pytest
 from models.config import SettingsError
 from runners.local_home import LocalHome
 
+HOLD = """
+import sys
+from pathlib import Path
+from runners.local_home import LocalHome
+with LocalHome(Path(sys.argv[1]), "small").locked("a run"):
+    print("locked", flush=True)
+    sys.stdin.read()
+"""
+
 
 @pytest.fixture
 def home(tmp_path):
-    found = LocalHome(tmp_path, "small")
-    Path(found.serving).mkdir(parents=True)
+    found = LocalHome(tmp_path / "out [1]", "small")
+    found.check_writable()
     return found
 
 
-def push(home, version):
-    Path(home.serving, str(version)).mkdir()
+@pytest.fixture
+def holder(home):
+    """Another process that has the lock."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(home.output)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=os.getcwd()
+    )
+    assert process.stdout.readline() == b"locked\n"
+    yield process
+    process.kill()
+    process.communicate()
 
 
-@pytest.mark.parametrize("ahead", [-100, 0, 1])
-def test_the_next_version_is_a_new_one(home, ahead):
-    newest = int(time.time()) + ahead
-    push(home, newest)
-    home.await_new_version()
-    assert int(time.time()) > newest
+def test_a_second_process_is_told_who_has_the_folder(home, holder):
+    told = rf"a run \(process {holder.pid}, since .*\) is working in .*small"
+    with pytest.raises(SettingsError, match=told), home.locked("a rollback"):
+        pass
 
 
-def test_a_first_version_needs_no_waiting(home, monkeypatch):
-    waited = []
-    monkeypatch.setattr(time, "sleep", waited.append)
-    home.await_new_version()
-    assert waited == [0]
+def test_the_lock_ends_with_the_process_that_has_it(home, holder):
+    holder.kill()
+    holder.wait()
+    with home.locked("a rollback"):
+        pass
 
 
-def test_a_version_of_the_future_is_refused(home):
-    push(home, int(time.time()) + 1000)
-    with pytest.raises(SettingsError, match="is a version of the future"):
-        home.await_new_version()
+def test_the_lock_ends_with_its_context(home):
+    for purpose in ("a run", "a rollback"):
+        with home.locked(purpose):
+            pass
+
+
+def test_two_data_sets_do_not_wait_for_each_other(home, holder):
+    other = LocalHome(home.output, "other")
+    other.check_writable()
+    with other.locked("a run"):
+        pass
+
+
+def test_versions_are_the_numbered_folders(home):
+    assert home.versions() == set()
+    for name in ("1700000000", ".incoming-1700000001", "²", "notes"):
+        Path(home.serving, name).mkdir(parents=True)
+    assert home.versions() == {"1700000000"}
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (PermissionError(13, "Permission denied"), "small cannot be written: Permission denied. Choose another with"),
+        (OSError(28, "No space left on device"), "small: no space left on the disk of .*MiB free"),
+    ],
+)
+def test_a_folder_that_cannot_be_written_is_named(home, monkeypatch, error, message):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(Path, "mkdir", fail)
+    for act in (home.check_writable, home.new_log):
+        with pytest.raises(SettingsError, match=message):
+            act()
+
+
+def test_a_serving_folder_that_cannot_be_written_is_found_before_training(home):
+    Path(home.serving).write_text("in the way")
+    with pytest.raises(SettingsError, match=r"Not a directory \(.*serving/.writable\)"):
+        home.check_writable()

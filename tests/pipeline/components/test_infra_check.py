@@ -2,6 +2,7 @@ import json
 import logging
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import keras
@@ -230,7 +231,7 @@ def test_a_crash_of_the_child_is_a_problem_that_says_where(good, tmp_path, monke
     python = tmp_path / "python"
     python.write_text(f"#!/bin/sh\n{script}\n")
     python.chmod(0o755)
-    monkeypatch.setattr(infra_check.sys, "executable", str(python))
+    monkeypatch.setattr(sys, "executable", str(python))
     assert infra_check.check({**REQUEST, "model": good}, [b""])["problems"] == [problem]
 
 
