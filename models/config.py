@@ -1,4 +1,4 @@
-"""Typed, immutable settings read from YAML, with errors that name the file, the key and what is allowed there."""
+"""Typed, immutable settings from YAML. Errors name the file, the key and the allowed values."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import yaml
 
 
 class SettingsError(ValueError):
-    """A setting that cannot be used; the message names the file, the key and what to do."""
+    """A setting cannot be used. The message names the file, the key and what to do."""
 
 
 class Settings(pydantic.BaseModel):
-    """Base of all settings: unknown keys are refused, values cannot be changed after loading."""
+    """Base class of all settings: it refuses unknown keys, and its values cannot be changed."""
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
@@ -40,7 +40,7 @@ def load_settings(path: Path, kind: type[S], overrides: dict[str, Any] | None = 
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Reads a YAML mapping; raises SettingsError with the file and line if it is not one."""
+    """Reads a YAML mapping. Raises SettingsError with file and line if the file is not one."""
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -55,7 +55,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def validate_settings(
     document: dict[str, Any], kind: type[S], *, origin: str, overrides: dict[str, Any] | None = None
 ) -> S:
-    """Validates a mapping as `kind`; `origin` is what errors call it. Raises SettingsError."""
+    """Validates a mapping as `kind`. Errors name `origin`. Raises SettingsError."""
     for dotted, value in (overrides or {}).items():
         document = _with_value(document, dotted.split("."), value)
     try:

@@ -2,7 +2,6 @@
 
     python -m benchmarks.speed --rows 200000
 
-Three programs, each in a process of its own: `stock` (TFX's components with their own executors), `ours` (this
-pipeline, as `make run` starts it) and `floor` (no pipeline). `runs` starts and checks them, `report` sets them side by
-side.
+It runs three programs, each in a new process: `stock` (TFX's components with their own executors), `ours` (this
+pipeline, as `make run` starts it) and `floor` (no pipeline). `runs` starts and checks them; `results` compares them.
 """

@@ -1,7 +1,7 @@
 """Compares this pipeline with stock TFX and with the raw floor: `python -m benchmarks.speed --rows 200000`.
 
-Prints a table per component and one of what further rows cost, writes both and a JSON report to the work folder, and
-prints the report's path last. Everything starts from nothing: each run in a process and a folder of its own.
+Prints a table by component and one of the cost of more rows, writes both and a JSON file of all results to the work
+folder, and prints the path of the JSON file last. Each run starts from nothing, in a new process and folder.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import sys
 from pathlib import Path
 
-from benchmarks.speed import machine, report, tables
+from benchmarks.speed import machine, results, tables
 from benchmarks.speed.runs import KINDS, SETTINGS, BenchmarkError, Workshop
 
 WORK = Path("output/benchmark")
@@ -34,14 +34,14 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"Error: {error}", file=sys.stderr)
         return 1
     document = {
-        **report.document(workshop.results(), args.rows),
+        **results.document(workshop.results(), args.rows),
         "storage_api": _read_json(workshop.folder / "storage_api" / "result.json"),
         "machine": machine.describe_machine(),
         "versions": machine.describe_versions(),
     }
     found = tables.tables(document)
     (workshop.folder / "tables.md").write_text("\n\n".join(table.markdown() for table in found) + "\n")
-    path = workshop.folder / f"report-{args.rows}.json"
+    path = workshop.folder / f"results-{args.rows}.json"
     path.write_text(json.dumps(document, indent=1))
     print(f"\n{tables.all_text(found)}\n")
     print(path)

@@ -1,4 +1,4 @@
-"""The report's tables, as text for a terminal and as Markdown."""
+"""The tables of the results, as text for a terminal and as Markdown."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Table:
 
 
 def tables(document: dict[str, Any]) -> list[Table]:
-    """The tables of a report's document: components, floor, growth and, where it was measured, the Storage API."""
+    """The tables of the results: components, floor, growth and, if it was measured, the Storage API."""
     found = [component_table(document), floor_table(document), growth_table(document)]
     return [*found, storage_table(document)] if document.get("storage_api") else found
 

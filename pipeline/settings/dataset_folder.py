@@ -1,4 +1,4 @@
-"""One folder below `schema/`: everything particular to one data set, read and checked as a whole."""
+"""Reads and checks one folder below `schema/`, which holds everything particular to one data set."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class DatasetFolder:
 
     Attributes:
         name: the folder's name.
-        dataset: dataset.yaml.
-        features: features.yaml.
+        dataset: the settings of dataset.yaml.
+        features: the features of features.yaml.
         query: text of query.sql, in BigQuery's dialect.
-        path: the folder; None where the data set came with a component's configuration.
+        path: the folder; None if the data set comes from a component's configuration.
     """
 
     name: str
@@ -32,17 +32,17 @@ class DatasetFolder:
 
     @classmethod
     def load(cls, path: Path, overrides: dict[str, Any] | None = None) -> DatasetFolder:
-        """Reads the folder; `overrides` replace values of dataset.yaml by dotted key.
+        """Reads the folder. `overrides` replace values of dataset.yaml by dotted key.
 
         Raises:
-            SettingsError: a file is missing or says what cannot be; the message names file and key.
+            SettingsError: a file is missing or not valid. The message names file and key.
         """
         if not path.is_dir():
             known = ", ".join(sorted(file.parent.name for file in path.parent.glob("*/dataset.yaml")))
-            raise SettingsError(f"no data set '{path.name}' in {path.parent}; there are: {known or 'none'}")
+            raise SettingsError(f"no data set '{path.name}' in {path.parent}; the data sets are: {known or 'none'}")
         query = path / "query.sql"
         if not query.is_file():
-            raise SettingsError(f"{query}: no such file; it holds the one SELECT that makes the rows")
+            raise SettingsError(f"{query}: no such file; write the SELECT that makes the rows there")
         folder = cls(
             name=path.name,
             dataset=load_settings(path / "dataset.yaml", Dataset, overrides),
@@ -62,24 +62,26 @@ class DatasetFolder:
 
     @property
     def pipeline_name(self) -> str:
-        """The pipeline's name, under which ML Metadata keeps its artifacts; Vertex AI allows no underscore."""
+        """The pipeline's name in ML Metadata. Vertex AI allows no underscore."""
         return f"propensity-{self.name.lower().replace('_', '-')}"
 
     def up_to(self, as_of: datetime.date | str) -> DatasetFolder:
-        """The data set with this `snapshots.as_of`; a table of one's own, which has none, takes only `latest`.
+        """The data set with this `snapshots.as_of`. A table allows only `latest`.
 
         Raises:
-            SettingsError: a date for a table.
+            SettingsError: a date was given for a table.
         """
         if not isinstance(self.dataset.source, EventSource):
             if as_of != "latest":
-                raise SettingsError(f"as_of is {as_of}, but data set '{self.name}' is a table, which has no such day")
+                raise SettingsError(
+                    f"as_of is {as_of}, but data set '{self.name}' is a table; only 'latest' is allowed"
+                )
             return self
         snapshots = self.dataset.snapshots.model_copy(update={"as_of": as_of})
         return dataclasses.replace(self, dataset=self.dataset.model_copy(update={"snapshots": snapshots}))
 
     def to_config(self) -> dict[str, Any]:
-        """The data set as JSON-ready data, to travel in a component's custom_config."""
+        """The data set as JSON, for a component's custom_config."""
         return {
             "name": self.name,
             "dataset": self.dataset.model_dump(mode="json", exclude_unset=True),

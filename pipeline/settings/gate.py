@@ -124,5 +124,5 @@ class GateSettings(Settings):
     def _margins_fit_metric(self) -> GateSettings:
         for name in ("margin", "slice_margin"):
             if self.metric != "roc_auc" and name not in self.model_fields_set:
-                raise ValueError(f"set {name} as well: the default is for roc_auc, and the metric is {self.metric}")
+                raise ValueError(f"set {name} as well: its default is for roc_auc, and the metric is {self.metric}")
         return self

@@ -106,7 +106,7 @@ def test_profiled_run_is_not_kept_for_comparison(workshop):
     assert workshop.results() == []
 
 
-def test_report_is_written_and_its_path_printed_last(tmp_path, monkeypatch, capsys):
+def test_results_are_written_and_their_path_printed_last(tmp_path, monkeypatch, capsys):
     def run(self, kind, rows, repeat, **options):
         done = runs.Run(
             kind, rows, repeat, {"stock": 80, "ours": 10, "floor": 5}[kind], 1.0, 1000, (Cost("a", 1, 1, 9),)

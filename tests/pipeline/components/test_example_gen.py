@@ -103,7 +103,7 @@ def test_a_sample_reads_a_share_of_every_split(folder, data, tmp_path):
 @pytest.mark.parametrize(
     "parameters, message",
     [
-        ({"as_of": "2025-11-03"}, "is a table, which has no such day"),
+        ({"as_of": "2025-11-03"}, "is a table; only 'latest' is allowed"),
         ({"as_of": "yesterday"}, "runtime parameters: key 'as_of': must be 'latest' or a date"),
         ({"sample_percent": 0}, "runtime parameters: key 'sample_percent'"),
     ],

@@ -1,4 +1,4 @@
-"""Runs set side by side: seconds and ratios per component and in total, and what further rows cost."""
+"""Compares runs: seconds and ratios by component and in total, and the cost of more rows."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks.speed import report, tables
+from benchmarks.speed import results, tables
 from benchmarks.speed.measure import Cost
 from benchmarks.speed.runs import Run
 
@@ -16,7 +16,7 @@ FLOOR = run("floor", wall=20, cpu=22, imports=5, keras=12)
 
 
 def test_document_has_the_keys_and_definitions_that_are_documented():
-    document = report.document([STOCK, OURS, FLOOR], 200_000)
+    document = results.document([STOCK, OURS, FLOOR], 200_000)
     assert document["rows"] == 200_000
     transform = document["components"]["Transform"]
     assert (transform["stock_s"], transform["ours_s"], transform["ratio"]) == (100, 10, 10)
@@ -32,24 +32,24 @@ def test_document_has_the_keys_and_definitions_that_are_documented():
 
 
 def test_component_that_stock_lacks_has_no_ratio():
-    found = report.document([STOCK, OURS, FLOOR], 200_000)["components"]["Report"]
+    found = results.document([STOCK, OURS, FLOOR], 200_000)["components"]["Report"]
     assert (found["stock_s"], found["ours_s"], found["ratio"]) == (None, 16, None)
 
 
 def test_repeated_runs_count_by_their_median():
     runs = [run("ours", wall=wall, repeat=i, Transform=wall / 4) for i, wall in enumerate((40, 100, 44))]
-    document = report.document([STOCK, *runs, FLOOR], 200_000)
+    document = results.document([STOCK, *runs, FLOOR], 200_000)
     assert document["total"]["ours_s"] == 44 and document["components"]["Transform"]["ours_s"] == 11
     assert document["repeats"] == {"stock": 1, "ours": 3, "floor": 1}
 
 
 def test_runs_of_other_sizes_are_not_compared():
-    document = report.document([STOCK, OURS, FLOOR, run("ours", rows=50_000, wall=7)], 200_000)
+    document = results.document([STOCK, OURS, FLOOR, run("ours", rows=50_000, wall=7)], 200_000)
     assert document["total"]["ours_s"] == 40
 
 
 def test_without_a_stock_run_its_figures_are_absent():
-    document = report.document([OURS, FLOOR], 200_000)
+    document = results.document([OURS, FLOOR], 200_000)
     assert document["total"]["ratio"] is None and document["total"]["ratio_all"] is None
     assert document["total"]["over_floor"] == 2
     assert "-" in tables.component_table(document).text()
@@ -63,7 +63,7 @@ def test_growth_tells_what_further_rows_cost():
         run("floor", rows=200_000, wall=14, cpu=17, keras=1),
         run("ours", rows=1_000_000, wall=66, cpu=71, Transform=1),  # the floor did not run at this size
     ]
-    small, large = report.growth(runs)
+    small, large = results.growth(runs)
     assert small["marginal"] is None and small["ours_s"] == 20
     assert large["marginal"] == {
         "ours_s": 4,
@@ -77,11 +77,11 @@ def test_growth_tells_what_further_rows_cost():
 
 def test_factor_over_a_floor_that_did_not_grow_is_absent():
     runs = [run(kind, rows=rows, wall=10, cpu=10, step=1) for kind in ("ours", "floor") for rows in (50_000, 200_000)]
-    assert report.growth(runs)[1]["marginal"]["factor"] is None
+    assert results.growth(runs)[1]["marginal"]["factor"] is None
 
 
 def test_tables_show_every_component_and_the_totals():
-    document = report.document([STOCK, OURS, FLOOR, run("ours", rows=50_000, wall=9, x=1)], 200_000)
+    document = results.document([STOCK, OURS, FLOOR, run("ours", rows=50_000, wall=9, x=1)], 200_000)
     component, floor, growth = tables.tables({**document, "storage_api": None})
     rows = {row[0]: row[1:] for row in component.rows}
     assert "(test rows: stock 40,000, ours 40,000, floor 40,000)" in component.title
@@ -96,7 +96,7 @@ def test_tables_show_every_component_and_the_totals():
 
 def test_storage_table_is_there_if_it_was_measured():
     sides = {f"{kind}_{key}": 10.0 for kind in ("stock", "ours") for key in ("s", "cpu_s", "peak_mib")}
-    document = report.document([STOCK, OURS, FLOOR], 200_000) | {"storage_api": {"rows": 5_000, **sides}}
+    document = results.document([STOCK, OURS, FLOOR], 200_000) | {"storage_api": {"rows": 5_000, **sides}}
     table = tables.tables(document)[-1]
     assert "5,000 rows" in table.title and table.rows[0][3] == "1.0 x"
 
