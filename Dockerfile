@@ -1,20 +1,20 @@
-# The image of every step on Vertex AI (target `pipeline`), and Dataflow's SDK container made from it (target `dataflow`).
+# The image of every step on Vertex AI (target `pipeline`), and from it Dataflow's SDK container (target `dataflow`).
 #
 #   docker build --target pipeline --tag REGION-docker.pkg.dev/PROJECT/REPOSITORY/pipeline:TAG .
 #   docker build --target dataflow --tag REGION-docker.pkg.dev/PROJECT/REPOSITORY/dataflow:TAG .
 #
-# tools/images/build.sh builds both with podman where neither a Docker engine nor a public image is to be had.
+# tools/images/build.sh builds both with podman, without a Docker engine or a public image.
 ARG PYTHON_VERSION=3.13
 ARG TFX_VERSION=1.21.0
 ARG BEAM_VERSION=2.77.0
 ARG BASE_IMAGE=docker.io/library/python:${PYTHON_VERSION}-slim-trixie
 ARG BEAM_IMAGE=docker.io/apache/beam_python${PYTHON_VERSION}_sdk:${BEAM_VERSION}
 
-# ---- tools, and wheels of the packages that have none for this Python; nothing of this stage is in the images --------
+# ---- tools, and wheels of packages without one for this Python; the images contain nothing of this stage --------------
 FROM ${BASE_IMAGE} AS build
 LABEL propensity.stage=build
 RUN apt-get update && apt-get install --yes --no-install-recommends g++ && rm -rf /var/lib/apt/lists/*
-# Settings of the package index, where a build is given them; see tools/images/build.sh.
+# Optional settings of the package index; see tools/images/build.sh.
 ARG PIP_CONFIG_FILE
 ARG UV_CONFIG_FILE
 ARG UV_SYSTEM_CERTS=1
@@ -28,11 +28,11 @@ RUN pinned() { sed -n "/^\($1\)==/,/[^\\\\]\$/p" requirements.txt; } \
     && pinned 'pyfarmhash\|rouge-score' >compiled.txt \
     && tools/bin/pip wheel --quiet --no-cache-dir --no-deps --no-build-isolation --require-hashes \
         --wheel-dir wheels -r compiled.txt \
-    # What setup.py needs at run time: the packages of requirements.txt without those for development.
+    # The packages of requirements.txt that setup.py needs at run time, without those for development.
     && tools/bin/uv pip compile --quiet --no-header --no-annotate --constraint requirements.txt \
         --build-constraints requirements.txt --output-file runtime.txt setup.py
 
-# ---- the project's code, as the wheel that setup.py makes ------------------------------------------------------------
+# ---- the project's code, as the wheel that setup.py builds -----------------------------------------------------------
 FROM build AS code
 COPY . source
 RUN tools/bin/pip wheel --quiet --no-cache-dir --no-deps --no-build-isolation --wheel-dir dist ./source \
@@ -55,7 +55,7 @@ RUN --mount=type=bind,from=build,source=/build,target=/build \
     && $install --no-build --require-hashes --constraint /opt/requirements/requirements.txt -r /tmp/runtime.txt \
     && $install --no-index /build/wheels/*.whl \
     && rm /tmp/runtime.txt \
-    # 0.4 GB of C++ headers, for compiling TensorFlow ops.
+    # 0.4 GB of C++ headers, which only the compilation of TensorFlow ops needs.
     && rm -r /opt/venv/lib/python${PYTHON_VERSION}/site-packages/tensorflow/include \
     && /opt/venv/bin/python -m pip check \
     && /opt/venv/bin/python -c "import importlib.metadata as packages, sys; \
@@ -78,13 +78,13 @@ LABEL org.opencontainers.image.title="propensity-pipeline" \
     propensity.tfx="${TFX_VERSION}" \
     propensity.apache-beam="${BEAM_VERSION}"
 
-# ---- Dataflow's SDK container: the same environment, started by Beam's boot, which is in no wheel ---------------------
+# ---- Dataflow's SDK container: the same environment, started by Beam's boot, which no wheel contains ------------------
 FROM ${BEAM_IMAGE} AS beam
 
 FROM pipeline AS dataflow
 COPY --from=beam /opt/apache/beam /opt/apache/beam
 ENV RUN_PYTHON_SDK_IN_DEFAULT_ENVIRONMENT=1
-# Dataflow mounts folders of root into its containers, for boot to write to.
+# boot writes to folders that Dataflow mounts and that root owns.
 USER root
 ARG BEAM_IMAGE
 LABEL org.opencontainers.image.title="propensity-dataflow" \

@@ -2,8 +2,8 @@
 
 from setuptools import find_packages, setup
 
-# Two TFX stacks are supported, chosen by the Python version (the Makefile chooses the Python by the host's glibc).
-# requirements.txt is locked from this file for both of them: `make lock`.
+# The Python version selects one of two TFX stacks; tools/environment.sh selects the Python by the host's glibc.
+# `make lock` locks requirements.txt from this file for both stacks.
 TFX_STACKS = [
     "tfx==1.16.0; python_version < '3.11'",
     "apache-beam[gcp]>=2.59,<2.62; python_version < '3.11'",  # later ones lack dill, which tfx-bsl 1.16 imports
@@ -13,7 +13,7 @@ TFX_STACKS = [
 
 REQUIRES = [
     *TFX_STACKS,
-    "click",  # by which runners.tfx_command asks what the tfx command was told
+    "click",  # runners.tfx_command reads the tfx command's options with it
     "duckdb>=1.5",
     "google-cloud-aiplatform",
     "google-cloud-bigquery",
@@ -32,7 +32,7 @@ REQUIRES = [
     "requests",
     "scikit-learn",
     "setuptools<81",  # TFX and Beam still import pkg_resources
-    "sqlglot>=30,<31",  # tests/pipeline/warehouse holds its translation of each construct in use
+    "sqlglot>=30,<31",  # tests/pipeline/warehouse checks its translation of each construct in use
     "tensorboard",  # no longer a dependency of TensorFlow 2.21
     "tensorflow",
     "tensorflow-data-validation",

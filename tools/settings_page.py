@@ -63,7 +63,7 @@ beam_args:
 _CONSTANTS = """\
 ## Constants
 
-These values decide something too, but belong to a method and are no settings. To change one, edit it in its module.
+These values also decide something, but they belong to a method and are not settings. To change one, edit its module.
 """
 _SETTING_HEAD = "| key | allowed values | default | meaning |\n|---|---|---|---|"
 _CONSTANT_HEAD = "| module | constant | value | meaning |\n|---|---|---|---|"

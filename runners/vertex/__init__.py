@@ -1,1 +1,1 @@
-"""Vertex AI: its settings, the requests to it, and what it answers."""
+"""Vertex AI: settings, requests, responses, and the status of runs."""
