@@ -28,7 +28,7 @@ from pipeline.components.transform import Transform
 from pipeline.digest import code_digest, text_digest
 from pipeline.evaluation.eval_config import eval_config
 from pipeline.family_nodes import family_nodes
-from pipeline.fast import execution
+from pipeline.fast import placement
 from pipeline.settings.dataset_folder import DatasetFolder
 from pipeline.settings.run import RunSettings
 from pipeline.settings.run_parameters import RunParameters
@@ -85,7 +85,7 @@ def create_pipeline(
     varying = parameters.properties(at_run_time=runtime_parameters)
     accept_incompatible_champion = varying.pop("accept_incompatible_champion")
 
-    executors = execution.executors(run)
+    executors = placement.executors(run)
     examples = _example_gen(folder, run, executors, varying, stock)
 
     statistics = (StatisticsGen if executors.batched else tfx_components.StatisticsGen)(
@@ -232,7 +232,7 @@ def create_pipeline(
 def _example_gen(
     folder: DatasetFolder,
     run: RunSettings,
-    executors: execution.Executors,
+    executors: placement.Executors,
     varying: dict[str, Any],
     stock: stock_example_gen.StockInput | None,
 ) -> Any:

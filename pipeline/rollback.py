@@ -13,7 +13,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ml_metadata.proto import metadata_store_pb2
-from tfx.components.evaluator import constants
 from tfx.dsl.components.common.importer import Importer
 from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.types import standard_artifacts
@@ -24,6 +23,7 @@ from pipeline.champion import challenger
 from pipeline.champion.current import Blessed, blessed_models, integer
 from pipeline.components.pusher import Pusher
 from pipeline.components.rollback_blessing import RollbackBlessing
+from pipeline.fast.compat import evaluator_constants as constants
 
 _KEPT = (challenger.FAMILY, challenger.SOURCE_ID, challenger.SOURCE_URI)
 

@@ -47,7 +47,8 @@ def _asked_engine() -> str | None:
     command = click.get_current_context(silent=True)
     if command is None:
         return None
-    from tfx.tools.cli import cli_context, labels
+    from pipeline.fast.compat import cli_context
+    from pipeline.fast.compat import cli_labels as labels
 
     found = command.find_object(cli_context.Context)
     return found.flags_dict[labels.ENGINE_FLAG] if found else None

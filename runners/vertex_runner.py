@@ -182,7 +182,7 @@ def _exit_handler(topic: str) -> Any:
 
 def _pass_parameters_on(spec: dict[str, Any]) -> None:
     """Passes the parameters to the inner DAG that an exit handler creates. TFX leaves them at the root."""
-    from tfx.orchestration.kubeflow import utils
+    from pipeline.fast.compat import kubeflow_utils as utils
 
     declared = spec["root"].get("inputDefinitions", {}).get("parameters", {})
     if utils.TFX_DAG_NAME not in spec["components"] or not declared:

@@ -11,9 +11,10 @@ import logging
 
 import numpy as np
 from tfx import types
-from tfx.utils import io_utils, path_utils
+from tfx.utils import io_utils
 
 from pipeline.champion import challenger, training_record
+from pipeline.fast.compat import path_utils
 from pipeline.fast.scoring.score import ScoringError, score_split
 
 _log = logging.getLogger("propensity")

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from tfx import types
-from tfx.utils import path_utils
 
+from pipeline.fast.compat import path_utils
 from pipeline.fast.scoring.score import ScoringError, score_split
 from pipeline.gate.metrics import METRICS, point_metrics
 from pipeline.settings.training import Metric

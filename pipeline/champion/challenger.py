@@ -12,9 +12,9 @@ from typing import Any
 
 from tfx import types
 from tfx.dsl.io import fileio
-from tfx.utils import path_utils
 
 from pipeline.champion import training_record
+from pipeline.fast.compat import path_utils
 
 # Properties of a ModelBlessing.
 ANCHOR_REPLACED = "anchor_replaced"  # 1 if the blessed model is the anchor from now on, else 0

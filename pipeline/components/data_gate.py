@@ -14,7 +14,6 @@ from typing import Any
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx import types
-from tfx.components.statistics_gen import stats_artifact_utils
 from tfx.dsl.components.base import base_component, base_executor, executor_spec
 from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import artifact_utils, component_spec, standard_artifacts
@@ -25,6 +24,7 @@ from pipeline.champion.comparability import comparable_champion
 from pipeline.data_gate import anomalies
 from pipeline.data_gate.comparison import compare
 from pipeline.examples.data_summary import read_data_summary
+from pipeline.fast.compat import stats_artifact_utils
 from pipeline.settings.gate import DataGateSettings
 
 _log = logging.getLogger("propensity")

@@ -15,14 +15,12 @@ from typing import Any
 import numpy as np
 import tensorflow_model_analysis as tfma
 from tfx import types
-from tfx.components.evaluator import constants
 from tfx.components.evaluator import executor as evaluator_executor
-from tfx.components.util import model_utils
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.dsl.io import fileio
 from tfx.orchestration.data_types import RuntimeParameter
 from tfx.types import artifact_utils, component_spec, standard_artifacts, standard_component_specs
-from tfx.utils import io_utils, json_utils, proto_utils
+from tfx.utils import io_utils
 
 from models.config import validate_settings
 from models.features import FeatureSet
@@ -32,7 +30,9 @@ from pipeline.champion.comparability import comparable_champion
 from pipeline.evaluation import gate_inputs
 from pipeline.evaluation.eval_config import broken_bounds, with_bounded_slices
 from pipeline.examples import example_readers
-from pipeline.fast import execution
+from pipeline.fast import placement
+from pipeline.fast.compat import evaluator_constants as constants
+from pipeline.fast.compat import json_utils, model_utils, proto_utils
 from pipeline.fast.metrics.measure import measure, unsupported
 from pipeline.fast.metrics.results import write_results
 from pipeline.fast.metrics.rows import LabelledRows
@@ -164,8 +164,8 @@ class Executor(evaluator_executor.Executor):
     def _on_beam(self, examples: types.Artifact) -> OnBeam | None:
         """How to have the rows scored on Beam; None where this process does it."""
         rows = example_readers.count_rows(examples, [gate_inputs.SPLIT])
-        path = execution.choose("Evaluator", self._beam_pipeline_args, rows)
-        return OnBeam(self._make_beam_pipeline, self._get_tmp_dir()) if path is execution.Path.BEAM else None
+        path = placement.choose("Evaluator", self._beam_pipeline_args, rows)
+        return OnBeam(self._make_beam_pipeline, self._get_tmp_dir()) if path is placement.Place.BEAM else None
 
     def _measure(
         self,

@@ -17,17 +17,16 @@ import pyarrow as pa
 from google.protobuf import json_format, struct_pb2
 from tfx import types
 from tfx.components.example_gen import driver
-from tfx.components.example_gen import utils as example_gen_utils
 from tfx.dsl.components.base import base_component, base_executor, executor_spec
 from tfx.orchestration.data_types import RuntimeParameter
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, component_spec, standard_artifacts, standard_component_specs
-from tfx.utils import proto_utils
 
 from models.config import validate_settings
 from pipeline.examples import example_batches, example_writers
 from pipeline.examples.data_summary import write_data_summary
 from pipeline.examples.leakage import LeakageProbe, leakage_warnings
+from pipeline.fast.compat import example_gen_utils, proto_utils
 from pipeline.settings.dataset import SPLITS
 from pipeline.settings.dataset_folder import DatasetFolder
 from pipeline.settings.run import RunSettings

@@ -18,10 +18,11 @@ from tfx import types
 from tfx.dsl.components.base import base_component, base_executor, executor_spec
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, component_spec, standard_artifacts
-from tfx.utils import io_utils, path_utils
+from tfx.utils import io_utils
 
 from models.features import FeatureSet, Missing
 from pipeline.artifacts import INFRA_CHECK
+from pipeline.fast.compat import path_utils
 from pipeline.fast.scoring.score import read_examples
 from pipeline.infra.child import run_probe
 from pipeline.settings.gate import InfraCheckSettings

@@ -14,11 +14,11 @@ from tfx import types
 from tfx.dsl.components.base import base_component, base_executor, executor_spec
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, component_spec, standard_artifacts
-from tfx.utils import path_utils
 
 from models.features import FeatureSet
 from pipeline import artifacts
 from pipeline.examples.data_summary import read_data_summary
+from pipeline.fast.compat import path_utils
 from pipeline.fast.scoring.score import MODEL_ERRORS
 from pipeline.report import collect
 from pipeline.report.curves import read_curves

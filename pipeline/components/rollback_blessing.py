@@ -6,13 +6,13 @@ import os
 from typing import Any
 
 from tfx import types
-from tfx.components.evaluator import constants
 from tfx.components.evaluator import executor as evaluator_executor
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import artifact_utils, component_spec, standard_artifacts
 from tfx.utils import io_utils
 
 from pipeline.champion import challenger
+from pipeline.fast.compat import evaluator_constants as constants
 
 
 class RollbackBlessingSpec(component_spec.ComponentSpec):

@@ -7,15 +7,14 @@ from typing import Any
 
 import tensorflow_data_validation as tfdv
 from tfx import types
-from tfx.components.statistics_gen import stats_artifact_utils
 from tfx.components.trainer import executor as trainer_executor
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.proto import trainer_pb2
 from tfx.types import artifact_utils, component_spec, standard_artifacts, standard_component_specs
-from tfx.utils import json_utils
 
 from pipeline.champion import training_record
 from pipeline.examples.data_summary import read_data_summary
+from pipeline.fast.compat import json_utils, stats_artifact_utils
 
 RAW_EXAMPLES_KEY = "raw_examples"
 RAW_STATISTICS_KEY = "raw_statistics"

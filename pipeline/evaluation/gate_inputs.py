@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from tfx import types
 from tfx.dsl.io import fileio
-from tfx.utils import path_utils
 
 from pipeline.artifacts import INFRA_CHECK
 from pipeline.champion import challenger, training_record
+from pipeline.fast.compat import path_utils
 from pipeline.fast.scoring.score import ScoredRows, ScoringError, score_split
 from pipeline.gate import checks
 from pipeline.gate.rows import TestRows

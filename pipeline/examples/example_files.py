@@ -69,9 +69,9 @@ def record_batches(
 def serialised(files: Sequence[str], rows: int = 8_192) -> Iterator[list[bytes]]:
     """Batches of serialised tf.Examples, from files of either format; a missing value is a feature without values."""
     if is_parquet(files):
-        from tfx_bsl.coders import example_coder
+        from tfx_bsl.public import tfxio
 
-        encoder = example_coder.RecordBatchToExamplesEncoder()
+        encoder = tfxio.RecordBatchToExamplesEncoder()
         for batch in record_batches(files, rows=rows):
             yield encoder.encode(batch)
     else:

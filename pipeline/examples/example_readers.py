@@ -9,11 +9,10 @@ import pyarrow.parquet as pq
 import tensorflow as tf
 from apache_beam.io.filesystems import FileSystems
 from tfx import types
-from tfx.components.util import examples_utils
-from tfx_bsl.coders import example_coder
 
 from pipeline.examples import example_files
 from pipeline.examples.data_summary import has_data_summary, read_data_summary
+from pipeline.fast.compat import example_coder, examples_utils
 
 
 def split_files(examples: types.Artifact, split: str) -> list[str]:

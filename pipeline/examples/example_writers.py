@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 import pyarrow as pa
 import tensorflow as tf
 from tfx import types
-from tfx.components.util import examples_utils
 from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
-from tfx_bsl.coders import example_coder
+from tfx_bsl.public import tfxio
 
 from pipeline.examples import example_files
+from pipeline.fast.compat import examples_utils
 
 Write = Callable[[pa.RecordBatch], None]
 
@@ -81,7 +81,7 @@ def _parquet(folder: str, schema: pa.Schema) -> Iterator[Write]:
 
 @contextlib.contextmanager
 def _tfrecord(folder: str) -> Iterator[Write]:
-    encoder = example_coder.RecordBatchToExamplesEncoder()
+    encoder = tfxio.RecordBatchToExamplesEncoder()
     fileio.makedirs(folder)
     path = f"{folder}/data_tfrecord-00000-of-00001.gz"
     with tf.io.TFRecordWriter(path, tf.io.TFRecordOptions("GZIP")) as writer:

@@ -13,7 +13,7 @@ import tensorflow as tf
 from apache_beam.io.filesystems import FileSystems
 from tfx import types
 from tfx.types import artifact_utils
-from tfx_bsl.coders import example_coder
+from tfx_bsl.public import tfxio
 
 from models.signatures import EXAMPLES_SIGNATURE, TENSORS_SIGNATURE
 from pipeline.examples import example_files
@@ -124,7 +124,7 @@ class ColumnBatch:
 
     def serialised(self) -> list[bytes]:
         """See Batch."""
-        return example_coder.RecordBatchToExamplesEncoder().encode(self.batch)
+        return tfxio.RecordBatchToExamplesEncoder().encode(self.batch)
 
     def _dense(self, name: str, dtype: tf.DType) -> np.ndarray:
         """A value a row `[rows]`: NaN or b"" where it is missing."""

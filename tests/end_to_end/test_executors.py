@@ -9,7 +9,7 @@ import pytest
 import tensorflow_model_analysis as tfma
 import yaml
 
-from pipeline.fast import execution
+from pipeline.fast import placement
 from runners import local_runner
 from tests.support import table, tf_examples, write_small_data_set
 
@@ -34,7 +34,7 @@ def homes(tmp_path_factory):
     for kind, (changes, _) in RUNS.items():
         settings = yaml.safe_load((HERE / "local.yaml").read_text()) | changes
         (folder / f"{kind}.yaml").write_text(yaml.safe_dump(settings))
-        before = execution.taken.copy()
+        before = placement.taken.copy()
         code = local_runner.main(
             [
                 *("--dataset", "small", "--schema-root", str(folder / "schema"), "--require-push"),
@@ -43,7 +43,7 @@ def homes(tmp_path_factory):
             ]
         )
         assert code == 0, kind
-        found[kind] = folder / kind / "small" / "artifacts", execution.taken - before
+        found[kind] = folder / kind / "small" / "artifacts", placement.taken - before
     return found
 
 
@@ -54,7 +54,7 @@ def artifact(home, pattern):
 
 def test_each_run_took_its_path_and_wrote_its_format(homes):
     for kind, (home, taken) in homes.items():
-        path = {"stock": None, "beam": execution.Path.BEAM}.get(kind, execution.Path.IN_PROCESS)
+        path = {"stock": None, "beam": placement.Place.BEAM}.get(kind, placement.Place.IN_PROCESS)
         assert taken == ({} if path is None else {(step, path): 1 for step in STEPS}), kind
         examples = artifact(home, "BigQueryExampleGen/examples/*")
         assert [file.name for file in examples.glob("Split-test/*")] == [RUNS[kind][1]]

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from tensorflow_model_analysis.metrics import calibration_histogram
+
+from pipeline.fast.compat import calibration_histogram
 
 # (empty accumulator, label int64 [rows], prediction float32 [rows]) -> filled accumulator
 Fill = Callable[[Any, np.ndarray, np.ndarray], Any]

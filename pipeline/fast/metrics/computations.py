@@ -11,13 +11,8 @@ from typing import Any
 
 import numpy as np
 import tensorflow_model_analysis as tfma
-from tensorflow_model_analysis.metrics import (
-    binary_confusion_matrices,
-    calibration_histogram,
-    metric_specs,
-    metric_types,
-)
 
+from pipeline.fast.compat import binary_confusion_matrices, calibration_histogram, metric_specs, metric_types
 from pipeline.fast.metrics import confusion_matrices
 from pipeline.fast.metrics.accumulators import FILLS, Fill
 from pipeline.fast.metrics.rows import LabelledRows

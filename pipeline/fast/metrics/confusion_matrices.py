@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from tensorflow_model_analysis.metrics import binary_confusion_matrices, calibration_histogram
+
+from pipeline.fast.compat import binary_confusion_matrices, calibration_histogram
 
 _EPSILON = 1e-7  # makes "at least" of a histogram's buckets into "more than" of a confusion matrix, as TFMA has it
 

@@ -6,12 +6,11 @@ import numbers
 
 import numpy as np
 import tensorflow_model_analysis as tfma
-from tensorflow_model_analysis.metrics import metric_types
-from tensorflow_model_analysis.utils import model_util
 
+from pipeline.fast.compat import metric_types, model_util
 from pipeline.fast.metrics.computations import Computations, Metrics
 from pipeline.fast.metrics.rows import LabelledRows, sample
-from pipeline.fast.metrics.slices import SliceKey, slices_of
+from pipeline.fast.metrics.slices import SliceKey, rows_by_slice
 
 
 def measure(config: tfma.EvalConfig, rows: LabelledRows) -> dict[SliceKey, Metrics]:
@@ -33,7 +32,7 @@ def measure(config: tfma.EvalConfig, rows: LabelledRows) -> dict[SliceKey, Metri
     computations = Computations(config, sample(rows))
     baseline = model_util.get_baseline_model_spec(config)
     found: dict[SliceKey, Metrics] = {}
-    for key, numbers_of_rows in slices_of(config, rows).items():
+    for key, numbers_of_rows in rows_by_slice(config, rows).items():
         metrics = computations.measure(rows.take(numbers_of_rows))
         if baseline is not None:
             metrics |= _differences(metrics, baseline.name)

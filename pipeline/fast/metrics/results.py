@@ -11,9 +11,8 @@ from typing import Any
 import apache_beam as beam
 import tensorflow_model_analysis as tfma
 from apache_beam.runners.portability import fn_api_runner
-from tensorflow_model_analysis.evaluators import metrics_validator
-from tensorflow_model_analysis.metrics import metric_types
 
+from pipeline.fast.compat import metric_types, metrics_validator
 from pipeline.fast.metrics.computations import Metrics
 from pipeline.fast.metrics.slices import SliceKey
 

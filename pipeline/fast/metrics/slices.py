@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow_model_analysis as tfma
-from tensorflow_model_analysis.slicer import slicer_lib
 
+from pipeline.fast.compat import slicer_lib
 from pipeline.fast.metrics.rows import LabelledRows
 from pipeline.fast.text_column import TextColumn
 
@@ -19,7 +19,7 @@ def columns_of(config: tfma.EvalConfig) -> list[str]:
     return sorted({name for spec in config.slicing_specs for name in (*spec.feature_keys, *spec.feature_values)})
 
 
-def slices_of(config: tfma.EvalConfig, rows: LabelledRows) -> dict[SliceKey, np.ndarray]:
+def rows_by_slice(config: tfma.EvalConfig, rows: LabelledRows) -> dict[SliceKey, np.ndarray]:
     """The rows of each slice that has any.
 
     Args:

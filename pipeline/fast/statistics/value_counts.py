@@ -10,13 +10,10 @@ from collections.abc import Iterable
 
 import numpy as np
 import pyarrow as pa
-from tensorflow_data_validation import StatsOptions
-from tensorflow_data_validation.arrow import arrow_util
-from tensorflow_data_validation.statistics.generators import stats_generator
-from tensorflow_data_validation.types import FeaturePath
-from tensorflow_data_validation.utils import schema_util, stats_util, top_k_uniques_stats_util
+from tensorflow_data_validation import CombinerStatsGenerator, FeaturePath, StatsOptions
 from tensorflow_metadata.proto.v0 import statistics_pb2
-from tfx_bsl.arrow import array_util
+
+from pipeline.fast.compat import array_util, arrow_util, schema_util, stats_util, top_k_uniques_stats_util
 
 _MOST_WAITING = 1_000_000  # values whose counts are not merged yet
 
@@ -64,7 +61,7 @@ class Counts:
             self.totals()
 
 
-class ValueCountsGenerator(stats_generator.CombinerStatsGenerator):
+class ValueCountsGenerator(CombinerStatsGenerator):
     """The most frequent values, the rank histogram and the number of distinct values of each categorical feature.
 
     Its accumulator is a dict of Counts by feature.

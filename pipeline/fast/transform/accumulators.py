@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from tensorflow_transform import analyzer_nodes
+
+from pipeline.fast.compat import analyzer_nodes
 
 Values = Mapping[str, np.ndarray]  # a batch: tensor name -> values
 

@@ -10,9 +10,16 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import tensorflow as tf
-from tensorflow_transform import TFTransformOutput, annotators, graph_tools, impl_helper, nodes
-from tensorflow_transform.beam import analysis_graph_builder, analyzer_cache
+from tensorflow_transform import TFTransformOutput
 
+from pipeline.fast.compat import (
+    analysis_graph_builder,
+    analyzer_cache,
+    annotators,
+    graph_tools,
+    impl_helper,
+    nodes,
+)
 from pipeline.fast.transform.evaluation import Evaluation
 from pipeline.fast.transform.plan import Plan, Unsupported
 from pipeline.fast.transform.raw_examples import RawSplit

@@ -8,7 +8,8 @@ import pickle
 from collections.abc import Mapping
 
 import tensorflow as tf
-from tensorflow_transform.beam import analyzer_cache
+
+from pipeline.fast.compat import analyzer_cache
 
 _OPTIONS = tf.io.TFRecordOptions("GZIP", compression_level=1)  # sketches are large and hardly get smaller
 _PATH_PARTS = 6  # of a pattern that TFX makes part of its key

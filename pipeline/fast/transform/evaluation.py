@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tensorflow_transform import analyzer_nodes, analyzers, nodes
-from tensorflow_transform.beam import beam_nodes
+
+from pipeline.fast.compat import analyzer_nodes, analyzers, beam_nodes, nodes
 
 Collection = list[Any]
 

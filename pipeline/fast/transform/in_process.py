@@ -9,8 +9,9 @@ from collections.abc import Mapping
 
 import tensorflow_transform as tft
 from tensorflow_metadata.proto.v0 import schema_pb2
-from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io
+from tensorflow_transform.tf_metadata import dataset_metadata
 
+from pipeline.fast.compat import metadata_io
 from pipeline.fast.transform import cache_files
 from pipeline.fast.transform.analysis import Analysis, PreprocessingFn
 from pipeline.fast.transform.materialise import materialise
@@ -18,7 +19,7 @@ from pipeline.fast.transform.raw_examples import RawSplit
 
 
 @dataclasses.dataclass(frozen=True)
-class Job:
+class TransformTask:
     """What Transform does.
 
     Attributes:
@@ -38,7 +39,7 @@ class Job:
     cache: str | None
 
 
-def run(job: Job) -> dict[str, int]:
+def run(task: TransformTask) -> dict[str, int]:
     """Does all of it.
 
     Returns:
@@ -47,17 +48,17 @@ def run(job: Job) -> dict[str, int]:
     Raises:
         Unsupported: only TFX's own executor can run this preprocessing_fn; nothing has been written.
     """
-    datasets = {cache_files.dataset_key(split.pattern): split for split in job.analyze}
+    datasets = {cache_files.dataset_key(split.pattern): split for split in task.analyze}
     with tempfile.TemporaryDirectory() as folder:
-        specs = job.analyze[0].type_specs
-        analysis = Analysis(job.preprocessing_fn, specs, list(datasets), cached=job.cache is not None, folder=folder)
+        specs = task.analyze[0].type_specs
+        analysis = Analysis(task.preprocessing_fn, specs, list(datasets), cached=task.cache is not None, folder=folder)
         results = analysis.run(datasets)
-        analysis.save(results, job.graph)
-    raw_metadata = os.path.join(job.graph, tft.TFTransformOutput.RAW_METADATA_DIR)
-    metadata_io.write_metadata(dataset_metadata.DatasetMetadata(job.schema), raw_metadata)
+        analysis.save(results, task.graph)
+    raw_metadata = os.path.join(task.graph, tft.TFTransformOutput.RAW_METADATA_DIR)
+    metadata_io.write_metadata(dataset_metadata.DatasetMetadata(task.schema), raw_metadata)
     for key, entries in results.cache.items():
-        cache_files.write(job.cache, key, entries, results.sizes[key])
-    output = tft.TFTransformOutput(job.graph)
+        cache_files.write(task.cache, key, entries, results.sizes[key])
+    output = tft.TFTransformOutput(task.graph)
     return {
-        prefix: materialise(output, split, analysis.input_columns, prefix) for prefix, split in job.transform.items()
+        prefix: materialise(output, split, analysis.input_columns, prefix) for prefix, split in task.transform.items()
     }

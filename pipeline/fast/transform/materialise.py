@@ -9,10 +9,10 @@ import pyarrow as pa
 import tensorflow as tf
 import tensorflow_transform as tft
 from tensorflow_metadata.proto.v0 import schema_pb2
-from tensorflow_transform import impl_helper
-from tfx_bsl.coders import example_coder
+from tfx_bsl.public import tfxio
 
 from pipeline.examples import example_files
+from pipeline.fast.compat import impl_helper
 from pipeline.fast.transform.raw_examples import RawSplit
 
 Write = Callable[[pa.RecordBatch], None]
@@ -51,7 +51,7 @@ def _writer(prefix: str, schema: schema_pb2.Schema, arrow_schema: pa.Schema, *, 
         with example_files.parquet_writer(path + example_files.SUFFIX, arrow_schema) as file:
             yield file.write_batch
         return
-    encoder = example_coder.RecordBatchToExamplesEncoder(schema)
+    encoder = tfxio.RecordBatchToExamplesEncoder(schema)
     tf.io.gfile.makedirs(path.rpartition("/")[0])
     with tf.io.TFRecordWriter(path + ".gz", "GZIP") as file:
 

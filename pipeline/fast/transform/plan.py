@@ -6,9 +6,8 @@ import dataclasses
 from typing import Any
 
 import tensorflow as tf
-from tensorflow_transform import analyzer_nodes, nodes
-from tensorflow_transform.beam import analyzer_cache, beam_nodes
 
+from pipeline.fast.compat import analyzer_cache, analyzer_nodes, beam_nodes, nodes
 from pipeline.fast.transform import accumulators
 
 

@@ -9,13 +9,13 @@ import pyarrow as pa
 import tensorflow as tf
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx import types
-from tfx.components.util import examples_utils, tfxio_utils
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
-from tfx_bsl.tfxio import dataset_options, tensor_adapter, tfxio
+from tfx_bsl.public import tfxio
 
 from pipeline.examples import example_files
+from pipeline.fast.compat import examples_utils, tfxio_utils
 
 FORMATS = (example_gen_pb2.FORMAT_TF_EXAMPLE, example_gen_pb2.FORMAT_PARQUET)
 BATCH_ROWS = example_files.ROWS_PER_GROUP
@@ -54,7 +54,7 @@ class RawSplit:
         """The same rows with some of the features."""
         return dataclasses.replace(self, source=self.source.Project(list(columns)))
 
-    def adapter(self) -> tensor_adapter.TensorAdapter:
+    def adapter(self) -> tfxio.TensorAdapter:
         """Turns the record batches into tensors."""
         return self.source.TensorAdapter()
 
@@ -69,5 +69,5 @@ class RawSplit:
         if self.parquet:
             names = self.source.ArrowSchema().names
             return example_files.record_batches(files, names, BATCH_ROWS)
-        options = dataset_options.RecordBatchesOptions(BATCH_ROWS, num_epochs=1, shuffle=False)
+        options = tfxio.RecordBatchesOptions(BATCH_ROWS, num_epochs=1, shuffle=False)
         return self.source.RecordBatches(options)

@@ -21,7 +21,7 @@ from pipeline.champion.comparability import IncomparableChampionError
 from pipeline.components import evaluator
 from pipeline.evaluation.eval_config import eval_config
 from pipeline.examples.data_summary import write_data_summary
-from pipeline.fast import execution
+from pipeline.fast import placement
 from pipeline.settings.dataset import Dataset
 from pipeline.settings.gate import GateSettings
 from tests.pipeline.fast.metrics.tfma_results import assert_same_results
@@ -321,12 +321,12 @@ def test_both_executors_measure_both_models_and_hold_the_bounds(gate, model):
 
 
 def test_both_paths_give_the_same(gate, model, examples):
-    execution.taken.clear()
+    placement.taken.clear()
     new = model("new", good)
     documents = [gate(new, beam_args=[f"--in_process_rows={most}"])[0] for most in (ROWS, ROWS - 1)]
-    assert execution.taken == {
-        ("Evaluator", execution.Path.IN_PROCESS): 1,
-        ("Evaluator", execution.Path.BEAM): 1,
+    assert placement.taken == {
+        ("Evaluator", placement.Place.IN_PROCESS): 1,
+        ("Evaluator", placement.Place.BEAM): 1,
     }
     assert documents[0] == documents[1]
 

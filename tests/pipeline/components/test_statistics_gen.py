@@ -13,7 +13,7 @@ from tfx.types import channel_utils, standard_artifacts
 from tfx.utils import io_utils
 
 from pipeline.components import statistics_gen
-from pipeline.fast import execution
+from pipeline.fast import placement
 from pipeline.raw_schema import raw_schema
 from tests.pipeline.components.examples import (
     FEATURES,
@@ -56,8 +56,8 @@ def run(executor_class, examples, folder, beam_args=IN_MEMORY, options=None, sch
 
 def taken(executor_class, *arguments, **options):
     """What run returns, and the paths taken meanwhile."""
-    before = execution.taken.copy()
-    return run(executor_class, *arguments, **options), dict(execution.taken - before)
+    before = placement.taken.copy()
+    return run(executor_class, *arguments, **options), dict(placement.taken - before)
 
 
 def load(statistics, split):
@@ -124,7 +124,7 @@ def same(found, wanted, name):
 @pytest.mark.parametrize("example_format", ["parquet", "tfrecord"])
 def test_in_process_statistics_are_those_of_tfx(examples, expected, tmp_path, example_format):
     statistics, paths = taken(statistics_gen.Executor, examples[example_format], tmp_path)
-    assert paths == {("StatisticsGen", execution.Path.IN_PROCESS): 1}
+    assert paths == {("StatisticsGen", placement.Place.IN_PROCESS): 1}
     assert_same(statistics, expected)
     assert statistics.split_names == expected.split_names
     assert statistics.span == expected.span == 3
@@ -140,14 +140,14 @@ def test_several_workers_or_too_many_rows_are_left_to_beam(examples, expected, t
     statistics, paths = taken(
         statistics_gen.Executor, examples["parquet"], tmp_path, beam_args, exclude_splits='["eval"]'
     )
-    assert paths == {("StatisticsGen", execution.Path.BEAM): 1}
+    assert paths == {("StatisticsGen", placement.Place.BEAM): 1}
     assert_same(statistics, expected, splits=["train"])
 
 
 def test_as_many_rows_as_the_bound_are_not_too_many(examples, tmp_path):
     bound = (*IN_MEMORY, f"--in_process_rows={ALL_ROWS}")
     _, paths = taken(statistics_gen.Executor, examples["tfrecord"], tmp_path, bound)
-    assert paths == {("StatisticsGen", execution.Path.IN_PROCESS): 1}
+    assert paths == {("StatisticsGen", placement.Place.IN_PROCESS): 1}
 
 
 def test_examples_that_nobody_has_counted_are_left_to_tfx(tmp_path, monkeypatch):
@@ -155,12 +155,12 @@ def test_examples_that_nobody_has_counted_are_left_to_tfx(tmp_path, monkeypatch)
     given = write_examples(tmp_path / "examples", "tfrecord")
     (tmp_path / "examples" / "data_report.json").unlink()
     _, paths = taken(statistics_gen.Executor, given, tmp_path)
-    assert paths == {("StatisticsGen", execution.Path.BEAM): 1}
+    assert paths == {("StatisticsGen", placement.Place.BEAM): 1}
 
 
 def test_splits_are_excluded_as_asked(examples, expected, tmp_path):
     statistics, paths = taken(statistics_gen.Executor, examples["parquet"], tmp_path, exclude_splits='["eval"]')
-    assert paths == {("StatisticsGen", execution.Path.IN_PROCESS): 1}
+    assert paths == {("StatisticsGen", placement.Place.IN_PROCESS): 1}
     assert [path.name for path in (tmp_path / "statistics").iterdir()] == ["Split-train"]
     assert_same(statistics, expected, splits=["train"])
 
@@ -192,7 +192,7 @@ def test_what_the_combiners_cannot_do_in_memory_is_left_to_tfx(examples, tmp_pat
     monkeypatch.setattr(stock.Executor, "Do", lambda self, *arguments: asked.append(arguments))
     given = tfdv.StatsOptions(**options)
     _, paths = taken(statistics_gen.Executor, examples["parquet"], tmp_path, options=given, **properties)
-    assert paths == {("StatisticsGen", execution.Path.BEAM): 1}
+    assert paths == {("StatisticsGen", placement.Place.BEAM): 1}
     assert len(asked) == 1
 
 

@@ -23,7 +23,7 @@ from tfx_bsl.coders import example_coder
 from models.features import FeatureSet
 from pipeline.components.transform import Executor, Transform
 from pipeline.examples import example_files
-from pipeline.fast import execution
+from pipeline.fast import placement
 
 ROWS = {"train": 300, "eval": 40, "test": 5}
 FEATURES = FeatureSet.from_config(
@@ -131,10 +131,10 @@ def run(
     context = base_beam_executor.BaseBeamExecutor.Context(
         beam_pipeline_args=list(beam), tmp_dir=str(folder / "tmp"), unique_id="1"
     )
-    before = execution.taken.copy()
+    before = placement.taken.copy()
     inputs = {keys.EXAMPLES_KEY: [examples], keys.SCHEMA_KEY: [schema]}
     Executor(context).Do(inputs, {name: [artifact] for name, artifact in outputs.items()}, properties)
-    paths = [path for (component, path), times in (execution.taken - before).items() for _ in range(times)]
+    paths = [path for (component, path), times in (placement.taken - before).items() for _ in range(times)]
     return outputs, paths
 
 
@@ -151,8 +151,8 @@ def runs(request, tmp_path_factory):
     ours, in_process = run(examples, folder / "ours", **options)
     beam = TWO_WORKERS if parquet else (*IN_MEMORY, "--in_process_rows=1")
     theirs, on_beam = run(examples, folder / "beam", beam=beam, **options)
-    assert in_process == [execution.Path.IN_PROCESS]
-    assert on_beam == [execution.Path.BEAM]
+    assert in_process == [placement.Place.IN_PROCESS]
+    assert on_beam == [placement.Place.BEAM]
     return ours, theirs
 
 
@@ -256,7 +256,7 @@ def test_graph_and_rows_belong_together(runs):
 def test_one_row(tmp_path):
     examples = write_raw(tmp_path / "raw", {"train": 1, "eval": 1}, parquet=True)
     outputs, paths = run(examples, tmp_path)
-    assert paths == [execution.Path.IN_PROCESS]
+    assert paths == [placement.Place.IN_PROCESS]
     _, rows = transformed(outputs[keys.TRANSFORMED_EXAMPLES_KEY], "train")
     assert rows["spent"].tolist() == [0.0]
     assert np.isnan(rows["never"]).all()
@@ -275,7 +275,7 @@ def test_what_cannot_run_in_process_gets_tfx_results(tmp_path, caplog):
     examples = write_raw(tmp_path / "raw", {"train": 20, "eval": 1}, parquet=True)
     function = f"{__name__}.{vocabulary_by_weight.__name__}"
     outputs, paths = run(examples, tmp_path, function=function, cached=False)
-    assert paths == [execution.Path.BEAM]
+    assert paths == [placement.Place.BEAM]
     assert "analyzer VocabularyAccumulate" in caplog.text
     output = tft.TFTransformOutput(outputs[keys.TRANSFORM_GRAPH_KEY].uri)
     raw = raw_batch(20, 0).to_pydict()

@@ -2,7 +2,7 @@ import numpy as np
 import tensorflow_model_analysis as tfma
 
 from pipeline.fast.metrics.rows import LabelledRows
-from pipeline.fast.metrics.slices import slices_of
+from pipeline.fast.metrics.slices import rows_by_slice
 from pipeline.fast.text_column import TextColumn
 
 
@@ -19,7 +19,7 @@ def rows(**columns):
 
 def found(given, *specs):
     config = tfma.EvalConfig(slicing_specs=specs)
-    return {key: numbers.tolist() for key, numbers in slices_of(config, given).items()}
+    return {key: numbers.tolist() for key, numbers in rows_by_slice(config, given).items()}
 
 
 GIVEN = rows(country=["de", "fr", None, "de"], device=["phone", "phone", "phone", "desk"])

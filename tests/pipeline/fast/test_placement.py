@@ -5,32 +5,32 @@ import logging
 import pytest
 
 from models.config import SettingsError, validate_settings
-from pipeline.fast import execution
-from pipeline.fast.execution import Executors, Path
+from pipeline.fast import compat, placement
+from pipeline.fast.placement import Executors, Place
 from pipeline.settings.run import RunSettings
 
 LOCAL = ("--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner", "--direct_running_mode=in_memory")
 
 
 @pytest.mark.parametrize(
-    ("beam_args", "rows", "path"),
+    ("beam_args", "rows", "place"),
     [
-        (LOCAL, 1000, Path.IN_PROCESS),
-        ((), 5_000_000, Path.IN_PROCESS),
-        ((), 5_000_001, Path.BEAM),
-        (("--in_process_rows=10",), 10, Path.IN_PROCESS),
-        (("--in_process_rows=10",), 11, Path.BEAM),
-        (("--in_process_rows=0",), 1, Path.BEAM),
-        (LOCAL, None, Path.BEAM),
-        (("--runner=DataflowRunner",), 10, Path.BEAM),
-        (("--runner=FlinkRunner",), 10, Path.BEAM),
-        ((LOCAL[0], "--direct_running_mode=multi_processing", "--direct_num_workers=2"), 10, Path.BEAM),
+        (LOCAL, 1000, Place.IN_PROCESS),
+        ((), 5_000_000, Place.IN_PROCESS),
+        ((), 5_000_001, Place.BEAM),
+        (("--in_process_rows=10",), 10, Place.IN_PROCESS),
+        (("--in_process_rows=10",), 11, Place.BEAM),
+        (("--in_process_rows=0",), 1, Place.BEAM),
+        (LOCAL, None, Place.BEAM),
+        (("--runner=DataflowRunner",), 10, Place.BEAM),
+        (("--runner=FlinkRunner",), 10, Place.BEAM),
+        ((LOCAL[0], "--direct_running_mode=multi_processing", "--direct_num_workers=2"), 10, Place.BEAM),
     ],
 )
-def test_small_data_stay_in_the_process_unless_a_runner_has_workers(beam_args, rows, path):
-    before = execution.taken["Step", path]
-    assert execution.choose("Step", beam_args, rows) is path
-    assert execution.taken["Step", path] == before + 1
+def test_small_data_stay_in_the_process_unless_a_runner_has_workers(beam_args, rows, place):
+    before = placement.taken["Step", place]
+    assert placement.choose("Step", beam_args, rows) is place
+    assert placement.taken["Step", place] == before + 1
 
 
 def run_settings(**changes):
@@ -46,7 +46,7 @@ def run_settings(**changes):
     ],
 )
 def test_settings_choose_executors_and_format(changes, executors):
-    assert execution.executors(run_settings(**changes)) == executors
+    assert placement.executors(run_settings(**changes)) == executors
 
 
 def test_stock_executors_cannot_have_parquet():
@@ -55,12 +55,12 @@ def test_stock_executors_cannot_have_parquet():
 
 
 def test_installed_versions_are_tested_ones():
-    assert execution.untested_versions() == ""
+    assert compat.untested_versions() == ""
 
 
 def test_other_versions_get_stock_executors_and_a_warning(monkeypatch, caplog):
-    monkeypatch.setitem(execution.TESTED_VERSIONS, "tensorflow-transform", ("1.0",))
+    monkeypatch.setitem(compat.TESTED_VERSIONS, "tensorflow-transform", ("1.0",))
     with caplog.at_level(logging.WARNING, "propensity"):
-        chosen = execution.executors(run_settings(example_format="parquet"))
+        chosen = placement.executors(run_settings(example_format="parquet"))
     assert chosen == Executors(batched=False, example_format="tfrecord")
     assert "tensorflow-transform 1." in caplog.text and "(tested: 1.0)" in caplog.text
