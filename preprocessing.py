@@ -20,6 +20,8 @@ from models.features import CLIP, DEFAULT_QUANTILES, NOT_SET, Feature, FeatureSe
 _QUANTILE_ERROR = 0.1
 # Weight of a row of zeros that keeps a column without any value from being empty; too small to move a quantile.
 _PADDING_WEIGHT = 1e-9
+# A vocabulary file has one value a line, and TFT leaves out values with line breaks. Unicode has a symbol for each.
+_LINE_BREAKS = {"\n": "\u240a", "\r": "\u240d"}
 
 Tensors = dict[str, Any]  # tf.Tensor or tf.SparseTensor by feature name
 
@@ -120,6 +122,8 @@ def _numbers(inputs: Tensors, features: Sequence[Feature]) -> tf.Tensor:
 def _vocabulary_rank(values: tf.Tensor | tf.SparseTensor, feature: Feature) -> tf.Tensor:
     """A raw category as int64 `[batch]`: its rank in the vocabulary, the vocabulary's size if it is not in there."""
     category = _dense(values, default="")
+    for line_break, symbol in _LINE_BREAKS.items():
+        category = tf.strings.regex_replace(category, line_break, symbol)
     return tft.compute_and_apply_vocabulary(
         tf.where(category == "", NOT_SET, category),
         top_k=feature.vocabulary,

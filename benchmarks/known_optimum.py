@@ -78,7 +78,7 @@ def compare(output: Path, sample: Path) -> Comparison:
     """
     import tensorflow as tf
 
-    from pipeline.examples import example_files
+    from pipeline.examples.files import matching, serialised
 
     models = {
         title: tf.saved_model.load(_newest(output, f"Train{title}/model/*/Format-Serving"))
@@ -99,7 +99,7 @@ def compare(output: Path, sample: Path) -> Comparison:
         "converted": tf.io.FixedLenFeature([], tf.int64),
     }
     label, drawn, predicted = [], [], {title: [] for title in models}
-    for batch in example_files.serialised(example_files.find(f"{examples}/Split-test/*")):
+    for batch in serialised(matching(f"{examples}/Split-test/*")):
         parsed = tf.io.parse_example(batch, spec)
         keys = zip(parsed["unit"].numpy(), parsed["snapshot_date"].numpy(), strict=True)
         drawn.append(np.array([drawn_of[key] for key in keys]))
@@ -129,10 +129,10 @@ def _newest(output: Path, pattern: str) -> str:
 def _training_base_rate(examples: str) -> float:
     import tensorflow as tf
 
-    from pipeline.examples import example_files
+    from pipeline.examples.files import matching, serialised
 
     spec = {"converted": tf.io.FixedLenFeature([], tf.int64)}
-    batches = example_files.serialised(example_files.find(f"{examples}/Split-train/*"))
+    batches = serialised(matching(f"{examples}/Split-train/*"))
     return float(np.concatenate([tf.io.parse_example(batch, spec)["converted"].numpy() for batch in batches]).mean())
 
 

@@ -38,9 +38,10 @@ if TYPE_CHECKING:
 
 # What models are scored with, for the digests of all components that do it.
 _SCORING = (
-    "pipeline.examples.example_files",
+    "pipeline.examples.files",
     "pipeline.fast.scoring.score",
-    "pipeline.examples.scoring_batches",
+    "pipeline.examples.batches",
+    "pipeline.examples.work_units",
     "pipeline.fast.scoring.work",
     "pipeline.fast.text_column",
 )
@@ -127,7 +128,7 @@ def create_pipeline(
             "label": label,
             "quantiles": dataset.training.quantiles,
             "digest": code_digest(
-                "preprocessing", "models.features", "pipeline.examples.example_files", "pipeline.fast.transform"
+                "preprocessing", "models.features", "pipeline.examples.files", "pipeline.fast.transform"
             ),
         },
     )

@@ -34,9 +34,9 @@ def tf_examples(folder: str | Path) -> list:
     """The tf.Examples in the folder of a split, in either format."""
     import tensorflow as tf
 
-    from pipeline.examples import example_files
+    from pipeline.examples import files
 
-    batches = example_files.serialised(example_files.find(f"{folder}/*"))
+    batches = files.serialised(files.matching(f"{folder}/*"))
     return [tf.train.Example.FromString(record) for batch in batches for record in batch]
 
 

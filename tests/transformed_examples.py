@@ -50,7 +50,7 @@ def parquet_folder(transformed_folder, tmp_path_factory):
     import pyarrow as pa
     from tfx_bsl.tfxio import dataset_options, tf_example_record
 
-    from pipeline.examples import example_files
+    from pipeline.examples.files import parquet_writer
 
     source = tf_example_record.TFExampleRecord(f"{transformed_folder[0]}/examples-*", telemetry_descriptors=["test"])
     options = dataset_options.RecordBatchesOptions(batch_size=ROWS, num_epochs=1, shuffle=False)
@@ -60,7 +60,7 @@ def parquet_folder(transformed_folder, tmp_path_factory):
     folder = tmp_path_factory.mktemp("parquet")
     for number, rows in enumerate((table.slice(0, 250), table.slice(250))):
         path = f"{folder}/examples-0000{number}-of-00002.parquet"
-        with example_files.parquet_writer(path, table.schema) as writer:
+        with parquet_writer(path, table.schema) as writer:
             writer.write_table(rows, row_group_size=100)
     return folder
 

@@ -50,7 +50,7 @@ def _ours(schema_root: Path, port: int, output: Path) -> int:
     from google.cloud.bigquery_storage_v1.services.big_query_read.transports import BigQueryReadGrpcTransport
     from tfx.types import standard_artifacts
 
-    from pipeline.examples import example_batches, example_writers
+    from pipeline.examples import encoding, writers
     from pipeline.examples.leakage import LeakageProbe
     from pipeline.settings.dataset import SPLITS
     from pipeline.settings.dataset_folder import DatasetFolder
@@ -67,15 +67,15 @@ def _ours(schema_root: Path, port: int, output: Path) -> int:
     read_client = bigquery_storage.BigQueryReadClient(transport=BigQueryReadGrpcTransport(channel=channel))
     label = folder.dataset.columns.label
     columns = ["unit", label, *folder.features.names, "split"]
-    payload_format, _ = example_writers.FORMATS["parquet"]
+    payload_format, _ = writers.FORMATS["parquet"]
     with measured(STEP), BigQueryWarehouse(settings, folder.dataset.source, read_client=read_client) as warehouse:
         # What ExampleGen's executor does with the rows of a features table that is there.
         probe = LeakageProbe(folder.features, label)
-        schema = example_batches.example_schema(columns[:-1], folder)
-        with example_writers.open_splits(examples, SPLITS, schema, payload_format) as writers:
+        schema = encoding.example_schema(columns[:-1], folder)
+        with writers.open_splits(examples, SPLITS, schema, payload_format) as write:
             for batch in probe.watch(warehouse.read(SERVED_TABLE, columns)):
-                for split, part in example_batches.by_split(batch):
-                    writers[split](example_batches.to_feature_lists(part, folder))
+                for split, part in encoding.by_split(batch):
+                    write[split](encoding.to_feature_lists(part, folder))
         probe.single_feature_auc()
     return 0
 

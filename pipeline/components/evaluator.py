@@ -29,7 +29,7 @@ from pipeline.champion import challenger, training_record
 from pipeline.champion.comparability import comparable_champion
 from pipeline.evaluation import gate_inputs
 from pipeline.evaluation.eval_config import broken_bounds, with_bounded_slices
-from pipeline.examples import example_readers
+from pipeline.examples.splits import count_rows
 from pipeline.fast import placement
 from pipeline.fast.compat import evaluator_constants as constants
 from pipeline.fast.compat import json_utils, model_utils, proto_utils
@@ -163,7 +163,7 @@ class Executor(evaluator_executor.Executor):
 
     def _on_beam(self, examples: types.Artifact) -> OnBeam | None:
         """How to have the rows scored on Beam; None where this process does it."""
-        rows = example_readers.count_rows(examples, [gate_inputs.SPLIT])
+        rows = count_rows(examples, [gate_inputs.SPLIT])
         path = placement.choose("Evaluator", self._beam_pipeline_args, rows)
         return OnBeam(self._make_beam_pipeline, self._get_tmp_dir()) if path is placement.Place.BEAM else None
 

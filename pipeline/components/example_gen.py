@@ -23,7 +23,7 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, component_spec, standard_artifacts, standard_component_specs
 
 from models.config import validate_settings
-from pipeline.examples import example_batches, example_writers
+from pipeline.examples import encoding, writers
 from pipeline.examples.data_summary import write_data_summary
 from pipeline.examples.leakage import LeakageProbe, leakage_warnings
 from pipeline.fast.compat import example_gen_utils, proto_utils
@@ -99,7 +99,7 @@ class Executor(base_executor.BaseExecutor):
             input_dict: empty.
             output_dict: `examples`: one Examples artifact.
             exec_properties: those of BigQueryExampleGenSpec; `custom_config` as made by `custom_config`, the formats
-                a pair of example_writers.FORMATS.
+                a pair of writers.FORMATS.
 
         Raises:
             SettingsError: the settings cannot be used.
@@ -159,7 +159,7 @@ class BigQueryExampleGen(base_component.BaseComponent):
             data_fingerprint: likewise.
         """
         input_config = example_gen_utils.make_default_input_config(query)
-        payload_format, file_format = example_writers.FORMATS[example_format]
+        payload_format, file_format = writers.FORMATS[example_format]
         super().__init__(
             BigQueryExampleGenSpec(
                 input_config=input_config,
@@ -189,11 +189,11 @@ def _write_splits(
 ) -> dict[str, int]:
     """Writes each batch's rows to the files of their splits; returns rows by split."""
     columns = [name for name in extraction.example_columns if name != "split"]
-    schema = example_batches.example_schema(columns, extraction.folder)
+    schema = encoding.example_schema(columns, extraction.folder)
     rows = dict.fromkeys(SPLITS, 0)
-    with example_writers.open_splits(examples, SPLITS, schema, payload_format) as writers:
+    with writers.open_splits(examples, SPLITS, schema, payload_format) as write:
         for batch in batches:
-            for split, part in example_batches.by_split(batch):
-                writers[split](example_batches.to_feature_lists(part, extraction.folder))
+            for split, part in encoding.by_split(batch):
+                write[split](encoding.to_feature_lists(part, extraction.folder))
                 rows[split] += part.num_rows
     return rows

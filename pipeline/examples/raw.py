@@ -1,4 +1,4 @@
-"""Raw examples as arrays: what training_data.py reads from transformed ones, and whose row each is."""
+"""Raw examples as transformed arrays, and the user of each row, which transformed examples no longer have."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ import tensorflow as tf
 
 from models.features import FeatureSet
 from models.training_data import TrainingData
-from pipeline.examples import example_files
+from pipeline.examples import files
+from pipeline.examples.list_columns import first_values
 
 if TYPE_CHECKING:
     import tensorflow_transform as tft
 
-UNIT = "unit"  # the feature of raw examples that says whose row it is: a user's digest, 32 hexadecimal digits
-
-_RECORDS_PER_BATCH = 8_192
+UNIT = "unit"  # the feature that says whose row it is: a digest of the user, 32 hexadecimal digits
 
 
 def read_raw_training_data(
     patterns: list[str], transform_output: tft.TFTransformOutput, features: FeatureSet, label: str
 ) -> tuple[TrainingData, np.ndarray]:
-    """Reads the raw examples of a split and transforms them. Only these say whose row it is.
+    """Reads the raw examples of a split and transforms them.
 
     Args:
-        patterns: file patterns, as `fn_args.train_files` has them, of Parquet files or gzipped TFRecords of
-            tf.Examples.
-        transform_output: the transform graph's folder.
+        patterns: file patterns, as in `fn_args.train_files`, of Parquet files or TFRecords of tf.Examples.
+        transform_output: the transform graph.
         features: the features, in the order wanted.
         label: the label's name.
 
     Returns:
-        The rows as read_training_data has them, and the unit of each, `S32` `[rows]`.
+        The rows as read_training_data returns them, and the unit of each, `S32` `[rows]`.
 
     Raises:
+        LostExamplesError: there are no files, or one of them is damaged.
+        KeyError: a Parquet file lacks a column.
         ValueError: there are no rows.
     """
     spec = {**transform_output.raw_feature_spec(), UNIT: tf.io.FixedLenFeature([], tf.string)}
@@ -51,14 +51,8 @@ def read_raw_training_data(
         )
         return (*columns, tf.cast(outputs[label], tf.float32), units)
 
-    files = sorted(tf.io.gfile.glob(patterns))
-    if example_files.is_parquet(files):
-        raw_batches = (_tensors(batch, spec) for batch in example_files.record_batches(files, list(spec)))
-        parts = [tuple(column.numpy() for column in transformed(raw)) for raw in raw_batches]
-    else:
-        records = tf.data.TFRecordDataset(files, "GZIP").batch(_RECORDS_PER_BATCH)
-        batches = records.map(lambda batch: transformed(tf.io.parse_example(batch, spec)), tf.data.AUTOTUNE)
-        parts = list(batches.as_numpy_iterator())
+    batches = files.record_batches(files.matching(*patterns), list(spec))
+    parts = [tuple(column.numpy() for column in transformed(_tensors(batch, spec))) for batch in batches]
     if not parts:
         raise ValueError("no raw examples to read")
     numbers, categories, labels, units = (np.concatenate(column) for column in zip(*parts, strict=True))
@@ -66,10 +60,10 @@ def read_raw_training_data(
 
 
 def _tensors(batch: pa.RecordBatch, spec: Mapping[str, Any]) -> dict[str, tf.Tensor | tf.SparseTensor]:
-    """What tf.io.parse_example would give for a batch of list columns of at most one value."""
+    """What tf.io.parse_example would return for the batch's rows; lists have at most one value."""
     tensors = {}
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        values = example_files.first_values(column)
+        values = first_values(column)
         known = tf.constant(values.drop_null().to_numpy(zero_copy_only=False), spec[name].dtype)
         if isinstance(spec[name], tf.io.VarLenFeature):
             rows = np.flatnonzero(values.is_valid().to_numpy(zero_copy_only=False))

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +15,8 @@ from tfx_bsl.public import tfxio
 
 from models.features import FeatureSet
 from models.training_data import TrainingData, concatenate
-from pipeline.examples import example_files
+from pipeline.examples import files
+from pipeline.examples.list_columns import first_values
 
 if TYPE_CHECKING:
     import tensorflow_transform as tft
@@ -28,13 +29,13 @@ _ROWS_PER_BATCH = 16_384  # of TFRecords
 class TrainingBatches:
     """A split's transformed examples, batch after batch; each `iter()` reads the files anew.
 
-    Iterating raises FileNotFoundError if there are no files, KeyError if Parquet files lack a column, and ValueError if
-    there are no rows, or a category or label has no value in some row.
+    Iterating raises LostExamplesError if there are no files or one of them is damaged, KeyError if Parquet files lack a
+    column, and ValueError if there are no rows, or a category or label has no value in some row.
 
     Attributes:
-        patterns: file patterns, as `fn_args.train_files` has them.
+        patterns: file patterns, as in `fn_args.train_files`.
         data_accessor: `fn_args.data_accessor`, which decodes TFRecords; Parquet is read without it.
-        transform_output: the transform graph's folder, for the schema.
+        transform_output: the transform graph, for the schema.
         features: the features, in the order wanted.
         label: the label's name.
     """
@@ -50,29 +51,31 @@ class TrainingBatches:
         empty = True
         for batch in self._record_batches():
             empty = False
+            columns = dict(zip(batch.schema.names, batch.columns, strict=True))
             numbers = np.empty((batch.num_rows, len(self.features.numeric)), np.float32)
-            for column, feature in enumerate(self.features.numeric):
-                numbers[:, column] = _values(batch, feature.name, np.nan)
+            for index, feature in enumerate(self.features.numeric):
+                numbers[:, index] = _values(columns, feature.name, np.nan)
             categories = np.empty((batch.num_rows, len(self.features.categorical)), np.int32)
-            for column, feature in enumerate(self.features.categorical):
-                categories[:, column] = _values(batch, feature.name)
-            yield TrainingData(numbers, categories, _values(batch, self.label).astype(np.float32))
+            for index, feature in enumerate(self.features.categorical):
+                categories[:, index] = _values(columns, feature.name)
+            yield TrainingData(numbers, categories, _values(columns, self.label).astype(np.float32))
         if empty:
             raise ValueError("no transformed examples to read")
 
     def kept_quick(self) -> contextlib.AbstractContextManager[Iterable[TrainingData]]:
-        """These batches for who iterates often: from Parquet as they are, else from files that `store` writes."""
-        if example_files.is_parquet(example_files.find(*self.patterns)):
+        """These batches for frequent iteration: Parquet as it is, TFRecords from files that `store` writes."""
+        if files.is_parquet(files.matching(*self.patterns)):
             return contextlib.nullcontext(self)
         return store(self)
 
     def _record_batches(self) -> Iterator[pa.RecordBatch]:
-        files = example_files.find(*self.patterns)
-        if example_files.is_parquet(files):
-            return example_files.record_batches(files, [*self.features.names, self.label])
+        found = files.matching(*self.patterns)
+        if files.is_parquet(found):
+            return files.record_batches(found, [*self.features.names, self.label])
         options = tfxio.RecordBatchesOptions(batch_size=_ROWS_PER_BATCH, num_epochs=1, shuffle=False)
         schema = self.transform_output.transformed_metadata.schema
-        return self.data_accessor.record_batch_factory(list(self.patterns), options, schema)
+        patterns = [files.literal_pattern(pattern) for pattern in self.patterns]
+        return self.data_accessor.record_batch_factory(patterns, options, schema)
 
 
 def read_training_data(
@@ -82,17 +85,17 @@ def read_training_data(
     features: FeatureSet,
     label: str,
 ) -> TrainingData:
-    """All rows of a split, in memory; for the arguments and errors see TrainingBatches."""
+    """Reads all rows of a split into memory; for arguments and errors see TrainingBatches."""
     return concatenate(list(TrainingBatches(patterns, data_accessor, transform_output, features, label)))
 
 
 @dataclasses.dataclass(frozen=True)
 class StoredBatches:
-    """Batches in files, for who iterates often: decoding examples takes far longer than reading arrays.
+    """Batches in files, for a reader that iterates often: decoding examples takes far longer than reading arrays.
 
     Attributes:
-        folder: where they are.
-        count: how many.
+        folder: where the files are.
+        count: the number of batches.
     """
 
     folder: str
@@ -107,7 +110,7 @@ class StoredBatches:
 
 @contextlib.contextmanager
 def store(batches: Iterable[TrainingData]) -> Iterator[StoredBatches]:
-    """Iterates the batches once and keeps them in a temporary folder, as long as the context lasts."""
+    """Iterates the batches once and keeps them in a temporary folder for as long as the context lasts."""
     with tempfile.TemporaryDirectory() as folder:
         count = 0
         for count, batch in enumerate(batches, start=1):
@@ -116,15 +119,12 @@ def store(batches: Iterable[TrainingData]) -> Iterator[StoredBatches]:
         yield StoredBatches(folder, count)
 
 
-def _values(batch: pa.RecordBatch, name: str, default: float | None = None) -> np.ndarray:
-    """One value a row from a list column; `default` where the list is empty, which is an error without a default."""
-    column = batch.column(batch.schema.get_field_index(name))
-    values = column.flatten().to_numpy(zero_copy_only=False)
-    if len(values) == batch.num_rows:
-        return values
-    if default is None:
-        raise ValueError(f"transformed feature '{name}': {batch.num_rows} rows have {len(values)} values")
-    filled = np.full(batch.num_rows, default, np.float32)
-    lengths = np.nan_to_num(column.value_lengths().to_numpy(zero_copy_only=False))
-    filled[lengths > 0] = values
-    return filled
+def _values(columns: Mapping[str, pa.Array], name: str, default: float | None = None) -> np.ndarray:
+    """One value a row from a list column; `default` if the list is empty, which is an error without a default."""
+    values = first_values(columns[name])
+    if values.null_count:
+        if default is None:
+            rows = len(values)
+            raise ValueError(f"transformed feature '{name}': {rows} rows have {rows - values.null_count} values")
+        values = values.fill_null(default)
+    return values.to_numpy(zero_copy_only=False)

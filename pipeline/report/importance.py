@@ -8,24 +8,27 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 from tfx import types
-from tfx.types import artifact_utils
 
 from models.features import FeatureSet, Kind
 from models.signatures import OUTPUT, TENSORS_SIGNATURE
-from pipeline.examples import example_files
+from pipeline.examples.files import record_batches
+from pipeline.examples.list_columns import first_values
+from pipeline.examples.splits import split_files
 from pipeline.report.run_data import Importance
 
 MOST_ROWS = 2_000
 _REPEATS = 2
 _SEED = 1
 _PROBABILITY_FLOOR = 1e-7
-_MISSING = {Kind.NUMERIC: (np.nan, np.float32), Kind.CATEGORICAL: (b"", object)}  # and the values' type
+_MISSING = {Kind.NUMERIC: (np.nan, np.float32), Kind.CATEGORICAL: (b"", object)}  # what stands for it, and the type
+_ARROW_TYPES = {Kind.NUMERIC: pa.float32(), Kind.CATEGORICAL: pa.large_binary()}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,15 +58,25 @@ def read_rows(
         most: rows wanted.
 
     Raises:
-        ValueError: the split is empty.
+        LostExamplesError: the split has no files, or one of them is damaged.
+        KeyError: a Parquet file lacks a feature.
+        ValueError: the split has no rows.
     """
-    files = sorted(tf.io.gfile.glob(f"{artifact_utils.get_split_uri([examples], split)}/*"))
     every = max(1, -(-rows // most))
-    read = _read_parquet if example_files.is_parquet(files) else _read_records
-    found = read(files, features, label, every, most)
-    if found is None:
+    names, parts, seen = [*features.names, label], [], 0
+    for batch in record_batches(split_files(examples, split), names):
+        picked = pa.array(np.arange(-seen % every, batch.num_rows, every))
+        parts.append([first_values(column).take(picked) for column in batch.columns])
+        seen += batch.num_rows
+    if not seen:
         raise ValueError(f"split '{split}' has no rows")
-    return found
+    columns = {name: _concatenated(name, arrays)[:most] for name, *arrays in zip(names, *parts, strict=True)}
+    tensors = {}
+    for feature in features.features:
+        missing, dtype = _MISSING[feature.kind]
+        values = columns[feature.name].cast(_ARROW_TYPES[feature.kind]).fill_null(missing)
+        tensors[feature.name] = values.to_numpy(zero_copy_only=False).astype(dtype)
+    return RawRows(tensors, columns[label].to_numpy())
 
 
 def permutation_importance(model: str, rows: RawRows) -> Importance:
@@ -98,40 +111,12 @@ def permutation_importance(model: str, rows: RawRows) -> Importance:
     return Importance(rows=len(asis), log_loss=float(asis.mean()), rise=rise, standard_error=error)
 
 
-def _read_parquet(files: list[str], features: FeatureSet, label: str, every: int, most: int) -> RawRows | None:
-    """The first row of each `every` ones, up to `most` in all; None if there are no rows."""
-    names, parts, seen = [*features.names, label], [], 0
-    for batch in example_files.record_batches(files, names):
-        picked = pa.array(np.arange(-seen % every, batch.num_rows, every))
-        columns = [example_files.first_values(column).take(picked) for column in batch.columns]
-        parts.append(pa.RecordBatch.from_arrays(columns, names))
-        seen += batch.num_rows
-    if not seen:
-        return None
-    table = pa.Table.from_batches(parts).slice(0, most)
-    tensors = {}
-    for feature in features.features:
-        missing, dtype = _MISSING[feature.kind]
-        tensors[feature.name] = table.column(feature.name).fill_null(missing).to_numpy().astype(dtype)
-    return RawRows(tensors, table.column(label).to_numpy())
-
-
-def _read_records(files: list[str], features: FeatureSet, label: str, every: int, most: int) -> RawRows | None:
-    """The same of gzipped TFRecords of tf.Examples."""
-    dataset = tf.data.TFRecordDataset(files, compression_type="GZIP").shard(every, 0).batch(most)
-    batch = next(iter(dataset.take(1)), None)
-    if batch is None:
-        return None
-    dtypes = {Kind.NUMERIC: tf.float32, Kind.CATEGORICAL: tf.string}
-    spec = {feature.name: tf.io.VarLenFeature(dtypes[feature.kind]) for feature in features.features}
-    parsed = tf.io.parse_example(batch, {**spec, label: tf.io.FixedLenFeature([], tf.int64)})
-    tensors = {}
-    for feature in features.features:
-        missing, dtype = _MISSING[feature.kind]
-        values = tensors[feature.name] = np.full(len(batch), missing, dtype)
-        row, position = parsed[feature.name].indices.numpy().T
-        values[row[position == 0]] = parsed[feature.name].values.numpy()[position == 0]
-    return RawRows(tensors, parsed[label].numpy())
+def _concatenated(name: str, arrays: Sequence[pa.Array]) -> pa.Array:
+    """The arrays as one; a batch of TFRecords without any value has the type null."""
+    types_ = {array.type for array in arrays if not pa.types.is_null(array.type)}
+    if len(types_) > 1:
+        raise TypeError(f"the examples hold '{name}' as {' and '.join(sorted(map(str, types_)))}")
+    return pa.concat_arrays([array.cast(type_) for array in arrays for type_ in types_ or {pa.null()}])
 
 
 def _log_losses(label: np.ndarray, probability: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from tfx.types import artifact_utils, standard_artifacts
 from models.export import export_saved_model
 from models.features import FeatureSet
 from models.signatures import EXAMPLES_SIGNATURE, TENSORS_SIGNATURE, TRANSFORM_SIGNATURE
-from pipeline.examples import example_files
+from pipeline.examples.list_columns import to_lists
 
 FEATURES = FeatureSet.from_config(
     [{"name": "visits", "kind": "numeric"}, {"name": "country", "kind": "categorical", "slice": True}]
@@ -154,10 +154,10 @@ def write_parquet_examples(folder, rows, split="eval", files=1, row_group=64):
     for name in rows[0]:
         values = [row[name] for row in rows]
         kind = next(type(value) for value in values if value is not None)
-        columns[name] = example_files.to_lists(pa.array(values).cast(types[kind]))
+        columns[name] = to_lists(pa.array(values).cast(types[kind]))
     table = pa.table(columns)
     for number, part in enumerate(np.array_split(np.arange(len(rows)), files)):
         path = Path(folder, f"Split-{split}", f"data_parquet-{number:05d}-of-{files:05d}.parquet")
-        with example_files.parquet_writer(str(path), table.schema) as writer:
+        with parquet_writer(str(path), table.schema) as writer:
             writer.write_table(table.take(part), row_group_size=row_group)
     return examples

@@ -21,11 +21,11 @@ def examples(folder: Path) -> Parts:
     """How often each tf.Example occurs, by a digest that ignores order, encoding and format."""
     from tensorflow.core.example import example_pb2
 
-    from pipeline.examples import example_files
+    from pipeline.examples.files import serialised
 
     files = sorted(str(path) for path in folder.glob("*"))
     found: Counter[str] = Counter()
-    for batch in example_files.serialised(files) if files else ():
+    for batch in serialised(files) if files else ():
         for record in batch:
             example = example_pb2.Example.FromString(record).SerializeToString(deterministic=True)
             found[hashlib.sha256(example).hexdigest()] += 1

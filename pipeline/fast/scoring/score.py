@@ -1,4 +1,4 @@
-"""Scores a split of raw Examples with SavedModels, in one pass over its files."""
+"""Scores a split of raw examples with SavedModels, in one pass over its files."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ import tensorflow as tf
 from tfx import types
 
 from models.signatures import OUTPUT
+from pipeline.examples.batches import Batch
 from pipeline.examples.raw import UNIT
-from pipeline.examples.scoring_batches import Batch, WorkUnit, read_batches, work_units
-from pipeline.fast.scoring.work import Job, OnBeam, Reader, run_first_rows, run_jobs
+from pipeline.examples.work_units import WorkUnit, read_batches, work_units
+from pipeline.fast.scoring.work import OnBeam, Reader, ScoringTask, run_first_rows, run_tasks
 from pipeline.fast.text_column import TextColumn
 from pipeline.infra.served_model import reason
 
-# What a SavedModel that is damaged, or is none, raises when it is loaded or called.
+# What loading or calling a damaged SavedModel, or a folder without one, raises.
 MODEL_ERRORS = (OSError, ValueError, TypeError, LookupError, AttributeError, RuntimeError, tf.errors.OpError)
 
 _TEXT = pa.dictionary(pa.int32(), pa.binary())
 
 
 class ScoringError(RuntimeError):
-    """A model that cannot be loaded or called; `model` is its name, and the message names it too."""
+    """A model cannot be loaded or called. `model` is its name; the message names it too."""
 
     def __init__(self, model: str, problem: str):
         """Builds the message from the model's name and what is wrong with it."""
@@ -36,14 +37,14 @@ class ScoringError(RuntimeError):
 
 @dataclasses.dataclass(frozen=True)
 class ScoredRows:
-    """The rows of a split, in the order of its files, and what each model says of them.
+    """The rows of a split, in the order of its files, with the predictions of each model.
 
     Attributes:
         label: int8 `[rows]`, 0 or 1.
         unit: int32 `[rows]`, a number for each user, from 0 on in the order of appearance.
         columns: text by name.
         predictions: by the model's name, float64 `[rows]`; NaN is left as it is.
-        seen: bool `[rows]`, whether the user is in the split `seen_in` too; None where that was not asked for.
+        seen: bool `[rows]`, whether the user is in the split `seen_in` too; None if no such split was given.
     """
 
     label: np.ndarray
@@ -72,27 +73,29 @@ def score_split(
         models: by name, the folder of a SavedModel with the signatures of models/export.py.
         label: the label's feature, int64.
         columns: string features to return, such as slices and the date.
-        rows: only so many, from the start, and in this process.
-        seen_in: another split, to tell whose users are in both.
-        on_beam: have Beam's workers do it; None for this process.
+        rows: the number of rows to score, from the start and in this process; None for all.
+        seen_in: another split; `seen` tells whose users are in both.
+        on_beam: how to use Beam's workers; None to work in this process.
 
     Returns:
         All rows, or the first ones.
 
     Raises:
-        ScoringError: a model cannot be loaded or called, or does not give one probability for each row.
-        RuntimeError: the same, on Beam; the message holds that of ScoringError.
-        FileNotFoundError: a split has no files.
+        ScoringError: a model cannot be loaded or called, or does not return one probability for each row.
+        RuntimeError: the same on Beam; its message contains that of ScoringError.
+        LostExamplesError: a split has no files, or one of them is damaged.
         TypeError: one of `columns` is not text.
     """
     by_row_group = on_beam is not None
-    scoring = Job(_Scoring(dict(models), label, tuple(columns)), work_units(examples, split, by_row_group=by_row_group))
+    scoring = ScoringTask(
+        _Scoring(dict(models), label, tuple(columns)), work_units(examples, split, by_row_group=by_row_group)
+    )
     if rows is not None:
         return _scored(run_first_rows(scoring, rows), scoring.work)
-    jobs = [scoring]
+    tasks = [scoring]
     if seen_in is not None:
-        jobs.append(Job(_Units(), work_units(examples, seen_in, by_row_group=by_row_group)))
-    table, *others = run_jobs(jobs, on_beam)
+        tasks.append(ScoringTask(_Units(), work_units(examples, seen_in, by_row_group=by_row_group)))
+    table, *others = run_tasks(tasks, on_beam)
     scored = _scored(table, scoring.work)
     if others:
         seen = pc.is_in(table[UNIT], value_set=others[0][UNIT].combine_chunks())
@@ -101,7 +104,7 @@ def score_split(
 
 
 def read_examples(examples: types.Artifact, split: str, rows: int) -> list[bytes]:
-    """The first serialised tf.Examples of a split. Raises FileNotFoundError if the split has no files."""
+    """The first serialised tf.Examples of a split. Raises LostExamplesError if there are none."""
     found: list[bytes] = []
     for unit in work_units(examples, split):
         for batch in read_batches(unit, rows=rows - len(found)):
@@ -160,7 +163,7 @@ class _Units:
 
 
 class _Model:
-    """A SavedModel, of which the signature is used that takes the batches."""
+    """A SavedModel, called by the signature that takes the batches."""
 
     def __init__(self, name: str, folder: str):
         """Loads it. Raises ScoringError."""
@@ -173,7 +176,7 @@ class _Model:
 
     @property
     def inputs(self) -> set[str]:
-        """The raw features that it takes."""
+        """The raw features that the model takes."""
         return {name for signature in self._model.signatures.values() for name in _inputs(signature)}
 
     def predict(self, batch: Batch) -> np.ndarray:

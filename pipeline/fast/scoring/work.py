@@ -1,4 +1,4 @@
-"""Runs work on the files of splits, and gathers the tables that it makes: in this process, or on Beam's workers."""
+"""Runs work on the files of splits and gathers the resulting tables: in this process, or on Beam's workers."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.utils import shared
 from tfx.dsl.io import fileio
 
-from pipeline.examples import example_files
-from pipeline.examples.scoring_batches import WorkUnit
+from pipeline.examples import files
+from pipeline.examples.work_units import WorkUnit
 
 Reader = Callable[[WorkUnit, "int | None"], pa.Table]
 
 
 class Work(Protocol):
-    """What is done with each unit; it is sent to the workers, so it must be small."""
+    """What to do with each unit. Beam sends it to the workers, so it must be small."""
 
     def load(self) -> Reader:
-        """Loads what all units need, once per process, such as models.
+        """Loads what all units need, such as models; called once per process.
 
         Returns:
-            What makes a table of a unit, or of its first rows only; all tables have the same columns.
+            A function that makes a table of a unit, or of its first rows; all tables have the same columns.
         """
 
 
 @dataclasses.dataclass(frozen=True)
-class Job:
-    """Work, and the units in whose order its results are gathered."""
+class ScoringTask:
+    """Work and its units; results are gathered in the order of the units."""
 
     work: Work
     units: Sequence[WorkUnit]
@@ -40,51 +40,51 @@ class Job:
 
 @dataclasses.dataclass(frozen=True)
 class OnBeam:
-    """How to have jobs done by a Beam pipeline.
+    """How a Beam pipeline does the tasks.
 
     Attributes:
-        make_pipeline: makes it, with its options.
-        folder: where workers may write for a while; the workers and this process reach it by the same path.
+        make_pipeline: makes the pipeline, with its options.
+        folder: for temporary files; the workers and this process reach it by the same path.
     """
 
     make_pipeline: Callable[[], beam.Pipeline]
     folder: str
 
 
-def run_jobs(jobs: Sequence[Job], on_beam: OnBeam | None) -> list[pa.Table]:
-    """The table of each job, in the order of its units.
+def run_tasks(tasks: Sequence[ScoringTask], on_beam: OnBeam | None) -> list[pa.Table]:
+    """The table of each task, in the order of its units.
 
     Args:
-        jobs: done by one Beam pipeline, if by any.
-        on_beam: None for this process.
+        tasks: what to do; one Beam pipeline does all of them.
+        on_beam: how to use Beam; None to work in this process.
 
     Raises:
         RuntimeError: a worker failed; the message holds the worker's error.
     """
     if on_beam is None:
-        return [run_first_rows(job, None) for job in jobs]
+        return [run_first_rows(task, None) for task in tasks]
     folder = f"{on_beam.folder.rstrip('/')}/scored"
-    tasks = [(number, place, unit) for number, job in enumerate(jobs) for place, unit in enumerate(job.units)]
+    numbered = [(number, place, unit) for number, task in enumerate(tasks) for place, unit in enumerate(task.units)]
     with on_beam.make_pipeline() as pipeline:
         _ = (
             pipeline
-            | "WorkUnits" >> beam.Create(tasks)
+            | "WorkUnits" >> beam.Create(numbered)
             | "Distribute" >> beam.Reshuffle()
-            | "Work" >> beam.ParDo(_DoWork([job.work for job in jobs], folder))
+            | "Work" >> beam.ParDo(_DoWork([task.work for task in tasks], folder))
         )
     tables = [
-        pa.concat_tables([_read(_file(folder, number, place)) for place in range(len(job.units))])
-        for number, job in enumerate(jobs)
+        pa.concat_tables([_read(_file(folder, number, place)) for place in range(len(task.units))])
+        for number, task in enumerate(tasks)
     ]
     fileio.rmtree(folder)
     return tables
 
 
-def run_first_rows(job: Job, rows: int | None) -> pa.Table:
-    """The table of a job's first rows, or of all, made in this process."""
-    read = job.work.load()
+def run_first_rows(task: ScoringTask, rows: int | None) -> pa.Table:
+    """The table of a task's first rows, or of all rows, made in this process."""
+    read = task.work.load()
     tables: list[pa.Table] = []
-    for unit in job.units:
+    for unit in task.units:
         tables.append(read(unit, rows))
         if rows is not None:
             rows -= tables[-1].num_rows
@@ -94,7 +94,7 @@ def run_first_rows(job: Job, rows: int | None) -> pa.Table:
 
 
 class _Loaded:
-    """What has been loaded for all work. A class, since what workers share must take weak references."""
+    """What all work has loaded. It is a class because Beam's shared objects must allow weak references."""
 
     def __init__(self, works: Sequence[Work]):
         self.readers = [work.load() for work in works]
@@ -111,15 +111,15 @@ class _DoWork(beam.DoFn):
     def setup(self) -> None:
         self._loaded = self._shared.acquire(lambda: _Loaded(self._works))
 
-    def process(self, task: tuple[int, int, WorkUnit]) -> None:
-        number, place, unit = task
+    def process(self, numbered: tuple[int, int, WorkUnit]) -> None:
+        number, place, unit = numbered
         table = self._loaded.readers[number](unit, None).unify_dictionaries()
-        with example_files.parquet_writer(_file(self._folder, number, place), table.schema) as writer:
+        with files.parquet_writer(_file(self._folder, number, place), table.schema) as writer:
             writer.write_table(table)
 
 
 def _file(folder: str, number: int, place: int) -> str:
-    return f"{folder}/{number}-{place:06d}{example_files.SUFFIX}"
+    return f"{folder}/{number}-{place:06d}{files.SUFFIX}"
 
 
 def _read(path: str) -> pa.Table:

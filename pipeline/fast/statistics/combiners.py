@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
-from pipeline.examples import example_readers
+from pipeline.examples.files import record_batches
 from pipeline.fast.compat import sketch_generators, stats_impl
 from pipeline.fast.statistics.value_counts import ValueCountsGenerator
 
@@ -32,7 +32,7 @@ def split_statistics(files: Sequence[str], options: tfdv.StatsOptions) -> statis
     for generator in generators:
         generator.setup()
     accumulators = [generator.create_accumulator() for generator in generators]
-    for batch in example_readers.record_batches(files, options.feature_allowlist):
+    for batch in record_batches(files, options.feature_allowlist, absent="skip"):
         accumulators = [
             generator.add_input(accumulator, batch)
             for generator, accumulator in zip(generators, accumulators, strict=True)

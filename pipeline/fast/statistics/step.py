@@ -14,7 +14,7 @@ from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as specs
 from tfx.utils import io_utils
 
-from pipeline.examples import example_readers
+from pipeline.examples.splits import count_rows, split_files
 from pipeline.fast import placement
 from pipeline.fast.compat import examples_utils, json_utils, stats_utils
 from pipeline.fast.statistics.combiners import split_statistics
@@ -57,13 +57,13 @@ def compute(
     excluded = json_utils.loads(exec_properties.get(specs.EXCLUDE_SPLITS_KEY) or "null") or []
     splits = [split for split in artifact_utils.decode_split_names(examples.split_names) if split not in excluded]
     options = in_memory_options(input_dict, exec_properties)
-    rows = example_readers.count_rows(examples, splits) if options and splits else None
+    rows = count_rows(examples, splits) if options and splits else None
     if placement.choose("StatisticsGen", beam_args, rows) is placement.Place.BEAM:
         return False
     statistics = artifact_utils.get_single_instance(output_dict[specs.STATISTICS_KEY])
     _set_properties(statistics, examples, splits)
     for split in splits:
-        found = split_statistics(example_readers.split_files(examples, split), options)
+        found = split_statistics(split_files(examples, split), options)
         path = f"{artifact_utils.get_split_uri([statistics], split)}/{executor.DEFAULT_FILE_NAME}"
         io_utils.write_bytes_file(path, found.SerializeToString())
     return True

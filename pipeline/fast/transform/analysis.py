@@ -1,4 +1,4 @@
-"""The analysis of a preprocessing_fn in process: traced, planned, one pass over the rows, evaluated, saved."""
+"""Analyzes a preprocessing_fn in process: traces it, reads the rows once, runs its analyzers and saves the graph."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pipeline.fast.compat import (
     impl_helper,
     nodes,
 )
-from pipeline.fast.transform.evaluation import Evaluation
+from pipeline.fast.transform.analyzer_run import AnalyzerRun
 from pipeline.fast.transform.plan import Plan, Unsupported
 from pipeline.fast.transform.raw_examples import RawSplit
 
@@ -30,11 +30,11 @@ DataSets = Mapping[analyzer_cache.DatasetKey, RawSplit]
 
 @dataclasses.dataclass(frozen=True)
 class Results:
-    """What an analysis found.
+    """The results of an analysis.
 
     Attributes:
         bindings: constants by the names of the traced tensors that they replace.
-        cache: encoded accumulators by data set and cache key, as TFT's analyzer cache has them.
+        cache: encoded accumulators by data set and cache key, as in TFT's analyzer cache.
         sizes: bytes read, by data set.
     """
 
@@ -59,14 +59,14 @@ class Analysis:
         cached: bool,
         folder: str,
     ):
-        """Traces the function and plans the pass over the rows; reads and writes none.
+        """Traces the function and plans the pass over the rows; reads and writes nothing.
 
         Args:
             preprocessing_fn: as TFX calls it.
             type_specs: of the raw features.
-            datasets: those to analyze.
-            cached: whether the accumulators are wanted for TFT's analyzer cache too.
-            folder: for temporary files, there already.
+            datasets: the data sets to analyze.
+            cached: whether to encode the accumulators for TFT's analyzer cache too.
+            folder: an existing folder for temporary files.
 
         Raises:
             Unsupported: only TFX's own executor can run this function.
@@ -89,10 +89,10 @@ class Analysis:
         self._visit_all(nodes.Traverser(self._plan))
 
     def run(self, datasets: DataSets) -> Results:
-        """Reads the rows once and evaluates the analyzers.
+        """Reads the rows once and runs the analyzers.
 
         Raises:
-            Unsupported: the traced graph cannot be run on the rows by itself.
+            Unsupported: the traced graph does not run on the rows.
         """
         sizes = self._accumulate(datasets)
         accumulated = {
@@ -100,7 +100,7 @@ class Analysis:
             for of_dataset in self._plan.accumulators.values()
             for label, accumulator in of_dataset.items()
         }
-        bindings, cache = self._visit_all(nodes.Traverser(Evaluation(accumulated, self._folder)))
+        bindings, cache = self._visit_all(nodes.Traverser(AnalyzerRun(accumulated, self._folder)))
         return Results(dict(bindings), cache, sizes)
 
     def save(self, results: Results, transform_output: str) -> None:
@@ -116,7 +116,7 @@ class Analysis:
             output_keys_to_name_map=None,
             save_options=None,
         )
-        # TFT leaves the schema inside of the model until both are published.
+        # TFT keeps the schema inside the model until it publishes both.
         metadata = os.path.join(transform_output, TFTransformOutput.TRANSFORMED_METADATA_DIR)
         tf.io.gfile.rename(os.path.join(model, impl_helper.METADATA_DIR_NAME), metadata)
         if self._asset_map:
@@ -145,14 +145,14 @@ class Analysis:
                         for accumulator in ours:
                             accumulator.add(fetched)
         except tf.errors.OpError as error:
-            # A graph that needs tables or tensors made outside of it; or the rows are at fault, which TFX then tells.
+            # The graph needs tables or tensors made outside it, or the rows are at fault; TFX's executor says which.
             raise Unsupported(f"the analyzers' graph does not run: {error.message.splitlines()[0]}") from error
         return sizes
 
     def _visit_all(
         self, traverser: nodes.Traverser
     ) -> tuple[Any, dict[analyzer_cache.DatasetKey, dict[bytes, list[bytes]]]]:
-        # The cache first: a sketch that was merged cannot be written any more.
+        # The cache first: a merged sketch can no longer be written.
         cache = {
             dataset: {key: traverser.visit_value_node(node) for key, node in entries.items()}
             for dataset, entries in (self._cache or {}).items()
@@ -171,7 +171,7 @@ def _batches(split: RawSplit) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _feed_key(placeholder: Any) -> Any:
-    """What stands for an input in a session: a dense one has no hash."""
+    """The key of an input in a session's feeds: a dense tensor has no hash, so its name."""
     return placeholder.name if isinstance(placeholder, tf.Tensor) else placeholder
 
 
@@ -181,7 +181,7 @@ def _needed(graph: tf.Graph, inputs: Mapping[str, Any], tensors: Any) -> list[st
 
 
 def _check(graph: tf.Graph, outputs: Any) -> None:
-    """What TFT checks too; its own words tell what is wrong."""
+    """Refuses what TFT refuses too; its own error then says what is wrong."""
     if not isinstance(outputs, dict) or not outputs:
         raise Unsupported("it returns no features")
     if graph.get_collection(tf.compat.v1.GraphKeys.TRAINABLE_VARIABLES):

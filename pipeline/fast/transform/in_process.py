@@ -14,7 +14,7 @@ from tensorflow_transform.tf_metadata import dataset_metadata
 from pipeline.fast.compat import metadata_io
 from pipeline.fast.transform import cache_files
 from pipeline.fast.transform.analysis import Analysis, PreprocessingFn
-from pipeline.fast.transform.materialise import materialise
+from pipeline.fast.transform.materialise import TransformGraph, materialise
 from pipeline.fast.transform.raw_examples import RawSplit
 
 
@@ -58,7 +58,7 @@ def run(task: TransformTask) -> dict[str, int]:
     metadata_io.write_metadata(dataset_metadata.DatasetMetadata(task.schema), raw_metadata)
     for key, entries in results.cache.items():
         cache_files.write(task.cache, key, entries, results.sizes[key])
-    output = tft.TFTransformOutput(task.graph)
+    graph = TransformGraph(tft.TFTransformOutput(task.graph))
     return {
-        prefix: materialise(output, split, analysis.input_columns, prefix) for prefix, split in task.transform.items()
+        prefix: materialise(graph, split, analysis.input_columns, prefix) for prefix, split in task.transform.items()
     }

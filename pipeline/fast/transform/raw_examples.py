@@ -1,4 +1,4 @@
-"""Raw examples of one split as record batches and tensors, in either file format."""
+"""Raw examples of one split, in either file format, as TFT takes them: record batches and tensors by a schema."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils
 from tfx_bsl.public import tfxio
 
-from pipeline.examples import example_files
+from pipeline.examples import files
 from pipeline.fast.compat import examples_utils, tfxio_utils
 
 FORMATS = (example_gen_pb2.FORMAT_TF_EXAMPLE, example_gen_pb2.FORMAT_PARQUET)
-BATCH_ROWS = example_files.ROWS_PER_GROUP
+BATCH_ROWS = files.ROWS_PER_GROUP
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,8 +26,8 @@ class RawSplit:
     """One split of raw examples.
 
     Attributes:
-        pattern: of its files.
-        parquet: whether they are Parquet files; TFRecords of tf.Examples otherwise.
+        pattern: the pattern of its files.
+        parquet: whether they are Parquet files; otherwise they are TFRecords of tf.Examples.
         source: reads them as TFX does.
     """
 
@@ -41,7 +41,10 @@ class RawSplit:
         pattern = io_utils.all_files_pattern(artifact_utils.get_split_uri([examples], split))
         payload = examples_utils.get_payload_format(examples)
         source = tfxio_utils.make_tfxio(
-            file_pattern=pattern, telemetry_descriptors=["Transform"], payload_format=payload, schema=schema
+            file_pattern=files.literal_pattern(pattern),
+            telemetry_descriptors=["Transform"],
+            payload_format=payload,
+            schema=schema,
         )
         return cls(pattern, payload == example_gen_pb2.FORMAT_PARQUET, source)
 
@@ -62,12 +65,12 @@ class RawSplit:
         """Batches of at most BATCH_ROWS rows, always in the same order: one list column per feature.
 
         Raises:
-            FileNotFoundError: the split has no files.
+            LostExamplesError: the split has no files, or one of them is damaged.
             KeyError: a Parquet file lacks a feature.
         """
-        files = example_files.find(self.pattern)
+        found = files.matching(self.pattern)
         if self.parquet:
             names = self.source.ArrowSchema().names
-            return example_files.record_batches(files, names, BATCH_ROWS)
+            return files.record_batches(found, names, BATCH_ROWS)
         options = tfxio.RecordBatchesOptions(BATCH_ROWS, num_epochs=1, shuffle=False)
         return self.source.RecordBatches(options)

@@ -11,7 +11,7 @@ from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as specs
 from tfx.utils import io_utils
 
-from pipeline.examples import example_readers
+from pipeline.examples.splits import count_rows
 from pipeline.fast import placement
 from pipeline.fast.compat import examples_utils, transform_labels, transform_utils, udf_utils
 from pipeline.fast.transform import in_process
@@ -106,5 +106,5 @@ def _task(
 
 def _count_rows(examples: Sequence[types.Artifact], splits: set[str]) -> int | None:
     """The number of rows in some splits; None if nothing tells it."""
-    counts = [example_readers.count_rows(artifact, splits) for artifact in examples]
+    counts = [count_rows(artifact, splits) for artifact in examples]
     return None if None in counts else sum(counts)

@@ -7,7 +7,7 @@ import pyarrow as pa
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils, standard_artifacts
 
-from pipeline.examples import example_batches, example_writers
+from pipeline.examples import encoding, writers
 from pipeline.examples.data_summary import write_data_summary
 from pipeline.settings.dataset_folder import DatasetFolder
 
@@ -59,13 +59,13 @@ def write_examples(uri, example_format, rows_at_once=400):
     """An Examples artifact with the splits of ROWS, and the report beside them."""
     examples = standard_artifacts.Examples()
     examples.uri, examples.span = str(uri), 3
-    payload_format, _ = example_writers.FORMATS[example_format]
-    schema = example_batches.example_schema(table_batch("eval").schema.names, FOLDER)
-    with example_writers.open_splits(examples, tuple(ROWS), schema, payload_format) as writers:
-        for split, write in writers.items():
+    payload_format, _ = writers.FORMATS[example_format]
+    schema = encoding.example_schema(table_batch("eval").schema.names, FOLDER)
+    with writers.open_splits(examples, tuple(ROWS), schema, payload_format) as opened:
+        for split, write in opened.items():
             batch = table_batch(split)
             for start in range(0, batch.num_rows, rows_at_once):
-                write(example_batches.to_feature_lists(batch.slice(start, rows_at_once), FOLDER))
+                write(encoding.to_feature_lists(batch.slice(start, rows_at_once), FOLDER))
     counts = [{"split": split, "rows": rows} for split, rows in ROWS.items()]
     write_data_summary(examples, {"splits": counts, "warnings": []})
     return examples

@@ -9,8 +9,9 @@ from tfx.types import standard_artifacts
 from models.config import SettingsError
 from models.features import FeatureSet
 from pipeline.components import example_gen
-from pipeline.examples import example_readers
 from pipeline.examples.data_summary import read_data_summary
+from pipeline.examples.files import record_batches
+from pipeline.examples.splits import count_rows, split_files
 from pipeline.settings.dataset import Dataset
 from pipeline.settings.dataset_folder import DatasetFolder
 from pipeline.settings.run import RunSettings
@@ -70,13 +71,11 @@ def test_both_formats_hold_the_rows_that_the_report_counts(folder, data, tmp_pat
     )
     rows = {count["split"]: count["rows"] for count in read_data_summary(parquet)["splits"]}[split]
     found, expected = (
-        pa.Table.from_batches(
-            example_readers.record_batches(example_readers.split_files(examples, split), ["unit", "visits", "bought"])
-        )
+        pa.Table.from_batches(record_batches(split_files(examples, split), ["unit", "visits", "bought"]))
         for examples in (parquet, records)
     )
-    assert found.num_rows == rows == example_readers.count_rows(parquet, [split])
-    assert rows == example_readers.count_rows(records, [split]) > 0
+    assert found.num_rows == rows == count_rows(parquet, [split])
+    assert rows == count_rows(records, [split]) > 0
     assert found.to_pydict() == expected.to_pydict()
 
 

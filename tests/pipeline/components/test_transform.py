@@ -22,7 +22,8 @@ from tfx_bsl.coders import example_coder
 
 from models.features import FeatureSet
 from pipeline.components.transform import Executor, Transform
-from pipeline.examples import example_files
+from pipeline.examples.files import parquet_writer
+from pipeline.examples.list_columns import first_values, to_lists
 from pipeline.fast import placement
 
 ROWS = {"train": 300, "eval": 40, "test": 5}
@@ -65,7 +66,7 @@ def raw_batch(rows, seed):
     }
     country = columns["country"].to_pylist()
     columns["country"] = pa.array([None if i % 7 == 0 else c for i, c in enumerate(country)], pa.large_binary())
-    lists = [example_files.to_lists(column) for column in columns.values()]
+    lists = [to_lists(column) for column in columns.values()]
     return pa.RecordBatch.from_arrays(lists, names=list(columns))
 
 
@@ -79,7 +80,7 @@ def write_raw(folder, rows, *, parquet):
         path = folder / f"Split-{split}"
         path.mkdir(parents=True)
         if parquet:
-            with example_files.parquet_writer(f"{path}/data_parquet-00000-of-00001.parquet", batch.schema) as writer:
+            with parquet_writer(f"{path}/data_parquet-00000-of-00001.parquet", batch.schema) as writer:
                 writer.write_batch(batch)
         else:
             with tf.io.TFRecordWriter(f"{path}/data_tfrecord-00000-of-00001.gz", "GZIP") as writer:
@@ -239,7 +240,7 @@ def test_graph_and_rows_belong_together(runs):
     inputs = {}
     for name, spec in output.raw_feature_spec().items():  # those that the graph does not need too
         column = raw.column(raw.schema.get_field_index(name))
-        values = example_files.first_values(column).to_pylist()
+        values = first_values(column).to_pylist()
         if isinstance(spec, tf.io.VarLenFeature):
             present = [[row, 0] for row, value in enumerate(values) if value is not None]
             known = tf.constant([value for value in values if value is not None], spec.dtype)

@@ -8,7 +8,7 @@ import tensorflow_transform as tft
 
 from models.features import FeatureSet
 from models.training_data import TrainingData
-from pipeline.examples import example_files
+from pipeline.examples import files
 from pipeline.examples.transformed import TrainingBatches, read_training_data, store
 
 TWO = FeatureSet.from_config([{"name": "a", "kind": "numeric"}, {"name": "country", "kind": "categorical"}])
@@ -22,7 +22,7 @@ def write_parquet(folder, a, country, bought):
         "a": pa.array(a, pa.large_list(pa.float32())),
     }
     table = pa.table(columns)
-    with example_files.parquet_writer(f"{folder}/examples.parquet", table.schema) as writer:
+    with files.parquet_writer(f"{folder}/examples.parquet", table.schema) as writer:
         writer.write_table(table)
     return [f"{folder}/*"], None, None, TWO, "bought"
 
@@ -87,7 +87,7 @@ def test_parquet_without_rows_or_without_a_column_is_an_error(tmp_path):
 
 
 def test_no_files_are_an_error(source, tmp_path):
-    with pytest.raises(FileNotFoundError, match="no files match"):
+    with pytest.raises(FileNotFoundError, match="no files of examples"):
         read_training_data([f"{tmp_path}/*"], *source[1:])
 
 

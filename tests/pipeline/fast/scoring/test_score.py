@@ -6,7 +6,7 @@ import tensorflow as tf
 from apache_beam.options.pipeline_options import PipelineOptions
 from tfx_bsl.coders import example_coder
 
-from pipeline.examples import scoring_batches
+from pipeline.examples import work_units
 from pipeline.fast.scoring.score import ScoringError, read_examples, score_split
 from pipeline.fast.scoring.work import OnBeam
 from tests.pipeline.small_models import (
@@ -35,7 +35,7 @@ def expected(rows, weight=0.1):
 
 @each_format
 def test_all_files_and_batches_are_scored_in_order(tmp_path, model, monkeypatch, write):
-    monkeypatch.setattr(scoring_batches, "_BATCH", 7)
+    monkeypatch.setattr(work_units, "_BATCH", 7)
     rows = raw_rows()
     other = save_small_model(tmp_path / "other", lambda transformed: linear_score(transformed, 0.3))
     scored = score_split(
@@ -111,7 +111,7 @@ def test_a_column_of_numbers_is_no_slice(tmp_path):
 
 
 def test_examples_of_our_own_encoder_are_read_too(tmp_path, model):
-    """It writes a missing value otherwise than the stock executor: see example_batches.to_feature_lists."""
+    """It writes a missing value otherwise than the stock executor: see encoding.to_feature_lists."""
     rows = raw_rows(5)
     batch = pa.RecordBatch.from_pydict(
         {
@@ -169,5 +169,5 @@ def test_a_split_without_files_is_named(tmp_path, model):
     examples = write_examples(tmp_path, raw_rows())
     [path] = tmp_path.glob("Split-eval/*.gz")
     path.unlink()
-    with pytest.raises(FileNotFoundError, match="no files of the split 'eval'"):
+    with pytest.raises(FileNotFoundError, match="Split-eval: no files of examples"):
         score_split(examples, "eval", {"keras": model}, label="bought")

@@ -1,4 +1,4 @@
-"""Record batches of the features table, made into record batches of examples: a list of at most one value a feature."""
+"""Encodes record batches of the features table as record batches of examples: lists of at most one value a feature."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from models.features import NOT_SET, Feature, Kind, Missing
-from pipeline.examples import example_files
+from pipeline.examples.list_columns import to_lists
 from pipeline.settings.dataset import SPLITS
 from pipeline.settings.dataset_folder import DatasetFolder
 
@@ -18,11 +18,12 @@ _TYPES = {Kind.NUMERIC: pa.float32(), Kind.CATEGORICAL: pa.large_binary()}
 
 def by_split(batch: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:
     """The rows of each split in a batch, without the column `split`; splits that have none are left out."""
-    column = batch.schema.get_field_index("split")
-    rest = [index for index in range(batch.num_columns) if index != column]
-    values = pa.RecordBatch.from_arrays([batch.column(i) for i in rest], names=[batch.schema.names[i] for i in rest])
+    names, columns = batch.schema.names, batch.columns
+    split_column = columns.pop(names.index("split"))
+    names.remove("split")
+    values = pa.RecordBatch.from_arrays(columns, names=names)
     for split in SPLITS:
-        mask = pc.equal(batch.column(column), split)
+        mask = pc.equal(split_column, split)
         if pc.any(mask).as_py():
             yield split, pc.filter(values, mask)
 
@@ -56,11 +57,12 @@ def to_feature_lists(batch: pa.RecordBatch, folder: DatasetFolder) -> pa.RecordB
     """
     features = {feature.name: feature for feature in folder.features.features}
     label = folder.dataset.columns.label
+    names = batch.schema.names
     columns = [
-        example_files.to_lists(_example_values(batch.column(index), features.get(name), is_label=name == label))
-        for index, name in enumerate(batch.schema.names)
+        to_lists(_example_values(column, features.get(name), is_label=name == label))
+        for name, column in zip(names, batch.columns, strict=True)
     ]
-    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+    return pa.RecordBatch.from_arrays(columns, names=names)
 
 
 def _example_values(column: pa.Array, feature: Feature | None, *, is_label: bool) -> pa.Array:

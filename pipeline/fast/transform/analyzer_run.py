@@ -1,4 +1,4 @@
-"""What follows from the accumulators: TFT's graph of operations, evaluated on collections that are lists."""
+"""Runs TFT's graph of operations on the accumulators, with plain lists in place of Beam collections."""
 
 from __future__ import annotations
 
@@ -14,40 +14,42 @@ from pipeline.fast.compat import analyzer_nodes, analyzers, beam_nodes, nodes
 Collection = list[Any]
 
 
-class Evaluation(nodes.Visitor):
+class AnalyzerRun(nodes.Visitor):
     """Visits the operations that a Plan has accepted, after the pass over the rows.
 
-    The value of an operation is the collection that its Beam implementation would give, as a list; that of
-    CreateSavedModel is the bindings which turn the traced graph into the model: name of a tensor, constant.
+    The value of an operation is a list with the elements that its Beam implementation would return. The value of
+    CreateSavedModel is the bindings that turn the traced graph into the model: pairs of tensor name and constant.
     """
 
     def __init__(self, accumulated: Mapping[str, Collection], folder: str):
-        """Args:
-        accumulated: the accumulators' collections, by the label of the operation.
-        folder: where vocabularies are written.
+        """Takes the results of the pass over the rows.
+
+        Args:
+            accumulated: the accumulators' collections, by the operation's label.
+            folder: where to write vocabularies.
         """
         self._accumulated = accumulated
         self._folder = folder
 
     def validate_value(self, value: Any) -> None:
-        """Any value will do."""
+        """Accepts any value."""
 
     def visit(self, operation: nodes.OperationDef, inputs: tuple[Collection, ...]) -> tuple[Collection, ...]:
-        """Evaluates one operation."""
+        """Runs one operation."""
         if operation.label in self._accumulated:
             return (self._accumulated[operation.label],)
         if isinstance(operation, _MANY_OUTPUTS):
             return tuple([output] for output in inputs[0][0])
         if isinstance(operation, analyzer_nodes.VocabularyOrderAndWrite):
             return (_write_vocabulary(operation, inputs[0], self._folder),)
-        return (_EVALUATE[type(operation)](operation, *inputs),)
+        return (_RUN[type(operation)](operation, *inputs),)
 
 
 _MANY_OUTPUTS = (analyzer_nodes.ExtractCombineMergeOutputs, analyzer_nodes.ExtractPackedCombineMergeOutputs)
 
 
 def _nothing(operation: nodes.OperationDef, *inputs: Collection) -> Collection:
-    return []  # an accumulator's inputs: the rows have been read
+    return []  # an accumulator's inputs: the rows have been read already
 
 
 def _bindings(operation: nodes.OperationDef, *inputs: Collection) -> Collection:
@@ -108,7 +110,7 @@ def _write_vocabulary(operation: nodes.OperationDef, counts: Collection, folder:
     return [np.array(path)]
 
 
-_EVALUATE: dict[type, Callable[..., Collection]] = {
+_RUN: dict[type, Callable[..., Collection]] = {
     beam_nodes.ExtractInputForSavedModel: _nothing,
     beam_nodes.ApplySavedModel: _nothing,
     beam_nodes.CreateSavedModel: _bindings,

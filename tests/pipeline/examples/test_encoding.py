@@ -3,7 +3,7 @@ import math
 
 import pyarrow as pa
 
-from pipeline.examples import example_batches
+from pipeline.examples import encoding
 from pipeline.settings.dataset_folder import DatasetFolder
 
 FOLDER = DatasetFolder.from_config(
@@ -40,15 +40,15 @@ BATCH = pa.RecordBatch.from_pydict(
 
 
 def test_rows_go_to_their_split_and_the_column_is_dropped():
-    parts = dict(example_batches.by_split(BATCH))
+    parts = dict(encoding.by_split(BATCH))
     assert {split: part.num_rows for split, part in parts.items()} == {"train": 2, "test": 1}
     assert "split" not in parts["train"].schema.names
     assert parts["train"].column(0).to_pylist() == ["aa", "cc"]
 
 
 def test_values_become_what_the_examples_hold():
-    [(_, train), (_, test)] = example_batches.by_split(BATCH)
-    lists = example_batches.to_feature_lists(train, FOLDER)
+    [(_, train), (_, test)] = encoding.by_split(BATCH)
+    lists = encoding.to_feature_lists(train, FOLDER)
     assert lists.to_pydict() == {
         "unit": [[b"aa"], [b"cc"]],
         "day": [[b"2025-01-06"], [b"2025-01-06"]],
@@ -59,7 +59,7 @@ def test_values_become_what_the_examples_hold():
         "country": [[b"DE"], [b"FR"]],
         "city": [[b"Ulm"], [b"Lyon"]],
     }
-    missing = example_batches.to_feature_lists(test, FOLDER).to_pydict()
+    missing = encoding.to_feature_lists(test, FOLDER).to_pydict()
     assert missing["count"] == [[0.0]], "policy zero"
     assert missing["ratio"] == [None], "NaN is missing"
     assert missing["country"] == [[b"(not set)"]], "a slice feature is never missing"
@@ -67,11 +67,11 @@ def test_values_become_what_the_examples_hold():
 
 
 def test_types_are_those_that_tfx_decodes_examples_to():
-    [(_, train), _] = example_batches.by_split(BATCH)
-    schema = example_batches.to_feature_lists(train, FOLDER).schema
+    [(_, train), _] = encoding.by_split(BATCH)
+    schema = encoding.to_feature_lists(train, FOLDER).schema
     types = {field.name: field.type.value_type for field in schema}
     assert types["y"] == pa.int64()
     assert types["count"] == types["ratio"] == types["flag"] == pa.float32()
     assert types["unit"] == types["day"] == types["country"] == types["city"] == pa.large_binary()
     assert all(pa.types.is_large_list(field.type) for field in schema)
-    assert example_batches.example_schema(train.schema.names, FOLDER) == schema
+    assert encoding.example_schema(train.schema.names, FOLDER) == schema

@@ -10,7 +10,8 @@ from tfx.components.util import examples_utils, tfxio_utils
 from tfx.proto import example_gen_pb2
 from tfx_bsl.public.tfxio import TensorAdapter
 
-from pipeline.examples import example_batches, example_files, example_readers, example_writers
+from pipeline.examples import encoding, files, writers
+from pipeline.examples.splits import split_files
 from pipeline.raw_schema import raw_schema
 from tests.pipeline.components.examples import FOLDER, IN_MEMORY, ROWS, table_batch, write_examples
 
@@ -18,11 +19,11 @@ from tests.pipeline.components.examples import FOLDER, IN_MEMORY, ROWS, table_ba
 @pytest.fixture(scope="module")
 def both(tmp_path_factory):
     folder = tmp_path_factory.mktemp("examples")
-    return {name: write_examples(folder / name, name) for name in example_writers.FORMATS}
+    return {name: write_examples(folder / name, name) for name in writers.FORMATS}
 
 
 def read(examples, split, columns=None):
-    return pa.Table.from_batches(example_readers.record_batches(example_readers.split_files(examples, split), columns))
+    return pa.Table.from_batches(files.record_batches(split_files(examples, split), columns))
 
 
 @pytest.mark.parametrize("split", ROWS)
@@ -39,7 +40,7 @@ def test_the_artifact_tells_its_format(both):
     assert examples_utils.get_file_format(both["parquet"]) == "FILE_FORMAT_PARQUET"
     assert examples_utils.get_payload_format(both["tfrecord"]) == example_gen_pb2.FORMAT_TF_EXAMPLE
     assert examples_utils.get_file_format(both["tfrecord"]) == "tfrecords_gzip"
-    names = {name: example_readers.split_files(made, "train")[0].rpartition("/")[2] for name, made in both.items()}
+    names = {name: split_files(made, "train")[0].rpartition("/")[2] for name, made in both.items()}
     assert names == {
         "parquet": "data_parquet-00000-of-00001.parquet",
         "tfrecord": "data_tfrecord-00000-of-00001.gz",
@@ -47,25 +48,25 @@ def test_the_artifact_tells_its_format(both):
 
 
 def test_row_groups_are_full_but_for_the_last(tmp_path, monkeypatch):
-    monkeypatch.setattr(example_files, "ROWS_PER_GROUP", 1000)
+    monkeypatch.setattr(files, "ROWS_PER_GROUP", 1000)
     examples = write_examples(tmp_path, "parquet", rows_at_once=300)
-    [file] = example_readers.split_files(examples, "train")
+    [file] = split_files(examples, "train")
     metadata = pq.ParquetFile(file).metadata
     assert [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)] == [1000, 500]
     assert read(examples, "train")["unit"].to_pylist() == [[f"{row:032x}".encode()] for row in range(1500)]
 
 
-@pytest.mark.parametrize("example_format", example_writers.FORMATS)
+@pytest.mark.parametrize("example_format", writers.FORMATS)
 def test_after_an_error_no_file_is_left(tmp_path, example_format):
     examples = write_examples(tmp_path, example_format)
-    schema = example_batches.example_schema(table_batch("eval").schema.names, FOLDER)
-    payload_format, _ = example_writers.FORMATS[example_format]
-    lists = example_batches.to_feature_lists(table_batch("eval"), FOLDER)
+    schema = encoding.example_schema(table_batch("eval").schema.names, FOLDER)
+    payload_format, _ = writers.FORMATS[example_format]
+    lists = encoding.to_feature_lists(table_batch("eval"), FOLDER)
     with (
         pytest.raises(RuntimeError, match="lost"),
-        example_writers.open_splits(examples, tuple(ROWS), schema, payload_format) as writers,
+        writers.open_splits(examples, tuple(ROWS), schema, payload_format) as write,
     ):
-        writers["train"](lists)
+        write["train"](lists)
         raise RuntimeError("the warehouse is lost")
     assert not list(tmp_path.rglob("Split-*"))
 

@@ -1,4 +1,4 @@
-"""Writes the examples of a split to its file: Parquet, or gzip TFRecords of tf.Examples. Either is what TFX reads."""
+"""Writes the examples of splits, as TFX reads them: Parquet files, or gzip TFRecords of tf.Examples."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 from tfx_bsl.public import tfxio
 
-from pipeline.examples import example_files
+from pipeline.examples import files
 from pipeline.fast.compat import examples_utils
 
 Write = Callable[[pa.RecordBatch], None]
 
-# Of the setting `example_format`: what an Examples artifact calls its payload and its files.
+# Setting `example_format` -> an Examples artifact's payload format and file format.
 FORMATS = {
     "parquet": (example_gen_pb2.FORMAT_PARQUET, example_gen_pb2.FILE_FORMAT_PARQUET),
     "tfrecord": (example_gen_pb2.FORMAT_TF_EXAMPLE, example_gen_pb2.FORMAT_TFRECORDS_GZIP),
@@ -34,7 +34,7 @@ def open_splits(
     Args:
         examples: the artifact; its split names and formats are set here.
         splits: names.
-        schema: of the batches to write, as example_batches.example_schema has it.
+        schema: of the batches to write, from encoding.example_schema.
         payload_format: FORMAT_PARQUET or FORMAT_TF_EXAMPLE.
 
     Yields:
@@ -43,7 +43,7 @@ def open_splits(
     examples.split_names = artifact_utils.encode_split_names(list(splits))
     examples_utils.set_payload_format(examples, payload_format)
     is_parquet = payload_format == example_gen_pb2.FORMAT_PARQUET
-    if is_parquet:  # TFX takes files without this property for gzip TFRecords
+    if is_parquet:  # without this property TFX takes the files for gzip TFRecords
         name = example_gen_pb2.FileFormat.Name(example_gen_pb2.FILE_FORMAT_PARQUET)
         examples_utils.set_file_format(examples, name)
     folders = {split: artifact_utils.get_split_uri([examples], split) for split in splits}
@@ -62,21 +62,23 @@ def open_splits(
 
 @contextlib.contextmanager
 def _parquet(folder: str, schema: pa.Schema) -> Iterator[Write]:
-    path = f"{folder}/data_parquet-00000-of-00001{example_files.SUFFIX}"
-    with example_files.parquet_writer(path, schema) as writer:
-        waiting = pa.Table.from_batches([], schema)
+    path = f"{folder}/data_parquet-00000-of-00001{files.SUFFIX}"
+    with files.parquet_writer(path, schema) as writer:
+        waiting: list[pa.RecordBatch] = []
 
         def write(batch: pa.RecordBatch) -> None:
             nonlocal waiting
-            waiting = pa.concat_tables([waiting, pa.Table.from_batches([batch])])
-            whole = waiting.num_rows - waiting.num_rows % example_files.ROWS_PER_GROUP
+            waiting.append(batch)
+            rows = sum(each.num_rows for each in waiting)
+            whole = rows - rows % files.ROWS_PER_GROUP
             if whole:
-                writer.write_table(waiting.slice(0, whole), row_group_size=example_files.ROWS_PER_GROUP)
-                waiting = waiting.slice(whole)
+                table = pa.Table.from_batches(waiting, schema)
+                writer.write_table(table.slice(0, whole), row_group_size=files.ROWS_PER_GROUP)
+                waiting = table.slice(whole).to_batches()
 
         yield write
-        if waiting.num_rows:
-            writer.write_table(waiting)
+        if waiting:
+            writer.write_table(pa.Table.from_batches(waiting, schema))
 
 
 @contextlib.contextmanager

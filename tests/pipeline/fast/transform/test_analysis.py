@@ -6,7 +6,8 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tensorflow_transform.beam import analyzer_cache
 
-from pipeline.fast.transform import analysis
+from pipeline.fast.compat import analyzer_nodes
+from pipeline.fast.transform import analysis, plan
 from pipeline.fast.transform.analysis import Analysis
 from pipeline.fast.transform.plan import Unsupported
 
@@ -102,3 +103,23 @@ def test_what_only_tfx_can_run_is_refused_and_nothing_written(function, why, tmp
     with pytest.raises(Unsupported, match=why):
         analyze(function, tmp_path, monkeypatch)
     assert [path.name for path in tmp_path.iterdir()] == ["temporary"]
+
+
+def test_each_known_operation_has_the_tested_fields_in_the_installed_version():
+    assert {kind: set(kind._fields) for kind in plan._TESTED_FIELDS} == plan._TESTED_FIELDS
+
+
+@pytest.mark.parametrize("kind", sorted(plan._TESTED_FIELDS, key=lambda kind: kind.__name__))
+def test_an_operation_with_a_new_field_goes_to_tfx(kind, monkeypatch):
+    operation = kind._make([None] * len(kind._fields))
+    monkeypatch.setattr(kind, "_fields", (*kind._fields, "new_in_2_0"))
+    with pytest.raises(Unsupported, match=f"{kind.__name__} has other fields than those tested: new_in_2_0"):
+        plan.Plan().visit(operation, ())
+
+
+def test_a_traced_function_whose_vocabulary_has_a_new_field_goes_to_tfx(tmp_path, monkeypatch):
+    fields = (*analyzer_nodes.VocabularyPrune._fields, "new_in_2_0")
+    monkeypatch.setattr(analyzer_nodes.VocabularyPrune, "_fields", fields)
+    with pytest.raises(Unsupported, match="VocabularyPrune has other fields"):
+        analyze(vocabulary(), tmp_path, monkeypatch)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["temporary"]
