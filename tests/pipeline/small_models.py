@@ -10,6 +10,7 @@ from tfx.types import artifact_utils, standard_artifacts
 from models.export import export_saved_model
 from models.features import FeatureSet
 from models.signatures import EXAMPLES_SIGNATURE, TENSORS_SIGNATURE, TRANSFORM_SIGNATURE
+from pipeline.examples.files import parquet_writer
 from pipeline.examples.list_columns import to_lists
 
 FEATURES = FeatureSet.from_config(
