@@ -14,12 +14,12 @@ from typing import Any
 from tfx.dsl.components.common.importer import Importer
 from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.types import standard_artifacts
-from tfx.utils import path_utils
 
 from pipeline import serving_folder
 from pipeline.artifacts import SELECTION
 from pipeline.champion import challenger
 from pipeline.components.rollback_blessing import RollbackBlessing
+from pipeline.fast.compat import path_utils
 
 _REASON = "adopted: the serving folder holds this model, and the metadata did not know it"
 

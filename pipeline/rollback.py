@@ -16,7 +16,6 @@ from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.components.common.importer import Importer
 from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.types import standard_artifacts
-from tfx.utils import path_utils
 
 from pipeline import serving_folder
 from pipeline.champion import challenger
@@ -24,6 +23,7 @@ from pipeline.champion.current import Blessed, blessed_models, integer
 from pipeline.components.pusher import Pusher
 from pipeline.components.rollback_blessing import RollbackBlessing
 from pipeline.fast.compat import evaluator_constants as constants
+from pipeline.fast.compat import path_utils
 
 _KEPT = (challenger.FAMILY, challenger.SOURCE_ID, challenger.SOURCE_URI)
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
-from tfx.utils import path_utils
 
 from models.config import SettingsError
 from pipeline import serving_folder
 from pipeline.adoption import create_adoption_pipeline, find_in_service
 from pipeline.artifacts import PUSHED, PUSHED_DESTINATION
 from pipeline.champion.current import Blessed, integer, read_blessed_models
+from pipeline.fast.compat import path_utils
 from runners.console import Console
 from runners.local_home import LocalHome
 from runners.metadata_file import models_aside, set_aside

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
-from tfx.components.evaluator import constants
+
+from pipeline.fast.compat import evaluator_constants as constants
 
 _TYPES = ("Model", "ModelBlessing")
 

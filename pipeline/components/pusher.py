@@ -24,10 +24,11 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.dsl.io import fileio
 from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, component_spec, standard_artifacts, standard_component_specs
-from tfx.utils import io_utils, path_utils, proto_utils
+from tfx.utils import io_utils
 
 from pipeline import serving_folder
 from pipeline.artifacts import PUSHED, PUSHED_CHAMPION, PUSHED_DESTINATION, PUSHED_VERSION
+from pipeline.fast.compat import path_utils, proto_utils
 
 CHAMPION_KEY = "champion"
 
