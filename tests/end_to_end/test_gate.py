@@ -2,12 +2,14 @@
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from tfx.dsl.io import fileio
 
 from runners import local_runner, rollback
 from tests.support import ROWS, folder_digest, states, table
@@ -38,11 +40,25 @@ def change(folder, **sections):
     (folder / "dataset.yaml").write_text(yaml.safe_dump(document | sections))
 
 
-def test_the_life_of_a_champion(run, small, home, tmp_path, capfd):
-    code, shown = run(table())
+def no_space(*_):
+    raise OSError(28, "No space left on device")
+
+
+def test_the_life_of_a_champion(run, small, home, tmp_path, capfd, monkeypatch):
+    # A push that fails leaves nothing in the serving folder, and the next run makes up for it.
+    with monkeypatch.context() as full:
+        full.setattr(fileio, "rename", no_space)
+        code, shown = run(table())
+    assert code == local_runner.FAILED
+    assert f"FAILED in Pusher: no space left on the disk of {home}" in shown
+    assert "Nothing was pushed." in shown
+    assert list((home / "serving").iterdir()) == []
+    code, shown = run(table(), "--require-push")
     assert code == 0, shown
-    assert "PUSHED" in shown and "BLESSED: " in shown
+    assert f"is not in {home}/serving: its push failed" in shown
+    assert "PUSHED the champion to " in shown and "UNCHANGED: " in shown
     [first] = (home / "serving").iterdir()
+    assert folder_digest(first) == folder_digest(Path(local_champion(home).uri, "Format-Serving"))
 
     # A model that is far worse is refused, and the exit code says so only on demand.
     change(small, training={"families": ["xgboost"], "xgboost": {"max_depth": 1, "max_rounds": 2}})

@@ -5,7 +5,9 @@ import json
 import pytest
 from ml_metadata.proto import metadata_store_pb2
 
-from pipeline.rollback import RollbackError, find_restoration
+from pipeline import serving_folder
+from pipeline.champion.current import blessed_models
+from pipeline.rollback import RollbackError, find_restoration, unfinished_restoration
 
 
 def artifact(id_, **properties):
@@ -72,3 +74,36 @@ def test_a_second_rollback_goes_one_further_and_remembers_both():
 def test_where_there_is_none_before_it_says_so(models, blessings, message):
     with pytest.raises(RollbackError, match=message):
         find_restoration(models, blessings)
+
+
+def test_a_champion_before_that_the_metadata_lost_is_named():
+    with pytest.raises(RollbackError, match="model 2, the champion before model 4, is not in the metadata"):
+        find_restoration([model(4)], [blessing(5, 4, baseline_model_id=2)])
+
+
+@pytest.fixture
+def restored(tmp_path):
+    """A champion that a rollback restored, and the serving folder."""
+    folder = tmp_path / "model"
+    (folder / "Format-Serving").mkdir(parents=True)
+    (folder / "Format-Serving" / "saved_model.pb").write_text("restored")
+    champion = model(8, withdrawn=json.dumps(["trained/6"]))
+    champion.uri = str(folder)
+    return champion, str(tmp_path / "serving")
+
+
+def test_a_rollback_whose_push_failed_is_done_again_instead_of_one_more(restored):
+    champion, serving = restored
+    blessed = blessed_models([model(2), model(6), champion], [blessing(3, 2), blessing(9, 8, previous_champion="2")])
+    found = unfinished_restoration(blessed, serving)
+    assert (found.model_id, found.uri, found.previous) == (8, champion.uri, "2")
+    assert json.loads(found.properties["withdrawn"]) == ["trained/6"], "what it withdrew, not the restored model"
+
+    serving_folder.push(serving, f"{champion.uri}/Format-Serving")
+    assert unfinished_restoration(blessed, serving) is None
+
+
+def test_a_champion_of_a_run_is_no_unfinished_rollback(restored):
+    champion, serving = restored
+    assert unfinished_restoration(blessed_models([champion], [blessing(9, 8)]), serving) is None
+    assert unfinished_restoration({}, serving) is None
