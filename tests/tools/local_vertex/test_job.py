@@ -33,7 +33,7 @@ ROWS = {"rows": {"parameterType": "STRING"}}
 @pytest.mark.parametrize(
     ("whole", "message"),
     [
-        (spec_of("2.0.0"), "pipeline spec 2.0.0: only 2.1"),
+        (spec_of("2.0.0"), "pipeline spec 2.0.0 is not supported, only 2.1"),
         (job({"A": task("A", triggerPolicy={"condition": "inputs.x > 1"})}), "task 'A': conditions .*inputs.x > 1"),
         (job({"A": task("A", triggerPolicy={"strategy": "ANY"})}), "task 'A': trigger strategy ANY"),
         (job({"A": task("A", artifactIterator={})}), "task 'A': iterators"),
@@ -51,7 +51,7 @@ ROWS = {"rows": {"parameterType": "STRING"}}
         # A task sees the parameters of the component that it is part of, not those of the root.
         (job({"D": task("D")}, {"D": SCOPED}, parameters=ROWS, values={"rows": "1"}), "'D' has no parameter 'rows'"),
         (job({"A": task("A", artifacts={"x": {"componentInputArtifact": "y"}})}), "'x' of kind componentInputArtifact"),
-        (job({"A": task("A")}, {"A": {"inputDefinitions": {"parameters": ROWS}}}), "task 'A': its input 'rows' is not"),
+        (job({"A": task("A")}, {"A": {"inputDefinitions": {"parameters": ROWS}}}), "task 'A': its input 'rows' has no value"),
         (job({"A": task("A")}, None, {"A": {"customJob": {}}}), "task 'A': executors of kind customJob"),
         (job({"A": task("A")}, None, {"A": {"container": {"lifecycle": {}}}}), "task 'A': drivers"),
         (job({"A": task("A", "B"), "B": task("B", "A")}), "wait for each other"),
