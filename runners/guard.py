@@ -63,7 +63,7 @@ class Command:
     def _interrupted(self, why: Interrupted) -> str:
         failure = self.terminal.failure
         where = f" in {failure[0]}" if failure else ""
-        return f"\nINTERRUPTED{where} by {why.signal.name}. {self._pushed()} {_RESUME}"
+        return f"\nSTOPPED{where}: {why}. {self._pushed()} {_RESUME}"
 
     def _pushed(self) -> str:
         new = self.home.versions() - self._versions

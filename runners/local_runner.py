@@ -25,7 +25,7 @@ from pipeline.settings.run_parameters import RunParameters
 from pipeline.warehouse.extraction import Extraction, make_features_table, resolve, summary_document
 from pipeline.warehouse.interface import WarehouseError
 from pipeline.warehouse.opening import open_warehouse
-from runners import tfx_command
+from runners import failures, tfx_command
 from runners.console import Console
 from runners.guard import FAILED as FAILED
 from runners.guard import NOT_PUSHED, REFUSED, Command, run_guarded
@@ -209,7 +209,10 @@ def _with_sample(run: RunSettings, folder: DatasetFolder, terminal: Console) -> 
     if not _needs_sample(run):
         return run
     parameters = events.parameters_for(folder.dataset)
-    sample = events.write_sample(SAMPLE, parameters)
+    try:
+        sample = events.write_sample(SAMPLE, parameters)
+    except OSError as error:
+        raise SettingsError(f"the sample cannot be written: {failures.reason(error, SAMPLE)}") from error
     terminal.line(f"Sample: {sample.events:,} events in {SAMPLE}{', made now' if sample.made else ''}")
     return run.model_copy(update={"data": SAMPLE})
 

@@ -1,8 +1,8 @@
-"""Runner files under the `tfx` command, which executes them as `__main__` and passes them no arguments.
+"""Runner files under the `tfx` command, which executes them as `__main__` without arguments.
 
-`tfx pipeline create`, `update` and `compile` replace the `run` of their engine's runner class while they execute the
-file, to learn the pipeline from it. With another engine's they would replace nothing that the file calls, so that it
-really ran the pipeline.
+`tfx pipeline create`, `update` and `compile` execute the file to learn its pipeline. Meanwhile they replace the `run`
+of their engine's runner class. With the wrong engine, they would replace the `run` of another class, and the file would
+really run the pipeline.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ _RUNNER_FILES = {"beam": "runners/local_runner.py", "vertex": "runners/vertex_ru
 
 
 def default_dataset() -> str:
-    """The data set of a runner file that is given none: the environment's, or `ga4`."""
+    """The data set if none is given: the one that the environment names, or `ga4`."""
     return os.environ.get(DATASET) or "ga4"
 
 
 def default_settings(file: str) -> Path:
-    """The settings of a runner file that is given none: the environment's, or this file beside the runner files."""
+    """The settings if none are given: those that the environment names, or this file in runners/."""
     return Path(os.environ.get(SETTINGS) or Path(__file__).with_name(file))
 
 

@@ -73,7 +73,7 @@ def interrupt(tmp_path, body, number, *, grace=60.0, times=1):
 def test_a_signal_ends_the_run_with_one_line_and_its_code(tmp_path, body, number, code):
     returned, shown = interrupt(tmp_path, body, number)
     assert returned == code
-    assert f"INTERRUPTED in TrainXGBoost by {number.name}. Nothing was pushed. Run again" in shown
+    assert f"STOPPED in TrainXGBoost: interrupted by {number.name}. Nothing was pushed. Run again" in shown
     assert "Traceback" not in shown
 
 
@@ -81,7 +81,7 @@ def test_a_signal_ends_the_run_with_one_line_and_its_code(tmp_path, body, number
 def test_what_does_not_stop_is_ended_by_a_second_signal_or_after_a_while(tmp_path, how):
     returned, shown = interrupt(tmp_path, "deaf", signal.SIGTERM, **how)
     assert returned == 143
-    assert "INTERRUPTED by SIGTERM" in shown
+    assert "STOPPED: interrupted by SIGTERM" in shown
 
 
 @pytest.fixture

@@ -58,7 +58,7 @@ def run(home, capfd):
 def test_a_signal_is_no_failure_of_the_component(run, number, code):
     returned, shown = run(str(int(number)))
     assert returned == code
-    assert f"INTERRUPTED in Act by {number.name}. Nothing was pushed. Run again to go on" in shown
+    assert f"STOPPED in Act: interrupted by {number.name}. Nothing was pushed. Run again to go on" in shown
     assert "FAILED" not in shown
 
 
