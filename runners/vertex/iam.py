@@ -31,23 +31,17 @@ Resource = Literal[
 
 
 class Grant(Settings):
-    """A role that an account needs.
+    """A role that an account needs."""
 
-    Attributes:
-        role: a predefined role.
-        resource: the resource to grant it on.
-        permissions: the role's permissions that are in use.
-        why: what they are used for.
-        when: dotted key of vertex.yaml; the grant is needed only if this key is set.
-    """
-
-    role: Annotated[str, Field(pattern=r"^roles/[A-Za-z]+(\.[A-Za-z]+)*$")]
-    resource: Resource
-    permissions: Annotated[
-        tuple[Annotated[str, Field(pattern=r"^[a-z]+\.[A-Za-z]+\.[A-Za-z]+$")], ...], Field(min_length=1)
-    ]
-    why: str
-    when: str | None = None
+    role: str = Field(pattern=r"^roles/[A-Za-z]+(\.[A-Za-z]+)*$", description="A predefined role.")
+    resource: Resource = Field(description="The resource to grant it on.")
+    permissions: tuple[Annotated[str, Field(pattern=r"^[a-z]+\.[A-Za-z]+\.[A-Za-z]+$")], ...] = Field(
+        min_length=1, description="The role's permissions that are in use."
+    )
+    why: str = Field(description="What they are used for.")
+    when: str | None = Field(
+        default=None, description="Dotted key of vertex.yaml. The grant is needed only if this key is set."
+    )
 
     def needed_with(self, settings: VertexSettings) -> bool:
         """Whether these settings need the grant."""
@@ -55,19 +49,14 @@ class Grant(Settings):
 
 
 class Account(Settings):
-    """A person's or a service's account.
+    """A person's or a service's account."""
 
-    Attributes:
-        name: its name in the docs.
-        who: what it is.
-        setting: dotted key of vertex.yaml that names the account; None if no key does.
-        grants: the roles that it needs.
-    """
-
-    name: str
-    who: str
-    setting: str | None = None
-    grants: tuple[Grant, ...]
+    name: str = Field(description="Its name in the docs.")
+    who: str = Field(description="What it is.")
+    setting: str | None = Field(
+        default=None, description="Dotted key of vertex.yaml that names the account; None if no key does."
+    )
+    grants: tuple[Grant, ...] = Field(description="The roles that it needs.")
 
     def email(self, settings: VertexSettings) -> str | None:
         """The account's e-mail in these settings; None if they do not name it."""
@@ -77,7 +66,7 @@ class Account(Settings):
 class Roles(Settings):
     """All accounts."""
 
-    accounts: tuple[Account, ...]
+    accounts: tuple[Account, ...] = Field(description="Each account with its roles.")
 
     def account(self, name: str) -> Account:
         """The account of this name. Raises KeyError."""

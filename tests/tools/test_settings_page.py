@@ -12,10 +12,11 @@ from models.config import Settings, load_settings, validate_settings
 from models.features import FeatureSet
 from pipeline.settings.dataset import Dataset
 from pipeline.settings.run_parameters import RunParameters
+from runners.vertex.iam import Roles
 from runners.vertex.settings import VertexSettings
 from tools import settings_page
 
-ROOTS = (Dataset, FeatureSet, VertexSettings, RunParameters)  # VertexSettings has all settings of a local run
+ROOTS = (Dataset, FeatureSet, VertexSettings, RunParameters, Roles)  # VertexSettings has all settings of a local run
 
 
 def classes_below(kind):

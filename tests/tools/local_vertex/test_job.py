@@ -51,7 +51,10 @@ ROWS = {"rows": {"parameterType": "STRING"}}
         # A task sees the parameters of the component that it is part of, not those of the root.
         (job({"D": task("D")}, {"D": SCOPED}, parameters=ROWS, values={"rows": "1"}), "'D' has no parameter 'rows'"),
         (job({"A": task("A", artifacts={"x": {"componentInputArtifact": "y"}})}), "'x' of kind componentInputArtifact"),
-        (job({"A": task("A")}, {"A": {"inputDefinitions": {"parameters": ROWS}}}), "task 'A': its input 'rows' has no value"),
+        (
+            job({"A": task("A")}, {"A": {"inputDefinitions": {"parameters": ROWS}}}),
+            "task 'A': its input 'rows' has no value",
+        ),
         (job({"A": task("A")}, None, {"A": {"customJob": {}}}), "task 'A': executors of kind customJob"),
         (job({"A": task("A")}, None, {"A": {"container": {"lifecycle": {}}}}), "task 'A': drivers"),
         (job({"A": task("A", "B"), "B": task("B", "A")}), "wait for each other"),
