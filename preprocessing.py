@@ -1,9 +1,9 @@
 """The transform graph: raw features to model inputs, the same for every model family and for serving.
 
 Outputs keep the raw names. A number becomes its place among the training rows, as a standard normal (NaN where it is
-missing); a category becomes its rank in the vocabulary, most frequent first, with one bucket after the last rank for
-what the vocabulary lacks. The map of a number is monotone, so trees lose nothing by it, and heavy tails or a mass of
-zeros, which defeat z-scores, do no harm.
+missing). The map is monotone, so trees lose nothing by it, and heavy tails or a mass of zeros, which defeat z-scores,
+do no harm. A category becomes its rank in the vocabulary, most frequent first. One bucket after the last rank holds
+all values that the vocabulary lacks.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from models.features import CLIP, DEFAULT_QUANTILES, NOT_SET, Feature, FeatureSe
 
 #: Error of the approximate quantiles, as a share of one quantile's width.
 _QUANTILE_ERROR = 0.1
-# Weight of a row of zeros that keeps a column without any value from being empty; too small to move a quantile.
+# Weight of the row of zeros that stands in for a column without any value; too small to move a quantile.
 _PADDING_WEIGHT = 1e-9
 # A vocabulary file has one value a line, and TFT leaves out values with line breaks. Unicode has a symbol for each.
 _LINE_BREAKS = {"\n": "\u240a", "\r": "\u240d"}
@@ -30,9 +30,9 @@ def preprocessing_fn(inputs: Tensors, custom_config: dict[str, Any]) -> dict[str
     """Builds the transform graph; TFX's Transform component calls it.
 
     Args:
-        inputs: raw features, each dense `[batch]` or `[batch, 1]`, or sparse with at most one value a row.
-        custom_config: `features` (FeatureSet.to_config()), `label` (its name) and, optionally, `quantiles` (into how
-            many parts the training values of a number are divided).
+        inputs: raw features, each dense `[batch]` or `[batch, 1]`, or sparse with at most one value per row.
+        custom_config: `features` (FeatureSet.to_config()), `label` (its name) and, optionally, `quantiles` (the number
+            of parts into which the training values of a number are divided).
 
     Returns:
         For each number float32 `[batch]`, for each category int64 `[batch]`, for the label int64 `[batch]`.
@@ -58,15 +58,19 @@ def preprocessing_fn(inputs: Tensors, custom_config: dict[str, Any]) -> dict[str
 def to_normal(values: tf.Tensor, boundaries: tf.Tensor) -> tf.Tensor:
     """Maps each column's values to a standard normal by the column's quantiles.
 
-    A value between two boundaries is interpolated; one that equals several boundaries gets the middle of their ranks
-    (so a mass at zero lies where its middle lies); one outside is clipped. A constant column is 0 everywhere.
+    A value between two boundaries is interpolated. A value that equals several boundaries gets the middle of their
+    ranks, so a mass at zero lies where its middle lies. A value outside, infinity included, is clipped. A constant
+    column is 0 everywhere.
+
+    No output is a denormal number, for which TreeGraph and XGBoost could disagree: next to the median, where the
+    normal is 0, ranks are multiples of 2^-54, so other outputs are at least 1e-16 in size.
 
     Args:
         values: float32 `[batch, columns]`; NaN is missing.
         boundaries: float32 `[columns, n + 1]`, ascending: the minimum, n - 1 quantiles, the maximum.
 
     Returns:
-        float32 `[batch, columns]` in [-CLIP, CLIP], NaN where `values` is.
+        float32 `[batch, columns]` in [-CLIP, CLIP], NaN where `values` is NaN.
     """
     by_column = tf.transpose(values)
     known = tf.where(tf.math.is_nan(by_column), boundaries[:, :1], by_column)
@@ -98,13 +102,13 @@ def _boundaries(values: tf.Tensor, quantiles: int) -> tf.Tensor:
         reduce_instance_dims=False,
     )
     highest, lowest = extremes[:columns], -extremes[columns:]
-    # The analyzer ignores NaN, but fails on a column with nothing else.
+    # The analyzer ignores NaN, but fails on a column of NaN alone.
     padded = tf.concat([values, tf.zeros([1, columns])], axis=0)
     weights = tf.concat([tf.ones([tf.shape(values)[0]]), [_PADDING_WEIGHT]], axis=0)
     inner = tft.quantiles(
         padded, quantiles, epsilon=_QUANTILE_ERROR / quantiles, weights=weights, reduce_instance_dims=False
     )
-    # Approximate quantiles may fall short of the range or, by the padding, leave it.
+    # Approximate quantiles may not reach the ends of the range, and the padding may push them out of it.
     empty = highest < lowest
     lowest, highest = tf.where(empty, 0.0, lowest), tf.where(empty, 0.0, highest)
     inner = tf.clip_by_value(inner, lowest[:, tf.newaxis], highest[:, tf.newaxis])
@@ -112,7 +116,7 @@ def _boundaries(values: tf.Tensor, quantiles: int) -> tf.Tensor:
 
 
 def _numbers(inputs: Tensors, features: Sequence[Feature]) -> tf.Tensor:
-    """Raw numbers as float32 `[batch, columns]`: NaN where one is missing, or 0 if that is what missing means."""
+    """Raw numbers as float32 `[batch, columns]`: a missing one is NaN, or 0 if the feature's policy says so."""
     columns = [_dense(tf.cast(inputs[feature.name], tf.float32), default=float("nan")) for feature in features]
     numbers = tf.stack(columns, axis=1)
     zero = [feature.missing is Missing.ZERO for feature in features]
@@ -120,7 +124,7 @@ def _numbers(inputs: Tensors, features: Sequence[Feature]) -> tf.Tensor:
 
 
 def _vocabulary_rank(values: tf.Tensor | tf.SparseTensor, feature: Feature) -> tf.Tensor:
-    """A raw category as int64 `[batch]`: its rank in the vocabulary, the vocabulary's size if it is not in there."""
+    """A raw category as int64 `[batch]`: its rank in the vocabulary, or the vocabulary's size if it is not in there."""
     category = _dense(values, default="")
     for line_break, symbol in _LINE_BREAKS.items():
         category = tf.strings.regex_replace(category, line_break, symbol)
@@ -133,7 +137,7 @@ def _vocabulary_rank(values: tf.Tensor | tf.SparseTensor, feature: Feature) -> t
 
 
 def _dense(values: tf.Tensor | tf.SparseTensor, default: Any) -> tf.Tensor:
-    """One value a row, `[batch]`; `default` where a sparse tensor has none."""
+    """One value per row, `[batch]`; `default` where a sparse tensor has none."""
     if isinstance(values, tf.SparseTensor):
         values = tft.sparse_tensor_to_dense_with_shape(values, [None, 1], default_value=default)
     return tf.reshape(values, [-1])

@@ -1,10 +1,11 @@
-"""How exactly a booster's SavedModel repeats the booster, and how fast it is, by kind of booster.
+"""How exactly a SavedModel reproduces its booster, and how fast it is, by kind of booster.
 
     python -m benchmarks.booster_kinds
 
-Each kind is trained on random rows, written as a SavedModel of its columns and loaded again. The difference is the
-largest one in a probability on 100,000 rows; the ratio is the SavedModel's time over that of the booster's quickest
-call (`inplace_predict`, or `predict` with a DMatrix made on the way), best of several interleaved calls.
+Each kind is trained on random rows, written as a SavedModel of its columns, and loaded again. The difference is the
+largest difference of a probability on 100,000 rows. The ratio is the SavedModel's time divided by the time of the
+booster's fastest call (`inplace_predict`, or `predict` including its DMatrix). Both are the best of several calls,
+which take turns.
 """
 
 from __future__ import annotations
@@ -26,24 +27,24 @@ import xgboost as xgb
 from models.families.xgboost.booster_format import parse_booster
 from models.families.xgboost.tree_graph import TreeGraph
 
-NUMBERS, CODES = 20, (5, 60, 400)  # columns; how many codes each category has in training
+NUMBERS, CODES = 20, (5, 60, 400)  # number of numeric columns; codes of each category in the training rows
 TRAIN_ROWS, TEST_ROWS = 30_000, 100_000
 BATCHES = (1, 32, 1_000, 100_000)
-_SECONDS = 2.0  # of calls, for each batch size and each of the two
+_SECONDS = 2.0  # of calls for each batch size and each way to predict
 
 
 @dataclasses.dataclass(frozen=True)
 class BoosterKind:
-    """A kind of booster and the rows it is tried on.
+    """A kind of booster and its rows.
 
     Attributes:
-        name: what it shows.
-        parameters: XGBoost's.
-        rounds: of boosting.
+        name: what is particular about it.
+        parameters: XGBoost's parameters.
+        rounds: rounds of boosting.
         missing: share of missing cells.
         categories: whether there are categories.
-        unseen: how many codes of each category only the test rows have.
-        patience: rounds without gain after which it stops, if it does.
+        unseen: number of codes of each category that only the test rows have.
+        patience: rounds without gain after which training stops; None for no early stopping.
     """
 
     name: str
@@ -83,7 +84,7 @@ def main() -> None:
 
 
 def print_row(kind: BoosterKind, speed: bool) -> None:
-    """Trains one kind and prints its row: microseconds a row of SavedModel / booster, and their ratio."""
+    """Trains one kind and prints its line: microseconds per row of SavedModel / booster, and their ratio."""
     booster, rows = fit(kind)
     with tempfile.TemporaryDirectory() as folder:
         graph = TreeGraph(parse_booster(booster))
@@ -117,7 +118,7 @@ def print_row(kind: BoosterKind, speed: bool) -> None:
 
 
 def best_seconds(calls: tuple[Callable[[np.ndarray], np.ndarray], ...], rows: np.ndarray) -> list[float]:
-    """Least seconds of each call; they take turns, so that what else the machine does hits all."""
+    """Least seconds of each call. They take turns, so that other load on the machine affects all of them."""
     taken: list[list[float]] = [[] for _ in calls]
     end = time.perf_counter() + _SECONDS * len(calls)
     while time.perf_counter() < end or len(taken[0]) < 3:
@@ -149,7 +150,7 @@ def fit(kind: BoosterKind) -> tuple[xgb.Booster, np.ndarray]:
 
 
 def sample(kind: BoosterKind, rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Cells, float32 `[rows, columns]`, numbers first, and a label that depends on some of them."""
+    """Cells, float32 `[rows, columns]`, numbers first, and a label that depends on some columns."""
     random, fixed = np.random.default_rng(seed), np.random.default_rng(99)
     numbers = random.normal(size=(rows, NUMBERS))
     score = numbers[:, 0] * numbers[:, 1] + np.sin(2 * numbers[:, 2]) + numbers[:, 3]

@@ -1,10 +1,10 @@
-"""How near the last models, of each family, come to what can be known of the sample's test rows.
+"""How close each family's last model comes to the optimum on the sample's test rows.
 
     python -m benchmarks.known_optimum --output output/ga4 --sample data/sample
 
-The sample's generator wrote the probability with which it drew each label. ROC AUC hardly tells a good model from the
-best one; the mean Kullback-Leibler divergence KL(p || q) from the drawn probability p to the model's q does: 0 is the
-optimum, and its share of the divergence to the base rate says how much of what can be known is still missing.
+The sample's generator writes the probability p with which it drew each label. ROC AUC hardly separates a good model
+from the best one. The mean Kullback-Leibler divergence KL(p || q) to the model's probability q does: 0 is the optimum,
+and its share of the divergence to the base rate is the share of the knowable that the model still misses.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ import pyarrow.parquet as pq
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 
+from models.families import FAMILIES
+
 
 @dataclasses.dataclass(frozen=True)
 class Scores:
-    """Measures of predictions on one set of rows; `kl` is in nats and None where the truth is unknown."""
+    """Measures of predictions on one set of rows; `kl` is in nats, and None if the truth is unknown."""
 
     roc_auc: float
     pr_auc: float
@@ -36,11 +38,11 @@ class Comparison:
     """The models, the drawn probabilities and the training base rate on the same test rows.
 
     Attributes:
-        rows: test rows.
-        positives: of them.
-        models: each family's scores.
-        drawn: those of the drawn probabilities: the optimum.
-        base_rate_kl: divergence to the training rows' base rate.
+        rows: number of test rows.
+        positives: number of positive ones.
+        models: scores by the family's title.
+        drawn: scores of the drawn probabilities, which are the optimum.
+        base_rate_kl: divergence to the base rate of the training rows.
     """
 
     rows: int
@@ -51,7 +53,7 @@ class Comparison:
 
 
 def scores(label: np.ndarray, predicted: np.ndarray, drawn: np.ndarray | None = None) -> Scores:
-    """Measures predictions `[n]` against labels `[n]` 0/1 and, where they are known, drawn probabilities `[n]`."""
+    """Measures predictions `[n]` against 0/1 labels `[n]` and, if they are known, drawn probabilities `[n]`."""
     clipped = np.clip(predicted, 1e-9, 1 - 1e-9)
     logit = np.log(clipped / (1 - clipped))[:, None]
     return Scores(
@@ -73,7 +75,7 @@ def compare(output: Path, sample: Path) -> Comparison:
     """Scores the newest trained models of an output folder on its newest test examples.
 
     Args:
-        output: `<output>/<data set>` of a run on the sample.
+        output: the folder `<output>/<data set>` of a run on the sample.
         sample: the sample's folder, with `drawn_probabilities.parquet`.
     """
     import tensorflow as tf
@@ -82,7 +84,7 @@ def compare(output: Path, sample: Path) -> Comparison:
 
     models = {
         title: tf.saved_model.load(_newest(output, f"Train{title}/model/*/Format-Serving"))
-        for title in ("Keras", "XGBoost")
+        for title in FAMILIES.values()
         if (output / "artifacts" / f"Train{title}").is_dir()
     }
     examples = _newest(output, "BigQueryExampleGen/examples/*")

@@ -1,9 +1,9 @@
-"""The Keras family beside logistic regression and XGBoost on the UCI Online Shoppers data, over random splits.
+"""Compares the model families and a plain logistic regression on random splits of the UCI Online Shoppers data.
 
     python -m benchmarks.uci_splits path/to/online_shoppers_intention.csv --splits 10
 
-Each split is stratified: 70 % to train, 10 % for early stopping, 20 % to measure on. All models see the same rows and
-the same quantile-normal numbers; the network, the booster and their training are those of the families' `run_fn`s.
+Each split is stratified: 70 % to train, 10 % for early stopping, 20 % to measure. All models see the same rows and the
+same quantile-normal numbers. The network, the booster and their training are those of the model families.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def split_rows(label: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray, np
 
 
 def transform(table: pd.DataFrame, features: FeatureSet, *splits: np.ndarray) -> list[TrainingData]:
-    """What preprocessing.py makes of the table, its quantiles and vocabularies taken from the first split's rows."""
+    """The table as preprocessing.py transforms it, with quantiles and vocabularies from the rows of the first split."""
     numbers = table[[feature.name for feature in features.numeric]].to_numpy(np.float32)
     shares = np.linspace(0, 1, DEFAULT_QUANTILES + 1)
     boundaries = np.quantile(numbers[splits[0]], shares, axis=0, method="inverted_cdf").T
@@ -69,7 +69,7 @@ def transform(table: pd.DataFrame, features: FeatureSet, *splits: np.ndarray) ->
 
 
 def compare(splits: list[TrainingData], features: FeatureSet, seed: int) -> dict[str, tuple[float, ...]]:
-    """FIGURES on the last split for each model."""
+    """FIGURES of each model on the last split."""
     test = splits[-1]
     results = {}
     for name, fit in {ENSEMBLE: fit_ensemble, TREES: fit_trees, LINEAR: fit_linear}.items():
@@ -82,7 +82,7 @@ def compare(splits: list[TrainingData], features: FeatureSet, seed: int) -> dict
 
 
 def fit_ensemble(splits: list[TrainingData], features: FeatureSet, seed: int) -> np.ndarray:
-    """The project's Keras family with its defaults."""
+    """The Keras family with its defaults."""
     training, evaluation, test = splits
     vocabularies = tuple(int(size) for size in training.categories.max(axis=0) + 1)
     settings = keras_hyperparameters.Hyperparameters(seed=seed)
@@ -91,7 +91,7 @@ def fit_ensemble(splits: list[TrainingData], features: FeatureSet, seed: int) ->
 
 
 def fit_trees(splits: list[TrainingData], features: FeatureSet, seed: int) -> np.ndarray:
-    """The project's XGBoost family with its defaults."""
+    """The XGBoost family with its defaults."""
     training, evaluation, test = splits
     settings = xgboost_hyperparameters.Hyperparameters(seed=seed)
     booster = xgboost_training.train([training], [evaluation], features, settings)
@@ -107,7 +107,7 @@ def fit_linear(splits: list[TrainingData], features: FeatureSet, seed: int) -> n
 
 
 def print_table(results: list[dict[str, tuple[float, ...]]]) -> None:
-    """Prints each model's means over the splits, and by how much the ensemble leads XGBoost."""
+    """Prints each model's means over the splits, and the ensemble's lead over XGBoost."""
     print(f"\nmeans over {len(results)} splits\n{'':22s}" + "".join(f"{name:>10s}" for name in FIGURES))
     for name in results[0]:
         means = np.mean([result[name] for result in results], axis=0)

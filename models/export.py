@@ -1,4 +1,4 @@
-"""The SavedModel that every model family leaves: raw features in, probability out, the transform graph inside."""
+"""The SavedModel of every model family: raw features in, probability out, the transform graph inside."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ROWS_PER_CALL = 2_048
 
 
 class ExportMismatchError(RuntimeError):
-    """The saved model gives other probabilities than the trained one."""
+    """The saved model and the trained model give different probabilities."""
 
 
 def export_saved_model(
@@ -32,39 +32,41 @@ def export_saved_model(
     transform_output: tft.TFTransformOutput,
     features: FeatureSet,
 ) -> None:
-    """Writes a SavedModel with three signatures; none of them takes the label.
+    """Writes a SavedModel with three signatures. None of them takes the label.
 
     `serving_default`: `examples`, serialised tf.Examples of raw features, string `[batch]`.
-    `predict`: a tensor for each raw feature, by its name: a number float32 `[batch]` with NaN for missing, a category
-    string `[batch]` with '' for missing.
+    `predict`: a tensor for each raw feature, by its name: a number as float32 `[batch]`, NaN if missing; a category as
+    string `[batch]`, '' if missing.
     Both return `probability`, float32 `[batch, 1]`.
-    `transform_features`: `examples`, and returns the transformed features, each `[batch]`.
+    `transform_features`: `examples`; returns the transformed features, each `[batch]`.
 
-    Beside these signatures, the loaded model's attribute `score` is `score` itself, for `verify_export`.
+    The quantile map clips infinity like any extreme value, so a request with an infinite number gets a probability.
+
+    The loaded model also has `score` as an attribute, for `verify_export`.
 
     Args:
-        directory: where to write; created.
+        directory: where to write. It is created.
         score: maps transformed features (see preprocessing.py) to probabilities, float32 `[batch]`.
-        variables: all tf.Variables and other resources that `score` uses. Not Keras 3 variables: without their
-            `.value` the model is written, and can't be loaded by a C++ server.
+        variables: all tf.Variables and other resources that `score` uses. Of Keras 3 variables pass `.value`: a C++
+            server cannot load a model with the variables themselves.
         transform_output: the transform graph's folder.
         features: the features.
 
     Raises:
-        ValueError: the transform graph does not take one of the features.
+        ValueError: a feature is not an input of the transform graph.
     """
     spec = transform_output.raw_feature_spec()
     absent = [name for name in features.names if name not in spec]
     if absent:
-        raise ValueError(f"not among the transform graph's inputs: {', '.join(absent)}")
+        raise ValueError(f"the transform graph has no input for: {', '.join(absent)}")
     wanted = {name: spec[name] for name in features.names}
 
     module = tf.Module()
     module.variables_of_score = list(variables)
-    # Not transform_features_layer(): Keras traces that again, with autograph, when it is saved.
+    # Not transform_features_layer(): Keras traces it again, with autograph, when it saves it.
     graph = tf.saved_model.load(transform_output.transform_savedmodel_dir)
     used = {id(captured) for captured in graph.transform_fn.captured_inputs}
-    # Each vocabulary's table, but not its wrapper, which would double the time to load them.
+    # Each vocabulary's table without its wrapper, which would double the loading time.
     module.tables = [table for table in graph.resources if id(table.resource_handle) in used]
     module.score = tf.function(score, input_signature=[_named_tensors(features, tf.int64)], autograph=False)
 
@@ -103,15 +105,15 @@ def export_saved_model(
 
 
 def verify_export(directory: str, transformed: dict[str, np.ndarray], expected: np.ndarray) -> None:
-    """Loads a model that export_saved_model wrote, and compares it with the trained one; deletes it if they differ.
+    """Loads a model that export_saved_model wrote and compares it with the trained one. Deletes it if they differ.
 
     Args:
-        directory: where it was written.
-        transformed: transformed features, by name, each `[rows]`.
-        expected: what the trained model gives for these rows, float32 `[rows]`.
+        directory: the model's folder.
+        transformed: transformed features by name, each `[rows]`.
+        expected: the trained model's probabilities of these rows, float32 `[rows]`.
 
     Raises:
-        ExportMismatchError: a probability differs by more than 1e-5, or is not a number.
+        ExportMismatchError: a probability differs by more than `_TOLERANCE`, or is not a number.
     """
     model = tf.saved_model.load(directory)
     starts = range(0, len(expected), _ROWS_PER_CALL)
@@ -122,7 +124,7 @@ def verify_export(directory: str, transformed: dict[str, np.ndarray], expected: 
         ]
     )
     difference = np.abs(saved - expected).max()
-    if not difference <= _TOLERANCE:  # true for NaN too
+    if not difference <= _TOLERANCE:  # also true for NaN
         tf.io.gfile.rmtree(directory)
         raise ExportMismatchError(
             f"the saved model's probabilities differ from the trained model's by up to {difference:.2g} on "
@@ -139,7 +141,7 @@ def _named_tensors(features: FeatureSet, category: tf.DType) -> dict[str, tf.Ten
 def _raw(
     values: tf.Tensor, spec: tf.io.VarLenFeature | tf.io.FixedLenFeature, rows: tf.Tensor
 ) -> tf.Tensor | tf.SparseTensor:
-    """A named tensor `[batch]` as the transform graph takes it: missing values left out where they may be missing."""
+    """A named tensor `[batch]` in the form that the transform graph takes; a sparse one leaves out missing values."""
     if isinstance(spec, tf.io.FixedLenFeature):
         return tf.reshape(tf.cast(values, spec.dtype), [-1, *spec.shape])
     present = tf.where(values != "" if values.dtype == tf.string else tf.logical_not(tf.math.is_nan(values)))
@@ -151,7 +153,7 @@ def _raw(
 
 
 def _no_value(spec: tf.io.VarLenFeature | tf.io.FixedLenFeature, rows: tf.Tensor) -> tf.Tensor | tf.SparseTensor:
-    """What stands for an input of the transform graph that no feature depends on, such as the label."""
+    """A placeholder for an input of the transform graph that no feature depends on, such as the label."""
     if isinstance(spec, tf.io.FixedLenFeature):
         return tf.fill(tf.stack([rows, *spec.shape]), tf.constant("" if spec.dtype == tf.string else 0, spec.dtype))
     return tf.SparseTensor(

@@ -1,7 +1,7 @@
 """Every feature once: its name, kind, missing-value policy, vocabulary bound, window, and whether it is a slice.
 
-Plain data; nothing here imports TensorFlow. `schema/<data set>/features.yaml` is read into a FeatureSet, from which
-the raw schema, the transform graph, both models, the slices and the checks of the query's columns are derived.
+Plain data; nothing here imports TensorFlow. `schema/<data set>/features.yaml` becomes a FeatureSet. The raw schema, the
+transform graph, the models, the slices and the checks of the query's columns all follow from it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from typing import Any
 import pydantic
 
 from models.config import Settings, load_settings, validate_settings
+
+# tf.saved_model.save passes a signature's inputs by name to a method, whose own first parameter is called that.
+UNSERVABLE_NAMES = frozenset({"self"})
 
 NOT_SET = "(not set)"  # what a missing category becomes, as in Google Analytics' own reports
 
@@ -33,9 +36,9 @@ class Kind(str, enum.Enum):
 class Missing(str, enum.Enum):
     """What a missing value means."""
 
-    INDICATOR = "indicator"  # unknown: the model is told that it is missing ("(not set)" for a category)
+    INDICATOR = "indicator"  # unknown: the model sees that it is missing ("(not set)" for a category)
     ZERO = "zero"  # nothing happened: the number 0
-    REFUSE = "refuse"  # may not be missing: the run stops
+    REFUSE = "refuse"  # not allowed: the run stops
 
 
 class Feature(Settings):
@@ -72,6 +75,11 @@ class Feature(Settings):
 
     @pydantic.model_validator(mode="after")
     def _consistent(self) -> Feature:
+        if self.name in UNSERVABLE_NAMES:
+            raise ValueError(
+                f"feature '{self.name}': TensorFlow cannot save a model with an input of this name; rename it in "
+                "features.yaml and in query.sql"
+            )
         if self.kind is Kind.NUMERIC and "vocabulary" in self.model_fields_set:
             raise ValueError(f"feature '{self.name}' is numeric and takes no vocabulary")
         if self.kind is Kind.CATEGORICAL and self.missing is Missing.ZERO:
@@ -92,10 +100,18 @@ class FeatureSet(Settings):
 
     @pydantic.model_validator(mode="after")
     def _unique(self) -> FeatureSet:
-        names = [feature.name for feature in self.features]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"declared more than once: {', '.join(twice)}")
+        # SQL and Parquet readers take names that differ by case alone for one column.
+        declared: dict[str, Feature] = {}
+        for feature in self.features:
+            other = declared.setdefault(feature.name.lower(), feature)
+            if other is feature:
+                continue
+            if other.name == feature.name:
+                raise ValueError(f"feature '{feature.name}' is declared more than once; remove one of them")
+            raise ValueError(
+                f"features '{other.name}' and '{feature.name}' differ by case alone, which SQL does not tell apart; "
+                "rename one of them in features.yaml and in query.sql"
+            )
         return self
 
     @property
@@ -115,11 +131,11 @@ class FeatureSet(Settings):
 
     @property
     def slices(self) -> tuple[Feature, ...]:
-        """The features by whose values the evaluation is sliced."""
+        """The features whose values are slices of the evaluation."""
         return tuple(feature for feature in self.features if feature.slice)
 
     def to_config(self) -> list[dict[str, Any]]:
-        """The features as JSON-ready data, to travel in a component's custom_config."""
+        """The features as JSON-ready data, for a component's custom_config."""
         return [feature.model_dump(mode="json", exclude_defaults=True) for feature in self.features]
 
     @classmethod
@@ -129,5 +145,5 @@ class FeatureSet(Settings):
 
 
 def load_features(path: Path) -> FeatureSet:
-    """Reads a features.yaml. Raises SettingsError, which names the file and the key."""
+    """Reads a features.yaml. Raises SettingsError, whose message names the file and the key."""
     return load_settings(path, FeatureSet)

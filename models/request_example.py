@@ -1,4 +1,4 @@
-"""Prints a prediction request of each kind for a pushed model: `python -m models.request_example <version folder>`."""
+"""Prints an example request for each signature of a pushed model: `python -m models.request_example <folder>`."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from models.signatures import EXAMPLES_SIGNATURE, TENSORS_SIGNATURE
 
 
 def example_requests(model_folder: str) -> dict[str, dict]:
-    """Bodies for TensorFlow Serving's REST interface (`:predict`), by signature.
+    """Request bodies for TensorFlow Serving's REST interface (`:predict`), by signature.
 
     Args:
         model_folder: a SavedModel written by models.export.
 
     Returns:
-        For each of the two signatures a JSON-ready body with one row: numbers 1.0, categories "x".
+        For both signatures, a JSON-ready body with one row: 1.0 for each number, "x" for each category.
     """
     model = tf.saved_model.load(model_folder)
     _, inputs = model.signatures[TENSORS_SIGNATURE].structured_input_signature

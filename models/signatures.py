@@ -1,4 +1,4 @@
-"""Names of the signatures that every model has; see export.py for what they take. Plain data."""
+"""Names of every model's signatures; export.py describes them. Plain data."""
 
 EXAMPLES_SIGNATURE = "serving_default"
 TENSORS_SIGNATURE = "predict"

@@ -1,4 +1,4 @@
-"""Transformed rows as arrays, which every model family learns from."""
+"""Transformed rows as arrays, from which every model family learns."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ class TrainingData:
 
     Attributes:
         numbers: float32 `[rows, numeric features]`, quantile-normal; NaN is missing.
-        categories: int32 `[rows, categorical features]`, the rank in the vocabulary; its size stands for what it lacks.
+        categories: int32 `[rows, categorical features]`, the rank in the vocabulary; the vocabulary's size is the rank
+            of all values that it lacks.
         label: float32 `[rows]`, 0 or 1.
     """
 
@@ -29,12 +30,12 @@ class TrainingData:
         return len(self.label)
 
     def sample(self, rows: int) -> TrainingData:
-        """At most so many rows, evenly spaced."""
+        """At most `rows` rows, evenly spaced."""
         chosen = np.unique(np.linspace(0, len(self) - 1, min(rows, len(self))).astype(np.int64))
         return TrainingData(self.numbers[chosen], self.categories[chosen], self.label[chosen])
 
     def by_feature(self, features: FeatureSet) -> dict[str, np.ndarray]:
-        """The columns as the transform graph gives them: float32 or int64 `[rows]` by the feature's name."""
+        """The columns in the form of the transform graph: float32 or int64 `[rows]`, by the feature's name."""
         return {
             **{feature.name: self.numbers[:, column] for column, feature in enumerate(features.numeric)},
             **{
@@ -45,7 +46,7 @@ class TrainingData:
 
 
 def concatenate(parts: Sequence[TrainingData]) -> TrainingData:
-    """The rows of all parts, of which there is at least one."""
+    """The rows of all parts; there must be at least one part."""
     if len(parts) == 1:
         return parts[0]
     return TrainingData(

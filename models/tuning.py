@@ -1,4 +1,4 @@
-"""A search for hyperparameters on KerasTuner's interface, so that TFX's Tuner can run it for every model family."""
+"""A search for hyperparameters behind KerasTuner's interface. TFX's Tuner runs it for every model family."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SCORE_NOISE = 0.01
 
 
 class ScoreTuner(base_tuner.BaseTuner):
-    """Runs each trial by one function. The first trial has the default values, so the best is never worse than they."""
+    """Runs each trial with one function. The first trial has the default values, so the best is at least as good."""
 
     def __init__(self, score: Callable[[dict[str, Any]], float], oracle: keras_tuner.Oracle, directory: str) -> None:
         """Builds the tuner.
@@ -31,17 +31,17 @@ class ScoreTuner(base_tuner.BaseTuner):
         Args:
             score: takes the values of a trial by name and returns the log loss, which is minimised.
             oracle: proposes the trials; see `choose_oracle`.
-            directory: where the trials are noted; what an earlier search noted there is removed.
+            directory: where the trials are recorded. Records of an earlier search are removed.
         """
         super().__init__(oracle, directory=directory, project_name="search", overwrite=True)
         self._score = score
 
     def run_trial(self, trial: trial_module.Trial, *_: Any, **__: Any) -> float:
-        """Scores one trial, and tells it in a line.
+        """Scores one trial and logs one line.
 
         Raises:
-            keras_tuner.errors.FatalRuntimeError: the trial failed, or its log loss is not finite. (Any other error
-                KerasTuner would note and go on.)
+            keras_tuner.errors.FatalRuntimeError: the trial failed, or its log loss is not finite. (KerasTuner would
+                record any other error and continue.)
         """
         values = trial.hyperparameters.values
         name = f"trial {len(self.oracle.trials)} of {self.oracle.max_trials}"
@@ -61,20 +61,20 @@ class ScoreTuner(base_tuner.BaseTuner):
 def choose_oracle(
     search: Literal["random", "bayesian"], space: keras_tuner.HyperParameters, trials: int, seed: int
 ) -> keras_tuner.Oracle:
-    """What proposes the values of each trial: first the defaults of the space, then by the kind of search.
+    """The oracle that proposes the values of each trial. The first trial has the defaults of the space.
 
     Args:
-        search: `random`, or `bayesian`: after some random trials, those that a Gaussian process fitted to all results
-            so far holds for promising.
+        search: `random`, or `bayesian`: after some random trials, a Gaussian process that is fitted to all earlier
+            results proposes the next one.
         space: the hyperparameters with their ranges and defaults.
-        trials: how many, at most; a space with fewer different values ends the search before.
-        seed: of what is drawn.
+        trials: most trials. A space with fewer different values ends the search earlier.
+        seed: seed of the random draws.
     """
     options = {
         "objective": keras_tuner.Objective(_OBJECTIVE, "min"),
         "max_trials": trials,
         "hyperparameters": space,
-        "seed": seed + 1,  # KerasTuner takes 0 for "any"
+        "seed": seed + 1,  # to KerasTuner, 0 means "any"
     }
     oracle: keras_tuner.Oracle
     if search == "bayesian":
@@ -84,7 +84,7 @@ def choose_oracle(
         oracle = _DefaultsFirstRandom(**options)
     else:
         raise ValueError(f"search must be 'random' or 'bayesian', not '{search}'")
-    oracle.verbose = 0  # its tables on standard output
+    oracle.verbose = 0  # prints no tables
     return oracle
 
 
@@ -106,20 +106,20 @@ class _DefaultsFirstRandom(_DefaultsFirst, keras_tuner.oracles.RandomSearchOracl
 class _DefaultsFirstBayesian(_DefaultsFirst, keras_tuner.oracles.BayesianOptimizationOracle):
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         """The values of the next trial, in KerasTuner's form."""
-        # On matrices of so few rows, threads cost more than they bring: up to 18 times as long.
+        # Matrices are so small here that several threads take up to 18 times as long as one.
         with threadpoolctl.threadpool_limits(1, user_api="blas"):
             proposed = super().populate_space(trial_id)
-        # At the upper end of a logarithmic range, KerasTuner proposes one more than an integer's greatest value.
+        # At the upper end of a logarithmic range, KerasTuner proposes an integer that is too large by one.
         greatest = {number.name: number.max_value for number in self.get_space().space}
         values = {name: min(value, greatest[name]) for name, value in (proposed["values"] or {}).items()}
         return {**proposed, "values": values}
 
 
 class SearchSpace:
-    """Collects the ranges of hyperparameters; a default outside its range widens it."""
+    """Collects the ranges of hyperparameters. A default outside its range widens the range."""
 
     def __init__(self) -> None:
-        """Starts without any."""
+        """Starts empty."""
         self.hyperparameters = keras_tuner.HyperParameters()
 
     def number(self, name: str, low: float, high: float, default: float, *, log: bool = False) -> None:
@@ -139,7 +139,7 @@ def _sampling(low: float, log: bool) -> str:
 
 @contextlib.contextmanager
 def _silent_progress() -> Iterator[None]:
-    """Drops the progress of training inside a trial, of which there would be hundreds of lines."""
+    """Drops the progress of training inside a trial, which would be hundreds of lines."""
 
     def drop(record: logging.LogRecord) -> bool:
         return False

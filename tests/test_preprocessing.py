@@ -173,6 +173,17 @@ def test_serving_needs_no_label_and_takes_what_training_never_saw(transformed):
     assert row["device"] == 2
 
 
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_infinity_is_clipped_like_any_extreme_value(transformed, sign):
+    _, _, output = transformed
+    names = ("skewed", "holes", "constant", "empty")
+    infinite, extreme = (
+        transform(output, **dict.fromkeys(names, sign * value)) for value in (math.inf, np.finfo(np.float32).max)
+    )
+    assert infinite == extreme
+    assert infinite["holes"] == pytest.approx(sign * preprocessing.CLIP)
+
+
 def test_missing_and_empty_category_are_the_same(transformed):
     _, _, output = transformed
     assert transform(output, country=None)["country"] == transform(output, country="")["country"]
@@ -198,3 +209,24 @@ def test_to_normal_agrees_with_scikit_learn_between_the_ends():
     boundaries = np.quantile(values, np.linspace(0, 1, 101), axis=0).T.astype(np.float32)
     expected = QuantileTransformer(n_quantiles=101, output_distribution="normal").fit_transform(values)
     assert preprocessing.to_normal(values, boundaries).numpy() == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.parametrize("quantiles", [10, 1000, 10_000])
+def test_no_output_is_a_denormal_number(quantiles):
+    """The tree graph and XGBoost disagree about those; the smallest rank beside the median's is far from them."""
+    tiny = np.finfo(np.float32).tiny
+    random = np.random.default_rng(quantiles)
+    values = np.concatenate([random.normal(size=5000), tiny * random.normal(size=5000), [tiny, 1e-45, -1e-45, 0.0]])
+    values = values.astype(np.float32)[:, np.newaxis]
+    sets = [
+        random.normal(size=quantiles + 1),
+        tiny * random.normal(size=quantiles + 1),
+        np.linspace(-1, 1, quantiles + 1),
+    ]
+    for boundaries in sets:
+        boundaries = np.sort(boundaries)[np.newaxis].astype(np.float32)
+        near = np.nextafter(np.repeat(boundaries[0], 2), np.tile([-np.inf, np.inf], quantiles + 1).astype(np.float32))
+        normal = np.abs(preprocessing.to_normal(np.concatenate([values, near[:, np.newaxis]]), boundaries).numpy())
+        assert normal[normal > 0].min() > 1e-17
+    ranks = np.float64(0.5) + np.array([-(2.0**-54), 2.0**-53])  # the closest to the median's
+    assert np.abs(tf.math.ndtri(ranks).numpy()).min() > 1e-17

@@ -9,6 +9,23 @@ ROWS = 600
 @pytest.fixture(scope="session")
 def transformed_folder(tmp_path_factory):
     """A folder with transformed examples of 600 rows and the transform graph, and the config they were made by."""
+    random = np.random.default_rng(0)
+    rows = [
+        {"a": [] if row % 5 == 0 else [random.normal()], "country": [[b"de", b"fr", b"at"][row % 3]], "bought": row % 2}
+        for row in range(ROWS)
+    ]
+    folder = tmp_path_factory.mktemp("trainer")
+    return folder, write_transformed(folder, {"a": "numeric", "country": "categorical"}, rows)
+
+
+def write_transformed(folder, kinds, rows):
+    """Transforms raw rows and writes the examples and the graph as TFX leaves them; returns the config.
+
+    Args:
+        folder: where to write.
+        kinds: by feature, `numeric` or `categorical`.
+        rows: lists of at most one value by feature, and the label `bought`, 0 or 1.
+    """
     import tensorflow as tf
     import tensorflow_transform as tft
     import tensorflow_transform.beam as tft_beam
@@ -17,18 +34,10 @@ def transformed_folder(tmp_path_factory):
     import preprocessing
     from models.features import FeatureSet
 
-    folder = tmp_path_factory.mktemp("trainer")
-    features = FeatureSet.from_config([{"name": "a", "kind": "numeric"}, {"name": "country", "kind": "categorical"}])
-    spec = {
-        "a": tf.io.VarLenFeature(tf.float32),
-        "country": tf.io.VarLenFeature(tf.string),
-        "bought": tf.io.FixedLenFeature([], tf.int64),
-    }
-    random = np.random.default_rng(0)
-    rows = [
-        {"a": [] if row % 5 == 0 else [random.normal()], "country": [[b"de", b"fr", b"at"][row % 3]], "bought": row % 2}
-        for row in range(ROWS)
-    ]
+    features = FeatureSet.from_config([{"name": name, "kind": kind} for name, kind in kinds.items()])
+    dtypes = {"numeric": tf.float32, "categorical": tf.string}
+    spec = {name: tf.io.VarLenFeature(dtypes[kind]) for name, kind in kinds.items()}
+    spec["bought"] = tf.io.FixedLenFeature([], tf.int64)
     config = {"features": features.to_config(), "label": "bought"}
     metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(spec))
     with tft_beam.Context(temp_dir=str(folder / "beam")):
@@ -41,7 +50,7 @@ def transformed_folder(tmp_path_factory):
     with tf.io.TFRecordWriter(str(folder / "examples-00000-of-00001.gz"), "GZIP") as writer:
         for row in transformed:
             writer.write(coder.encode(row))
-    return folder, config
+    return config
 
 
 @pytest.fixture(scope="session")
@@ -81,9 +90,12 @@ def parquet_arguments(trainer_arguments, parquet_folder, tmp_path):
 @pytest.fixture
 def trainer_arguments(transformed_folder, tmp_path):
     """What TFX's Trainer passes to run_fn; it writes below the test's own folder."""
-    from tfx_bsl.tfxio import tf_example_record
+    return arguments_of(*transformed_folder, tmp_path)
 
-    folder, config = transformed_folder
+
+def arguments_of(folder, config, output):
+    """What TFX's Trainer passes to run_fn for a folder of write_transformed; run_fn writes below `output`."""
+    from tfx_bsl.tfxio import tf_example_record
 
     def record_batches(patterns, options, schema):
         source = tf_example_record.TFExampleRecord(patterns, schema=schema, telemetry_descriptors=["test"])
@@ -95,8 +107,8 @@ def trainer_arguments(transformed_folder, tmp_path):
         train_steps=40,
         transform_output=str(folder / "transform"),
         data_accessor=types.SimpleNamespace(record_batch_factory=record_batches),
-        serving_model_dir=str(tmp_path / "model"),
-        model_run_dir=str(tmp_path / "run"),
+        serving_model_dir=str(output / "model"),
+        model_run_dir=str(output / "run"),
         custom_config=config,
         hyperparameters=None,
     )

@@ -23,11 +23,11 @@ _PREDICT_ROWS = 16_384
 
 @dataclasses.dataclass(frozen=True)
 class Arrays:
-    """Rows ready for both models.
+    """Rows in the form that both models take.
 
     Attributes:
         numbers: float32 `[rows, numbers]`, quantile-normal, NaN for missing.
-        categories: int32 `[rows, categories]`: the rank by frequency, the vocabulary's size for what it lacks.
+        categories: int32 `[rows, categories]`: the rank by frequency; the vocabulary's size for all other values.
         label: float32 `[rows]`.
         vocabularies: for each category, how many values its vocabulary has.
     """
@@ -46,18 +46,18 @@ class Arrays:
         return Arrays(self.numbers[chosen], self.categories[chosen], self.label[chosen], self.vocabularies)
 
     def matrix(self) -> np.ndarray:
-        """All columns as XGBoost takes them: float32 `[rows, features]`."""
+        """All columns in XGBoost's form: float32 `[rows, features]`."""
         return np.hstack([self.numbers, self.categories.astype(np.float32)])
 
 
 def to_arrays(table: pa.Table, folder: DatasetFolder, is_training: np.ndarray, sample_rows: int) -> Arrays:
-    """Transforms the table's columns; what is learnt for it is learnt from training rows.
+    """Transforms the table's columns. Quantiles and vocabularies come from training rows.
 
     Args:
         table: the columns of the data set.
-        folder: says which column is what.
+        folder: the data set.
         is_training: bool `[rows]`.
-        sample_rows: by how many of them quantiles are learnt.
+        sample_rows: number of training rows for the quantiles.
     """
     features, dataset = folder.features, folder.dataset
     numbers = [
@@ -76,7 +76,7 @@ def to_arrays(table: pa.Table, folder: DatasetFolder, is_training: np.ndarray, s
 
 
 def to_normal(values: np.ndarray, is_training: np.ndarray, quantiles: int, sample_rows: int) -> np.ndarray:
-    """A number as a standard normal by its training quantiles: float32 `[rows]`, NaN where `values` is."""
+    """A number mapped to a standard normal by its training quantiles: float32 `[rows]`, NaN where `values` is NaN."""
     shares = np.linspace(0, 1, quantiles + 1)
     edges = np.nanquantile(values[is_training][:sample_rows], shares)
     edges, first = np.unique(edges, return_index=True)
@@ -102,7 +102,7 @@ def to_ranks(column: pa.ChunkedArray, is_training: np.ndarray) -> tuple[np.ndarr
 def fit_keras(
     training: Arrays, features: FeatureSet, settings: Hyperparameters, sample_rows: int
 ) -> Callable[[Arrays], np.ndarray]:
-    """Trains the network by Keras `fit`; returns what gives its probabilities, float32 `[rows]`."""
+    """Trains the network with Keras's `fit`; returns a function that gives its probabilities, float32 `[rows]`."""
     network = untrained_network(
         training.numbers[:sample_rows], training.label, training.vocabularies, features, settings
     )
@@ -128,7 +128,7 @@ def fit_keras(
 def fit_xgboost(
     training: Arrays, evaluation: Arrays, features: FeatureSet, settings: XGBoostHyperparameters
 ) -> Callable[[Arrays], np.ndarray]:
-    """Trains the booster from arrays; returns what gives its probabilities, float32 `[rows]`."""
+    """Trains the booster on arrays; returns a function that gives its probabilities, float32 `[rows]`."""
     types = {"feature_types": column_types(features), "enable_categorical": True}
     quantised = xgb.QuantileDMatrix(training.matrix(), label=training.label, max_bin=settings.max_bin, **types)
     exact = xgb.DMatrix(evaluation.matrix(), label=evaluation.label, **types)

@@ -1,6 +1,6 @@
-"""What makes the two models the same in all three programs: network, loss, optimizer, XGBoost's parameters.
+"""What the two models have in common in all three programs: network, loss, optimizer, XGBoost's parameters.
 
-Our own trainers have these in models/; the stock pipeline's and the floor's take them from here.
+Our own trainers have these in models/. The trainers of the stock pipeline and of the floor take them from here.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from models.families.keras.batch_ensemble import Shape, build_network, learn_columns
+from models.families.keras.batch_ensemble import build_network, learn_columns
 from models.families.keras.hyperparameters import Hyperparameters
 from models.families.xgboost.hyperparameters import Hyperparameters as XGBoostHyperparameters
 from models.features import FeatureSet, Kind, Missing
@@ -30,7 +30,7 @@ def untrained_network(
     """The Keras family's network.
 
     Args:
-        numbers: float32 `[rows, numbers]`, a sample of the transformed training rows, by which bins are learnt.
+        numbers: float32 `[rows, numbers]`, a sample of the transformed training rows, from which bins are learnt.
         label: their labels, `[rows]`.
         vocabularies: for each category, how many values its vocabulary has.
         features: the features, for what missing means.
@@ -38,9 +38,8 @@ def untrained_network(
     """
     told = tuple(feature.missing is Missing.INDICATOR for feature in features.numeric)
     columns = learn_columns(numbers, vocabularies, told, settings.bins)
-    shape = Shape(**settings.model_dump(include={"members", "bins", "embedding", "one_hot", "hidden", "dropout"}))
     prior = float(np.clip(label.mean(), _LEAST_PRIOR, 1 - _LEAST_PRIOR))
-    return build_network(columns, shape, prior, settings.seed)
+    return build_network(columns, settings, prior)
 
 
 def compile_network(network: keras.Model, settings: Hyperparameters, **options: Any) -> None:
@@ -56,7 +55,7 @@ def members_log_loss(label: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
 
 
 def xgboost_parameters(settings: XGBoostHyperparameters) -> dict[str, Any]:
-    """XGBoost's parameters for the family's hyperparameters; by default on all cores."""
+    """XGBoost's parameters for the family's hyperparameters; all cores by default."""
     return {
         **settings.model_dump(exclude={"max_rounds", "patience", "threads"}),
         "objective": "binary:logistic",

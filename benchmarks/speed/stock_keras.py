@@ -1,6 +1,6 @@
-"""The stock pipeline's Keras trainer as TFX's examples are written: tf_dataset_factory, fit, the transform layer saved.
+"""The stock pipeline's Keras trainer, in the style of TFX's examples: tf_dataset_factory, fit, a saved transform layer.
 
-The network, optimizer, learning rate, batch size and number of steps are those of our family.
+The network, optimizer, learning rate, batch size and number of steps are the same as in our Keras family.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from models.features import FeatureSet
 if TYPE_CHECKING:
     from tfx.v1.components import DataAccessor, FnArgs
 
-ADAPT_ROWS = 50_000  # by which the network learns the bins of its numbers
+ADAPT_ROWS = 50_000  # rows from which the network learns the bins of its numbers
 
 
 def run_fn(fn_args: FnArgs) -> None:
-    """TFX's Trainer calls this; `custom_config` holds `features`, `label` and `hyperparameters`, all of them given."""
+    """TFX's Trainer calls this. `custom_config` holds `features`, `label` and all `hyperparameters`."""
     config = fn_args.custom_config
     features, label = FeatureSet.from_config(config["features"]), config["label"]
     settings = Hyperparameters(**config["hyperparameters"])
@@ -78,7 +78,7 @@ def _build_network(
     features: FeatureSet,
     settings: Hyperparameters,
 ) -> keras.Model:
-    """The network of our family, its bins learnt from some batches, as a Keras layer adapts."""
+    """The network of our family. Its bins come from some batches, as when a Keras layer adapts."""
     sample = list(dataset.take(max(1, ADAPT_ROWS // settings.batch_size)))
     numbers = np.concatenate([inputs[0].numpy() for inputs, _ in sample])
     label = np.concatenate([labels.numpy() for _, labels in sample])
@@ -91,7 +91,7 @@ def _save(
 ) -> None:
     """Saves the network with the transform layer and one signature, `serving_default`, of serialised tf.Examples.
 
-    By `tf.saved_model.save`, as TFX's examples do, but of a module: Keras 3's `model.save` writes no folder.
+    It uses `tf.saved_model.save`, as TFX's examples do, but saves a module: Keras 3's `model.save` writes no folder.
     """
     module = tf.Module()
     module.weights = [weight.value for weight in network.weights]

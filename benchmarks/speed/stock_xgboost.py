@@ -1,4 +1,4 @@
-"""The stock pipeline's XGBoost trainer, written as tfx-addons' example is: record_batch_factory, DMatrix, xgb.train."""
+"""The stock pipeline's XGBoost trainer, in the style of tfx-addons: record_batch_factory, DMatrix, xgb.train."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BATCH_ROWS = 1000
 
 
 def run_fn(fn_args: FnArgs) -> None:
-    """TFX's Trainer calls this; `custom_config` holds `features`, `label` and `hyperparameters`."""
+    """TFX's Trainer calls this. `custom_config` holds `features`, `label` and `hyperparameters`."""
     config = fn_args.custom_config
     features, label = FeatureSet.from_config(config["features"]), config["label"]
     settings = Hyperparameters(**config["hyperparameters"])

@@ -1,1 +1,1 @@
-"""How models are trained in TFX's steps."""
+"""Training in TFX's steps: the shared run_fn and tuner_fn, and the Trainer as a Vertex AI job."""

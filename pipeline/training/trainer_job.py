@@ -1,4 +1,4 @@
-"""A Trainer that runs as a Vertex AI custom job, by TFX's extension, instead of inside its step."""
+"""A Trainer that runs as a Vertex AI custom job, through TFX's extension, instead of inside its step."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.components import trainer
 
 
 class Executor(job_executor.GenericExecutor):
-    """Starts the job and waits for its end; in the job, our Trainer's executor runs."""
+    """Starts the job and waits for its end. The job runs our Trainer's executor."""
 
     def _GetExecutorClass(self) -> type:
         return trainer.Executor
@@ -24,11 +24,11 @@ class TrainerJob:
     """The custom job of each Trainer.
 
     Attributes:
-        project: of the job.
-        region: of the job.
-        job_spec: Vertex AI's CustomJobSpec, but for the container's command.
-        labels: of the job.
-        kms_key: with which what it leaves is encrypted; None for Google's own.
+        project: the job's project.
+        region: the job's region.
+        job_spec: Vertex AI's CustomJobSpec without the container's command.
+        labels: the job's labels.
+        kms_key: the key that encrypts the job's files; None for Google's own.
     """
 
     project: str
@@ -38,7 +38,7 @@ class TrainerJob:
     kms_key: str | None = None
 
     def custom_config(self, title: str) -> dict[str, Any]:
-        """What TFX's extension reads of a Trainer's `custom_config`; `title` is the family's."""
+        """The part of a Trainer's `custom_config` that TFX's extension reads; `title` is the family's."""
         return {
             constants.ENABLE_VERTEX_KEY: True,
             constants.VERTEX_REGION_KEY: self.region,
@@ -52,5 +52,5 @@ class TrainerJob:
         }
 
     def executor_spec(self) -> executor_spec.ExecutorClassSpec:
-        """The executor to put in the Trainer's place."""
+        """The executor that replaces the Trainer's."""
         return executor_spec.ExecutorClassSpec(Executor)

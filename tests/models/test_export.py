@@ -13,7 +13,8 @@ from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io, sche
 
 import preprocessing
 from models.export import ExportMismatchError, export_saved_model, verify_export
-from models.families.keras.batch_ensemble import Shape, build_network, learn_columns, mean_probability
+from models.families.keras import hyperparameters as keras_hyperparameters
+from models.families.keras.batch_ensemble import build_network, learn_columns, mean_probability
 from models.families.xgboost.booster_format import parse_booster
 from models.families.xgboost.hyperparameters import Hyperparameters
 from models.families.xgboost.model import booster_inputs
@@ -102,7 +103,8 @@ def keras_score(transform_output, by_feature):
     """An untrained network with other weights, what it keeps, and its probabilities."""
     numbers = matrices(by_feature, FEATURES)[0].numpy()
     vocabularies = tuple(transform_output.vocabulary_size_by_name(feature.name) for feature in FEATURES.categorical)
-    network = build_network(learn_columns(numbers, vocabularies, (True,) * 3, 16), Shape(), 0.2, seed=3)
+    columns = learn_columns(numbers, vocabularies, (True,) * 3, 16)
+    network = build_network(columns, keras_hyperparameters.Hyperparameters(seed=3), 0.2)
     random = np.random.default_rng(1)
     network.set_weights([weights + random.normal(0, 0.2, weights.shape) for weights in network.get_weights()])
 

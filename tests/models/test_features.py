@@ -35,6 +35,7 @@ def test_survives_the_way_through_a_component():
         ({"name": "a", "kind": "categorical", "missing": "zero"}, "missing must be 'indicator' or 'refuse'"),
         ({"name": "a", "kind": "categorical", "vocabulary": 1}, "greater than or equal to 2"),
         ({"name": "a", "kind": "numeric", "window": [8, 7]}, "1 <= first <= last"),
+        ({"name": "self", "kind": "numeric"}, "feature 'self': TensorFlow cannot save .* rename it"),
     ],
 )
 def test_refuses_what_cannot_be(item, message):
@@ -42,9 +43,17 @@ def test_refuses_what_cannot_be(item, message):
         features(item)
 
 
-def test_refuses_a_feature_declared_twice():
-    with pytest.raises(SettingsError, match="declared more than once: a"):
-        features({"name": "a", "kind": "numeric"}, {"name": "a", "kind": "categorical"})
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (("a", "b", "a"), "feature 'a' is declared more than once"),
+        (("Age", "b", "age"), "features 'Age' and 'age' differ by case alone"),
+        (("user_ID", "User_Id"), "features 'user_ID' and 'User_Id' differ by case alone"),
+    ],
+)
+def test_refuses_names_that_name_one_column(names, message):
+    with pytest.raises(SettingsError, match=message):
+        features(*({"name": name, "kind": "numeric"} for name in names))
 
 
 @pytest.mark.parametrize("name", ["ga4", "ga360", "online_shoppers"])

@@ -1,4 +1,4 @@
-"""The layers of batch_ensemble.py: what encodes the input columns, and what makes one network several."""
+"""The layers of batch_ensemble.py: they encode the input columns and turn one network into an ensemble."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import tensorflow as tf
 class PiecewiseLinear(keras.layers.Layer):
     """Embeds each number by a continuous function that is linear within each of its bins.
 
-    Input float32 `[batch, numbers]`, NaN for missing (taken as 0, the median); output `[batch, numbers * size]`.
+    Input float32 `[batch, numbers]`; NaN is missing and counts as the median, 0. Output `[batch, numbers * size]`.
     """
 
     def __init__(self, bins: tuple[np.ndarray, ...], size: int, seed: int, **options) -> None:
@@ -28,13 +28,15 @@ class PiecewiseLinear(keras.layers.Layer):
                 continue
             self._low[row, :count] = edges[:-1]
             self._per_width[row, :count] = 1 / np.diff(edges)
-            # The outermost bins are open: beyond the range seen in training, their lines go on.
+            # The outermost bins are open: their lines continue beyond the range of the training rows.
             self._floor[row, 0] = -np.inf
             self._ceiling[row, count - 1] = np.inf
 
     def build(self, shape) -> None:
         """Starts as a random linear embedding; the bins' weights start at zero."""
         numbers, bins = self._low.shape
+        if not numbers:
+            return  # TensorFlow's graph optimizer fails on weights without rows
         span = self._size**-0.5
         uniform = [keras.initializers.RandomUniform(-span, span, seed=self._seed + i) for i in range(2)]
         self._slope = self.add_weight(shape=(numbers, self._size), initializer=uniform[0], name="slope")
@@ -42,7 +44,9 @@ class PiecewiseLinear(keras.layers.Layer):
         self._bends = self.add_weight(shape=(numbers, bins, self._size), initializer="zeros", name="bends")
 
     def call(self, numbers):
-        """Returns the embeddings, one after the other."""
+        """Returns the embeddings side by side; without numbers, `[batch, 0]`."""
+        if not self._low.shape[0]:
+            return tf.zeros([tf.shape(numbers)[0], 0])
         known = tf.where(tf.math.is_nan(numbers), 0.0, numbers)[:, :, tf.newaxis]
         place = tf.minimum(tf.maximum((known - self._low) * self._per_width, self._floor), self._ceiling)
         embedded = tf.einsum("nfb,fbe->nfe", place, self._bends) + known * self._slope + self._offset
@@ -65,8 +69,8 @@ class MissingIndicators(keras.layers.Layer):
 class CategoryEncoding(keras.layers.Layer):
     """Encodes vocabulary ranks: two values as +1 and -1, narrow vocabularies one-hot, wide ones embedded.
 
-    Input int32 `[batch, categories]`; output `[batch, sum(widths)]`. What a vocabulary lacks becomes zeros; only for an
-    embedded one does it get weights, which start at zero and change if training rows have it.
+    Input int32 `[batch, categories]`; output `[batch, sum(widths)]`. A value that the vocabulary lacks becomes zeros.
+    In an embedded vocabulary it has weights too, which start at zero and change if training rows have such values.
     """
 
     def __init__(self, vocabularies: tuple[int, ...], one_hot: int, size: int, seed: int, **options) -> None:
@@ -87,7 +91,7 @@ class CategoryEncoding(keras.layers.Layer):
                 self._tables[name] = self.add_weight(shape=table.shape, initializer=initial, name=name)
 
     def call(self, ranks):
-        """Returns the codes, one category's after the other's."""
+        """Returns the codes of all categories side by side."""
         codes = [tf.zeros([tf.shape(ranks)[0], 0])]
         for column, values in enumerate(self._vocabularies):
             rank = ranks[:, column]
@@ -101,9 +105,9 @@ class CategoryEncoding(keras.layers.Layer):
 
 
 class MemberDense(keras.layers.Layer):
-    """A dense layer that members share, each of which first scales the inputs in its own way; ReLU.
+    """A dense ReLU layer that the members share. Each member first scales the inputs by its own factors.
 
-    `[batch, width]` to `[batch, members, units]`. The scales start from a standard normal, one draw for each member and
+    `[batch, width]` to `[batch, members, units]`. The scales start from a standard normal, with one draw per member and
     original column.
     """
 
@@ -124,7 +128,7 @@ class MemberDense(keras.layers.Layer):
 
     def call(self, inputs):
         """Returns the members' outputs."""
-        # Scaling the weights instead of the inputs: one matrix product, and nothing of size batch x members x width.
+        # Scaling the weights instead of the inputs takes one matrix product and no tensor of batch x members x width.
         kernels = self._scale[:, :, tf.newaxis] * self._kernel[:, tf.newaxis, :]
         outputs = inputs @ tf.reshape(kernels, [-1, self._members * self._units])
         return tf.nn.relu(tf.reshape(outputs, [-1, self._members, self._units]) + self._bias)
@@ -135,14 +139,14 @@ class SharedDense(keras.layers.Dense):
 
     def call(self, inputs):
         """Returns the members' outputs."""
-        # One product of all rows: as a batch of matrices, each row would have a gradient of the weights of its own.
+        # One product for all rows. A batch of matrices would compute a gradient of the weights for each row.
         _, members, width = inputs.shape
         outputs = super().call(tf.reshape(inputs, [-1, width]))
         return tf.reshape(outputs, [-1, members, self.units])
 
 
 class Dropout(keras.layers.Layer):
-    """Training leaves out a share of the inputs and scales the others up, as Keras's Dropout does in twice the time.
+    """Dropout in half the time of Keras's: training drops a share of the inputs and scales up the others.
 
     A random number of 16 bits decides on each input, so the share is a multiple of 1 / 65,536.
     """
@@ -154,7 +158,7 @@ class Dropout(keras.layers.Layer):
         self._seeds = keras.random.SeedGenerator(seed)
 
     def call(self, inputs, training=False):
-        """Returns the inputs, or what is left of them."""
+        """Returns the inputs; in training, those that were not dropped."""
         if not training or not self._left_out:
             return inputs
         pairs = (tf.size(inputs) + 1) // 2

@@ -1,4 +1,4 @@
-"""Trains the Keras family's network: steps compiled into one graph, early stopping on the eval log loss."""
+"""Trains the network of the Keras family: steps compiled into one graph, early stopping on the eval log loss."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from models.families.keras.batch_ensemble import Shape, build_network, learn_columns, mean_probability
+from models.families.keras.batch_ensemble import build_network, learn_columns, mean_probability
 from models.families.keras.hyperparameters import Hyperparameters
 from models.features import FeatureSet, Missing
 from models.log_loss import log_loss
@@ -28,28 +28,27 @@ def train(
     settings: Hyperparameters,
     log_dir: str | None = None,
 ) -> keras.Model:
-    """Trains until the eval log loss stops falling or the steps are spent; two calls give the same network.
+    """Trains until the eval log loss stops falling or the steps are used up. Two calls give the same network.
 
     Args:
         training: rows to learn from.
-        evaluation: rows that decide when to stop and which weights are kept.
-        features: the features, for what missing means.
+        evaluation: rows that decide when training stops and which weights are kept.
+        features: the features; they say what a missing value means.
         vocabularies: how many values each category's vocabulary has.
         settings: hyperparameters.
-        log_dir: folder for TensorBoard's curves, if they are wanted.
+        log_dir: folder for TensorBoard's curves; None if they are not wanted.
 
     Returns:
         The network (see batch_ensemble.build_network) with the weights of the lowest eval log loss.
     """
     settings = settings.for_rows(len(training))
-    shape = Shape(**settings.model_dump(include={"members", "bins", "embedding", "one_hot", "hidden", "dropout"}))
     told = tuple(feature.missing is Missing.INDICATOR for feature in features.numeric)
-    columns = learn_columns(training.numbers, vocabularies, told, shape.bins)
+    columns = learn_columns(training.numbers, vocabularies, told, settings.bins)
     margin = 0.5 / len(training)
     prior = float(np.clip(training.label.mean(), margin, 1 - margin))
-    network = build_network(columns, shape, prior, settings.seed)
+    network = build_network(columns, settings, prior)
 
-    # The mean of the last weights predicts better than any of them, and depends less on when training stops.
+    # The mean of the last weights predicts better than any single one, and depends less on when training stops.
     optimizer = keras.optimizers.Adam(settings.learning_rate, use_ema=True, ema_momentum=settings.averaging)
     run_steps, predict = _compile_steps(network, training, settings, optimizer), compile_predict(network)
     orders = _batches(len(training), settings.batch_size, settings.seed)
@@ -75,7 +74,7 @@ def train(
 
 @contextlib.contextmanager
 def _averaged_weights(network: keras.Model, optimizer: keras.optimizers.Optimizer) -> Iterator[None]:
-    """The network with its averaged weights; afterwards it has the last step's again, to go on from."""
+    """Gives the network its averaged weights, and afterwards those of the last step, from which training continues."""
     last = network.get_weights()
     optimizer.finalize_variable_values(network.trainable_variables)
     try:
@@ -85,7 +84,7 @@ def _averaged_weights(network: keras.Model, optimizer: keras.optimizers.Optimize
 
 
 def compile_predict(network: keras.Model) -> Callable[[TrainingData], np.ndarray]:
-    """Compiles a function that gives the ensemble's probabilities, float32 `[rows]`, for the rows of a split."""
+    """Compiles a function that returns the ensemble's probabilities, float32 `[rows]`, for the rows of a split."""
     signature = [tf.TensorSpec([None, *item.shape[1:]], item.dtype) for item in network.inputs]
 
     @tf.function(input_signature=signature)
@@ -101,7 +100,7 @@ def compile_predict(network: keras.Model) -> Callable[[TrainingData], np.ndarray
 
 
 def _batches(rows: int, batch_size: int, seed: int) -> Iterator[np.ndarray]:
-    """Row numbers of batch after batch, int32 `[batch_size]`: endless passes, each over all rows in a new order."""
+    """Endless batches of row numbers, int32 `[batch_size]`. Each pass takes all rows in a new order."""
     random = np.random.default_rng(seed)
     waiting = np.empty(0, np.int32)
     while True:
@@ -125,7 +124,7 @@ def _compile_steps(
         for rows in batches:
             with tf.GradientTape() as tape:
                 logits = network([tf.gather(numbers, rows), tf.gather(categories, rows)], training=True)
-                # The mean of the members' losses, not the loss of their mean: so each learns on its own.
+                # The mean of the members' losses, not the loss of their mean, so that each member learns independently.
                 target = tf.repeat(tf.gather(label, rows)[:, tf.newaxis], logits.shape[1], axis=1)
                 loss = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(target, logits))
             weights = [weight.value for weight in network.trainable_variables]

@@ -1,6 +1,7 @@
-"""What an XGBoost booster says of itself: its trees as arrays, or which of its traits tree_graph.py can't reproduce.
+"""Reads the trees of an XGBoost booster as arrays, and refuses boosters that tree_graph.py cannot reproduce.
 
-XGBoost's own JSON form is read; https://xgboost.readthedocs.io/en/stable/tutorials/saving_model.html links its schema.
+The source is XGBoost's JSON format. https://xgboost.readthedocs.io/en/stable/tutorials/saving_model.html links the
+schema.
 """
 
 from __future__ import annotations
@@ -18,20 +19,20 @@ _BOOSTER = "gbtree"
 
 
 class UnsupportedBoosterError(ValueError):
-    """A booster that can't be written as TensorFlow ops; the message names the trait."""
+    """A booster cannot be written as TensorFlow operations. The message says why."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Tree:
-    """One tree, its nodes level by level from the root; a right child follows its left sibling.
+    """One tree. Its nodes are in order of their level, from the root; a right child follows its left sibling.
 
     Attributes:
         left: int32 `[nodes]`, the left child; -1 at a leaf.
-        column: int32 `[nodes]`, the input column that the node looks at.
-        value: float32 `[nodes]`, at a leaf what it adds to the log odds, else the least number that goes right.
+        column: int32 `[nodes]`, the input column that the node tests.
+        value: float32 `[nodes]`: what a leaf adds to the log odds; elsewhere the least number that goes right.
         missing_left: bool `[nodes]`, whether a missing value goes left.
-        categories: at a node that splits a category, the codes that go right; all others, known or not, go left.
-        depth: splits on the longest way to a leaf.
+        categories: for each node that splits a category, the codes that go right. All others, known or not, go left.
+        depth: most splits between the root and a leaf.
     """
 
     left: np.ndarray
@@ -48,7 +49,7 @@ class Ensemble:
 
     Attributes:
         trees: the trees; the log odds are the sum of their leaves and `base_margin`.
-        columns: how many columns the input has.
+        columns: number of input columns.
         base_margin: log odds before the first tree.
     """
 
@@ -61,8 +62,8 @@ def parse_booster(booster: xgb.Booster) -> Ensemble:
     """Reads a booster's trees, up to the best round if it was stopped early.
 
     Raises:
-        UnsupportedBoosterError: XGBoost is too old or too new, or the booster has a trait other than those supported:
-            the tree booster with the objective binary:logistic, one target, and categories as integer codes.
+        UnsupportedBoosterError: XGBoost is too old or too new, or the booster is not supported. Supported are tree
+            boosters with the objective binary:logistic, one target, and categories as integer codes.
     """
     version = tuple(int(part) for part in xgb.__version__.split(".")[:2])
     if not SUPPORTED_VERSIONS[0] <= version <= SUPPORTED_VERSIONS[1]:
@@ -74,7 +75,7 @@ def parse_booster(booster: xgb.Booster) -> Ensemble:
     learner = json.loads(booster.save_raw("json"))["learner"]
     _refuse_unsupported(learner)
     model = learner["gradient_booster"]["model"]
-    # A list since XGBoost 3.1; a probability for this objective.
+    # Since XGBoost 3.1 this is a list. For this objective it holds a probability.
     [prior] = np.atleast_1d(np.float32(json.loads(learner["learner_model_param"]["base_score"])))
     return Ensemble(
         trees=tuple(_parse_tree(tree) for tree in model["trees"]),
@@ -84,11 +85,11 @@ def parse_booster(booster: xgb.Booster) -> Ensemble:
 
 
 def _refuse_unsupported(learner: dict[str, Any]) -> None:
-    """Raises UnsupportedBoosterError for the first trait, if any, that is not supported."""
+    """Raises UnsupportedBoosterError if something about the booster is not supported."""
     objective, kind = learner["objective"]["name"], learner["gradient_booster"]["name"]
     model = learner["gradient_booster"].get("model", {})
     if "weight_drop" in model:
-        kind = "dart"  # XGBoost 3.4 calls that gbtree too
+        kind = "dart"  # XGBoost 3.4 calls this gbtree as well
     if kind != _BOOSTER:
         raise UnsupportedBoosterError(f"booster '{kind}': only '{_BOOSTER}' can be exported")
     if objective != _OBJECTIVE:
@@ -110,7 +111,7 @@ def _parse_tree(tree: dict[str, Any]) -> Tree:
         if not inner.size:
             break
         levels.append(np.stack([left[inner], right[inner]], axis=1).ravel())
-    order = np.concatenate(levels)  # leaves out what was pruned
+    order = np.concatenate(levels)  # without the pruned nodes
     place = np.full(len(left), -1, np.int32)
     place[order] = np.arange(len(order))
     segments = zip(tree["categories_nodes"], tree["categories_segments"], tree["categories_sizes"], strict=True)

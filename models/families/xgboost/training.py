@@ -1,4 +1,4 @@
-"""Trains the XGBoost family's booster: quantised batches, early stopping on the eval log loss."""
+"""Trains the booster of the XGBoost family: quantised batches, early stopping on the eval log loss."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from models.features import FeatureSet
 from models.training_data import TrainingData, concatenate
 
 _PROGRESS = logging.getLogger("propensity.progress")
-_TRAIN, _EVAL, _METRIC = "train", "eval", "logloss"  # as XGBoost calls them in its evaluation log
+_TRAIN, _EVAL, _METRIC = "train", "eval", "logloss"  # XGBoost's names in its evaluation log
 _ROUNDS_PER_POINT = 10  # of the training loss, and lines of progress
-# On fewer cells, threads gain little; and where others use the cores too, they wait for each other most of the time.
+# With fewer cells per thread, more threads gain little, and on busy cores they mostly wait for each other.
 _CELLS_PER_THREAD = 1_500_000
 
 
@@ -29,26 +29,26 @@ def train(
     settings: Hyperparameters,
     log_dir: str | None = None,
 ) -> xgb.Booster:
-    """Trains until the eval log loss stops falling or the rounds are spent; two calls give the same booster.
+    """Trains until the eval log loss stops falling or the rounds are used up. Two calls give the same booster.
 
-    Classes are not weighted, so that the outputs stay probabilities; the first tree starts from the share of positive
-    training labels, which XGBoost takes by itself.
+    Classes are not weighted, so that the outputs stay probabilities. XGBoost starts the first tree from the share of
+    positive training labels.
 
     Args:
-        training: batches of rows to learn from. It is iterated several times (4 in XGBoost 3.2 to 3.4), and no batch is
-            kept: the booster learns from quantised values.
-        evaluation: batches of rows that decide when to stop and which rounds are kept.
+        training: batches of rows to learn from. XGBoost 3.2 to 3.4 iterates over them 4 times and keeps only quantised
+            values.
+        evaluation: batches of rows that decide when training stops and which rounds are kept.
         features: the features.
         settings: hyperparameters.
-        log_dir: folder for TensorBoard's curves, if they are wanted.
+        log_dir: folder for TensorBoard's curves; None if they are not wanted.
 
     Returns:
-        The booster, cut after the round of the lowest eval log loss: all its trees count.
+        The booster up to the round with the lowest eval log loss. All its trees count.
     """
     quantised = xgb.QuantileDMatrix(
         _Batches(training, features), max_bin=settings.max_bin, nthread=settings.threads, enable_categorical=True
     )
-    # Not quantised like the training rows: a category that those lack would count as the last one they have.
+    # Not quantised like the training rows: a category that they lack would count as their last one.
     exact = _exact_matrix(concatenate(list(evaluation)), features, settings.threads)
     curves = tf.summary.create_file_writer(log_dir) if log_dir else tf.summary.create_noop_writer()
     stop = xgb.callback.EarlyStopping(rounds=settings.patience, metric_name=_METRIC, data_name=_EVAL, save_best=True)
@@ -71,14 +71,14 @@ def train(
 
 
 def predict(booster: xgb.Booster, data: TrainingData, features: FeatureSet) -> np.ndarray:
-    """The booster's probabilities, float32 `[rows]`, by its rounds up to the best one."""
+    """The booster's probabilities, float32 `[rows]`, from its rounds up to the best one."""
     best = booster.attr("best_iteration")
-    rounds = (0, int(best) + 1) if best else (0, 0)  # (0, 0) is all; without this, XGBoost would use all of them
+    rounds = (0, int(best) + 1) if best else (0, 0)  # XGBoost uses all rounds by default; so does (0, 0)
     return booster.predict(_exact_matrix(data, features), iteration_range=rounds)
 
 
 def columns(data: TrainingData) -> np.ndarray:
-    """The rows as the booster takes them: float32 `[rows, features]`, numbers first, then the categories' ranks."""
+    """The rows in the booster's form: float32 `[rows, features]`, numbers first, then the categories' ranks."""
     matrix = np.empty((len(data), data.numbers.shape[1] + data.categories.shape[1]), np.float32)
     matrix[:, : data.numbers.shape[1]] = data.numbers
     matrix[:, data.numbers.shape[1] :] = data.categories
@@ -111,7 +111,7 @@ def _worthwhile_threads(cells: int) -> int:
 
 
 class _Batches(xgb.DataIter):
-    """Hands batches to XGBoost one at a time, as often as it asks for them."""
+    """Passes batches to XGBoost one at a time, as often as it asks for them."""
 
     def __init__(self, batches: Iterable[TrainingData], features: FeatureSet) -> None:
         self._batches, self._features = batches, features
@@ -120,11 +120,11 @@ class _Batches(xgb.DataIter):
         self.reset()
 
     def reset(self) -> None:
-        """Starts from the first batch."""
+        """Starts again with the first batch."""
         self._waiting = iter(self._batches)
 
     def next(self, input_data: Any) -> bool:
-        """Passes the next batch to `input_data`; says whether there was one."""
+        """Passes the next batch to `input_data`; returns whether there was one."""
         batch = next(self._waiting, None)
         if batch is not None:
             input_data(
@@ -137,10 +137,10 @@ class _Batches(xgb.DataIter):
 
 
 class _Progress(xgb.callback.TrainingCallback):
-    """Draws TensorBoard's curves, and tells how far training is.
+    """Writes TensorBoard's curves and logs progress.
 
-    The eval loss is drawn every round, for it decides when to stop; the training loss only every tenth, for it costs a
-    tenth of a round.
+    The eval loss, which decides when training stops, has a point for every round. The training loss takes as long as a
+    tenth of a round, so it has a point for every tenth round.
     """
 
     def __init__(self, training: xgb.DMatrix, max_rounds: int, curves: tf.summary.SummaryWriter) -> None:
@@ -148,7 +148,7 @@ class _Progress(xgb.callback.TrainingCallback):
         self._training, self._max_rounds, self._curves = training, max_rounds, curves
 
     def after_iteration(self, model: xgb.Booster, epoch: int, evals_log: dict[str, dict[str, list[float]]]) -> bool:
-        """Called by XGBoost after each round; False lets training go on."""
+        """XGBoost calls this after each round; False lets training continue."""
         loss = evals_log[_EVAL][_METRIC][-1]
         with self._curves.as_default(epoch + 1):
             tf.summary.scalar("eval/log_loss", loss)
@@ -159,6 +159,6 @@ class _Progress(xgb.callback.TrainingCallback):
         return False
 
     def after_training(self, model: xgb.Booster) -> xgb.Booster:
-        """Called by XGBoost at the end."""
+        """XGBoost calls this at the end."""
         _PROGRESS.info("%d rounds kept, eval log loss %.4f", model.best_iteration + 1, model.best_score)
         return model

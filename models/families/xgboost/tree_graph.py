@@ -1,9 +1,12 @@
 """A booster as TensorFlow ops: all rows walk down all trees at once, one level a step.
 
-At every inner node a row compares one column with one threshold: below it goes left, else right. So that this holds for
-missing values and categories too, the input is widened first: each column stands there twice, with a missing value as
--inf (it goes left) and as +inf (it goes right), and for each distinct set of categories there is a column that is 1
-where the row goes right, else 0. A leaf compares a column of zeros with +inf and has itself as left child.
+At every inner node a row compares one column with one threshold: below it goes left, else right. To cover missing
+values and categories as well, the input is widened first. It holds each column twice: with missing values as -inf,
+which go left, and as +inf, which go right. For each distinct set of categories it has a column that is 1 where the row
+goes right and 0 elsewhere. A leaf compares a column of zeros with +inf and is its own left child.
+
+Denormal inputs could take another way than in the booster, where TensorFlow flushes them to zero. The transform graph
+has no such outputs; see preprocessing.to_normal.
 """
 
 from __future__ import annotations
@@ -15,18 +18,18 @@ import tensorflow as tf
 
 from models.families.xgboost.booster_format import Ensemble, Tree, UnsupportedBoosterError
 
-# Cells of the largest intermediate tensor: rows are handled in blocks, so that it stays in the processor's cache.
+# Cells of the largest intermediate tensor. Rows are handled in blocks, so that it fits into the processor's cache.
 _CELLS = 2**18
-# Most bytes of the sets of categories: they are constants in saved_model.pb, which can't be larger than 2 GiB.
+# Most bytes of the sets of categories. They are constants in saved_model.pb, which cannot exceed 2 GiB.
 _MEMBERSHIP_BYTES = 2**28
 
 
 @dataclasses.dataclass(frozen=True, order=True)
 class _CategorySplit:
-    """What decides at a node that splits a category; nodes with equal ones share a column.
+    """The decision at a node that splits a category. Nodes with equal decisions share a column.
 
     Attributes:
-        column: of the input.
+        column: the input column.
         right: codes that go right.
         missing_left: whether a missing value goes left.
     """
@@ -40,7 +43,7 @@ class TreeGraph(tf.Module):
     """Maps columns to probabilities as the booster does."""
 
     def __init__(self, ensemble: Ensemble) -> None:
-        """Lays the trees out.
+        """Lays out the trees.
 
         Raises:
             UnsupportedBoosterError: the sets of categories would not fit into a SavedModel.
@@ -60,13 +63,13 @@ class TreeGraph(tf.Module):
         nodes = [_lay_out(tree, root, columns, places) for tree, root in zip(trees, roots, strict=True)]
         steps, thresholds, values = (np.concatenate(parts) for parts in zip(*nodes, strict=True))
         self._roots = tf.constant(roots)
-        # Left child and column side by side in 64 bits: one look-up instead of two.
+        # The left child and the column share 64 bits, which takes one look-up instead of two.
         self._steps = tf.constant(steps.view(np.int64)[:, 0])
         self._thresholds = tf.constant(thresholds)
         self._values = tf.constant(values)
 
     def __call__(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Columns, float32 `[rows, columns]` with NaN for missing, to probabilities, float32 `[rows]`."""
+        """Maps columns, float32 `[rows, columns]` with NaN for missing, to probabilities, float32 `[rows]`."""
         rows = tf.shape(inputs)[0]
         blocks = tf.maximum(-(-rows // self._block), 1)
         size = -(-rows // blocks)
@@ -78,7 +81,7 @@ class TreeGraph(tf.Module):
     def _margin(self, inputs: tf.Tensor) -> tf.Tensor:
         """Log odds of a block, float32 `[rows]`."""
         wide = self._widen(inputs)
-        start = tf.range(tf.shape(wide)[0])[:, tf.newaxis] * self._width  # of each row in the flattened cells
+        start = tf.range(tf.shape(wide)[0])[:, tf.newaxis] * self._width  # each row's first among the flattened cells
         cells = tf.reshape(wide, [-1])
         node = tf.zeros_like(start) + self._roots  # [rows, trees]
         for _ in range(self._depth):
@@ -88,7 +91,7 @@ class TreeGraph(tf.Module):
         return tf.reduce_sum(tf.gather(self._values, node), axis=1) + self._base_margin
 
     def _widen(self, inputs: tf.Tensor) -> tf.Tensor:
-        """The columns that nodes compare, float32 `[rows, width]`; see the module's docstring."""
+        """The columns that the nodes compare, float32 `[rows, width]`; see the module's docstring."""
         missing = tf.math.is_nan(inputs)
         infinity = tf.constant(np.inf, tf.float32)
         parts = [
@@ -111,9 +114,9 @@ def _category_split(tree: Tree, node: int) -> _CategorySplit:
 
 
 def _membership_tables(splits: list[_CategorySplit]) -> list[tuple[int, np.ndarray]]:
-    """For each input column that is split by categories: who goes right, int8 `[codes + 2, splits]`.
+    """For each input column that is split by categories: 1 for codes that go right, int8 `[codes + 2, splits]`.
 
-    The last two rows are those of all other codes and of a missing value.
+    The last two rows are for all other codes and for a missing value.
 
     Raises:
         UnsupportedBoosterError: they would not fit into a SavedModel.
@@ -141,17 +144,17 @@ def _membership_tables(splits: list[_CategorySplit]) -> list[tuple[int, np.ndarr
 def _lay_out(
     tree: Tree, root: int, columns: int, places: dict[_CategorySplit, int]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A tree's nodes as they are walked.
+    """A tree's nodes in the form in which rows walk them.
 
     Args:
         tree: the tree.
-        root: where its root will stand among the nodes of all trees.
-        columns: how many columns the input has.
+        root: the root's place among the nodes of all trees.
+        columns: number of input columns.
         places: the column of each category split.
 
     Returns:
-        int32 `[nodes, 2]`, the left child's place and the column to compare; float32 `[nodes]`, the threshold; float32
-        `[nodes]`, a leaf's value.
+        int32 `[nodes, 2]`: the left child's place and the column to compare; float32 `[nodes]`: the threshold; float32
+        `[nodes]`: a leaf's value.
     """
     leaf = tree.left < 0
     left = root + np.where(leaf, np.arange(len(leaf)), tree.left)

@@ -19,6 +19,11 @@ assert not heavy, heavy
 """
 
 
+def test_titles_can_be_part_of_a_steps_name():
+    assert all(title.isidentifier() for title in FAMILIES.values())
+    assert all(name.isidentifier() and name == name.lower() for name in FAMILIES)
+
+
 def parameters(function):
     return [name for name in inspect.signature(function).parameters if name != "self"]
 

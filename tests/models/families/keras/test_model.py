@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.families.keras.batch_ensemble import Shape, build_network, learn_columns, mean_probability
+from models.families.keras.batch_ensemble import build_network, learn_columns, mean_probability
 from models.families.keras.ensemble_layers import Dropout, SharedDense
 from models.families.keras.hyperparameters import Hyperparameters
 from models.families.keras.training import compile_predict, train
@@ -34,10 +34,10 @@ def sample(rows, seed=0):
     return TrainingData(numbers, categories, label.astype(np.float32))
 
 
-def untrained(data, prior=0.03, shape=None, vocabularies=VOCABULARIES):
-    shape = shape or Shape()
-    columns = learn_columns(data.numbers, vocabularies, (True,) * data.numbers.shape[1], shape.bins)
-    return build_network(columns, shape, prior, seed=1)
+def untrained(data, prior=0.03, vocabularies=VOCABULARIES):
+    settings = Hyperparameters()
+    columns = learn_columns(data.numbers, vocabularies, (True,) * data.numbers.shape[1], settings.bins)
+    return build_network(columns, settings, prior)
 
 
 def base_log_loss(label):
