@@ -114,8 +114,13 @@ def _status(command: _Command) -> int:
 
 
 def _cancel(command: _Command) -> int:
-    runs.cancel(command.clients, command.args.run_id)
-    print(f"cancelling {command.args.run_id}; its running steps are stopped")
+    run_id = command.args.run_id
+    runs.cancel(command.clients, run_id)
+    print(f"cancelling {run_id}; its running steps are stopped")
+    left = [job for job in status.read_status(command.clients, run_id).dataflow if not job.ended]
+    if left:
+        print("Vertex AI does not stop the Dataflow jobs of these steps. Stop each of them in the console:")
+        print("\n".join(f"  {job.step:<33}{job.state:<12}{job.link}" for job in left))
     return 0
 
 

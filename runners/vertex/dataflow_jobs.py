@@ -12,6 +12,7 @@ from runners.vertex.dataflow import RUN_ID_PLACEHOLDER
 if TYPE_CHECKING:
     from google.cloud import aiplatform_v1
 
+_ENDED_STATES = ("DONE", "FAILED", "CANCELLED", "UPDATED", "DRAINED")
 _CONSOLE = "https://console.cloud.google.com/dataflow/jobs"
 
 
@@ -28,6 +29,11 @@ class DataflowStatus:
     step: str
     state: str
     link: str
+
+    @property
+    def ended(self) -> bool:
+        """Whether the job has ended."""
+        return self.state in _ENDED_STATES
 
 
 def find_jobs(clients: Clients, run: aiplatform_v1.PipelineJob, run_id: str) -> Iterator[DataflowStatus]:

@@ -104,7 +104,9 @@ def create_schedule(
     document: dict[str, Any] = {
         "displayName": run["displayName"],
         "cron": f"TZ={schedule.time_zone} {schedule.cron}",
+        # The first limits the runs that are being started, the second those that are under way.
         "maxConcurrentRunCount": schedule.max_concurrent_runs,
+        "maxConcurrentActiveRunCount": schedule.max_concurrent_runs,
         "allowQueueing": schedule.queue,
         # No run id here: the service makes one for each run.
         "createPipelineJobRequest": {"parent": _parent(settings), "pipelineJob": labelled},
@@ -113,6 +115,17 @@ def create_schedule(
         if moment:
             document[key] = moment.astimezone(datetime.timezone.utc).isoformat().replace("+00:00", "Z")
     return _parsed({"parent": _parent(settings), "schedule": document}, CreateScheduleRequest)
+
+
+# Fields of a schedule that an update compares one by one.
+_COMPARED = (
+    "cron",
+    "max_concurrent_run_count",
+    "max_concurrent_active_run_count",
+    "allow_queueing",
+    "start_time",
+    "end_time",
+)
 
 
 def update_schedule(existing: aiplatform_v1.Schedule, wanted: aiplatform_v1.Schedule) -> Change:
@@ -135,7 +148,7 @@ def update_schedule(existing: aiplatform_v1.Schedule, wanted: aiplatform_v1.Sche
         )
     fields = [
         name
-        for name in ("cron", "max_concurrent_run_count", "allow_queueing", "start_time", "end_time")
+        for name in _COMPARED
         # If the settings name no start, the service sets the time of creation.
         if (name != "start_time" or wanted.start_time) and getattr(existing, name) != getattr(wanted, name)
     ]

@@ -9,7 +9,7 @@ from google.auth.exceptions import DefaultCredentialsError
 
 from runners import vertex_jobs
 from runners.vertex.clients import Clients
-from tests.runners.cloud.runs import PARAMETERS, all_requests, finished_run, place_in
+from tests.runners.cloud.runs import PARAMETERS, all_requests, dataflow_job, finished_run, place_in
 from tests.runners.cloud.vertex import PARENT, Refusal, bad_field, denied
 
 RUN = f"{PARENT}/pipelineJobs/run-1"
@@ -224,9 +224,24 @@ def test_cancel(place, capsys):
     place.run("submit", "--run-id", "run-1")
     assert place.run("cancel", "run-1") == 0
     assert place.cloud.runs[RUN]["state"] == "PIPELINE_STATE_CANCELLING"
-    assert "cancelling run-1" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "cancelling run-1" in shown and "Dataflow" not in shown
     assert place.run("cancel", "run-2") == vertex_jobs.FAILED
     assert "does not exist" in capsys.readouterr().err
+
+
+def test_cancel_names_the_dataflow_jobs_that_go_on(place, capsys):
+    place.run("submit", "--run-id", "run-1")
+    place.cloud.runs[RUN].update(finished_run("run-1", state="PIPELINE_STATE_RUNNING"))
+    place.cloud.dataflow += [
+        dataflow_job(1, "run-1", currentState="JOB_STATE_RUNNING"),
+        dataflow_job(2, "run-1", currentState="JOB_STATE_DONE"),
+    ]
+    assert place.run("cancel", "run-1") == 0
+    shown = capsys.readouterr().out
+    assert "Vertex AI does not stop the Dataflow jobs of these steps" in shown
+    assert "dataflow/jobs/us-central1/2026-01-05_1?project=my-project" in shown
+    assert "2026-01-05_2" not in shown
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,8 @@ from pipeline.warehouse.interface import Column, Query, Value, WarehouseError
 _progress = logging.getLogger("propensity.progress")
 
 _GIB = 2**30
+#: Days after which a partition of a features table would expire. The table as a whole expires long before.
+_PARTITION_EXPIRY_DAYS = 36_500
 _STREAMS = 4  # at most, of a table that is read
 _STANDARD_NAMES = {  # of the types that the service calls by its older names
     "INTEGER": "INT64",
@@ -100,6 +102,8 @@ class BigQueryWarehouse:
             "description": _literal("One row per example of a training run; made by the propensity pipeline."),
             **({"labels": f"[{labels}]"} if labels else {}),
         }
+        if partition_by:  # else the data set's default would delete the partitions of old snapshots
+            options["partition_expiration_days"] = str(_PARTITION_EXPIRY_DAYS)
         sql = "\n".join(
             [
                 f"CREATE TABLE `{self._full_name(name)}`",

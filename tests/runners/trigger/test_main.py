@@ -265,3 +265,10 @@ def test_versions_are_those_of_the_project():
         found = re.findall(rf"^{re.escape(pin.partition('==')[0])}==\S+(?: ; .*)?", locked, re.MULTILINE)
         fitting = [line.partition(" ;")[0] for line in found if "< '3.11'" not in line]
         assert fitting == [pin]
+
+
+def test_the_example_of_the_docs_lets_its_own_messages_through():
+    text = Path("docs/vertex.md").read_text()
+    [dataset] = re.findall(r'destinationTable.datasetId="(\w+)"', text)
+    [pattern] = re.findall(r"TABLE_PATTERN=([^']+)'", text)
+    assert re.fullmatch(pattern, f"my-project.{dataset}.events_20260131")

@@ -148,6 +148,7 @@ def test_a_schedule():
             "displayName": "propensity-ga4",
             "cron": "TZ=Europe/Berlin 0 3 * * 1",
             "maxConcurrentRunCount": "2",
+            "maxConcurrentActiveRunCount": "2",
             "allowQueueing": True,
             "startTime": "2026-01-31T23:00:00Z",
             "endTime": "2027-02-01T00:00:00Z",
@@ -177,7 +178,10 @@ OTHER_IMAGE = {"image": "us-central1-docker.pkg.dev/my-project/propensity/pipeli
     [
         (scheduled(MONDAYS.model_copy(update={"cron": "0 4 * * 1"})), ["cron"]),
         (scheduled(MONDAYS.model_copy(update={"time_zone": "UTC"})), ["cron"]),
-        (scheduled(MONDAYS.model_copy(update={"max_concurrent_runs": 3})), ["max_concurrent_run_count"]),
+        (
+            scheduled(MONDAYS.model_copy(update={"max_concurrent_runs": 3})),
+            ["max_concurrent_run_count", "max_concurrent_active_run_count"],
+        ),
         (scheduled(MONDAYS.model_copy(update={"queue": True})), ["allow_queueing"]),
         (scheduled(MONDAYS.model_copy(update={"start": utc(2026, 3, 1)})), ["start_time"]),
         (scheduled(MONDAYS.model_copy(update={"end": utc(2027, 3, 1)})), ["end_time"]),

@@ -69,7 +69,6 @@ def test_scheduled_runs_find_the_newest_settled_day_and_use_no_cache(tmp_path):
     ("changes", "mask", "field", "value"),
     [
         ({"schedule": {**MONDAYS, "cron": "0 7 * * 1"}}, "cron", "cron", "TZ=Etc/UTC 0 7 * * 1"),
-        ({"schedule": {**MONDAYS, "max_concurrent_runs": 2}}, "maxConcurrentRunCount", "maxConcurrentRunCount", "2"),
         ({"schedule": {**MONDAYS, "queue": True}}, "allowQueueing", "allowQueueing", True),
         ({"schedule": {**MONDAYS, "end": "2030-01-01T00:00:00Z"}}, "endTime", "endTime", "2030-01-01T00:00:00Z"),
         ({"schedule": {**MONDAYS, "start": "2027-01-01T00:00:00Z"}}, "startTime", "startTime", "2027-01-01T00:00:00Z"),
@@ -88,6 +87,23 @@ def test_a_changed_setting_changes_that_field_only(place, changes, mask, field, 
     assert changed == {field, "updateTime"}
     assert place.with_settings(**changes).run("schedule", "apply") == 0
     assert [call for call in place.cloud.calls if call.method == "PATCH"] == [call], "once"
+
+
+def test_the_most_runs_at_a_time_limits_starting_and_running(place):
+    place.run("schedule", "apply")
+    assert place.with_settings(schedule={**MONDAYS, "max_concurrent_runs": 2}).run("schedule", "apply") == 0
+    [schedule] = place.cloud.schedules.values()
+    assert schedule["maxConcurrentRunCount"] == schedule["maxConcurrentActiveRunCount"] == "2"
+    [call] = [call for call in place.cloud.calls if call.method == "PATCH"]
+    assert call.query["updateMask"] == "maxConcurrentRunCount,maxConcurrentActiveRunCount"
+
+
+def test_a_schedule_of_before_gets_the_limit_of_running_ones(place):
+    place.run("schedule", "apply")
+    [schedule] = place.cloud.schedules.values()
+    del schedule["maxConcurrentActiveRunCount"]
+    assert place.run("schedule", "apply") == 0
+    assert schedule["maxConcurrentActiveRunCount"] == "1"
 
 
 def test_a_changed_pipeline_changes_what_later_runs_do(place, capsys):

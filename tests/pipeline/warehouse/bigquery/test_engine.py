@@ -94,7 +94,7 @@ def test_dry_run_first_then_the_table(caplog):
         "PARTITION BY `day`",
         "OPTIONS (expiration_timestamp = TIMESTAMP_ADD(CURRENT_TIMESTAMP(), INTERVAL 48 HOUR), "
         "description = 'One row per example of a training run; made by the propensity pipeline.', "
-        "labels = [('team', 'growth')])",
+        "labels = [('team', 'growth')], partition_expiration_days = 36500)",
         "AS",
         TRANSLATED,
     ]
