@@ -9,4 +9,5 @@ family's package provides, and loads it by name.
 FAMILIES = {
     "keras": "Keras",
     "xgboost": "XGBoost",
+    "logistic": "Logistic",
 }
