@@ -95,7 +95,9 @@ class Executor(base_executor.BaseExecutor):
             _log.warning("%s", warning)
         if blessed:
             latency = found["latency_ms"]
-            _progress.info("can be served: a row in %.1f ms, 99 of 100 within %.1f", latency["p50"], latency["p99"])
+            _progress.info(
+                "can be served: median %.1f ms a row, 99th percentile %.1f ms", latency["p50"], latency["p99"]
+            )
 
 
 def check(request: dict[str, Any], examples: list[bytes], *, time_limit_s: float = _TIME_LIMIT_S) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""What InfraCheck runs in a process of its own: loads a SavedModel as a C++ server does, and sends requests to it.
+"""InfraCheck's child process: loads a SavedModel as a C++ server does, and sends requests to it.
 
 python -m pipeline.infra.probe request.json answer.json
 
-It prints what it is about to do, line by line, so that whoever finds it dead or hanging knows where.
+It prints each stage before it begins. If the process crashes or hangs, the last line says where.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class Probe:
         _same(f"{EXAMPLES_SIGNATURE} and {TENSORS_SIGNATURE} differ", *self._answers.values())
 
     def _missing(self, name: str) -> None:
-        """A row of which only the features that are never missing are left; finds out which the model requires."""
+        """Sends a row with only the features that are never missing, and finds out which others the model requires."""
         declared, answered = set(self._required), False
         while not answered:
             example = tf.train.Example.FromString(self._feeds[EXAMPLES_SIGNATURE]["examples"][0])
@@ -134,8 +134,8 @@ class Probe:
         if self._required != declared:
             names = ", ".join(sorted(self._required - declared))
             self.warnings.append(
-                f"{name}: refuses rows without {names}, though features.yaml lets them be missing: the schema was "
-                "inferred from rows that all have them; a curated one would not refuse"
+                f"{name} refuses rows without {names}, although features.yaml allows missing values there. The schema "
+                "was inferred from rows that have all values. With a curated schema, the model accepts such rows."
             )
 
     def _one_by_one(self) -> None:
@@ -166,8 +166,8 @@ class Probe:
         self.latency_ms = {"p50": round(float(p50), 3), "p99": round(float(p99), 3), "bound": bound}
         if p99 > bound:
             raise Fault(
-                f"{EXAMPLES_SIGNATURE}: 99 of 100 single rows are answered within {p99:.3g} ms; the bound is {bound:g} "
-                "(infra_check.p99_ms)"
+                f"{EXAMPLES_SIGNATURE}: the 99th percentile of the latency of single rows is {p99:.3g} ms; the "
+                f"bound is {bound:g} ms (infra_check.p99_ms)"
             )
 
     def _columns(self, examples: np.ndarray) -> Feeds:
@@ -188,7 +188,7 @@ class Probe:
 def _same(text: str, one: np.ndarray, other: np.ndarray) -> None:
     difference = float(np.max(np.abs(one - other)))
     if difference > _TOLERANCE:
-        raise Fault(f"{text} by up to {difference:.2g}; {_TOLERANCE:g} is the most that they may")
+        raise Fault(f"{text} by up to {difference:.2g}; at most {_TOLERANCE:g} is allowed")
 
 
 def main() -> None:
