@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
@@ -117,10 +118,32 @@ def _boundaries(values: tf.Tensor, quantiles: int) -> tf.Tensor:
 
 def _numbers(inputs: Tensors, features: Sequence[Feature]) -> tf.Tensor:
     """Raw numbers as float32 `[batch, columns]`: a missing one is NaN, or 0 if the feature's policy says so."""
-    columns = [_dense(tf.cast(inputs[feature.name], tf.float32), default=float("nan")) for feature in features]
-    numbers = tf.stack(columns, axis=1)
+    columns = [tf.cast(inputs[feature.name], tf.float32) for feature in features]
+    is_sparse = [isinstance(column, tf.SparseTensor) for column in columns]
+    sparse, dense = np.flatnonzero(is_sparse), np.flatnonzero(np.logical_not(is_sparse))
+    parts = []
+    if sparse.size:
+        parts.append(_side_by_side([columns[index] for index in sparse]))
+    if dense.size:
+        parts.append(tf.stack([tf.reshape(columns[index], [-1]) for index in dense], axis=1))
+    numbers = parts[0]
+    if len(parts) > 1:
+        numbers = tf.gather(tf.concat(parts, axis=1), np.argsort(np.concatenate([sparse, dense])), axis=1)
     zero = [feature.missing is Missing.ZERO for feature in features]
     return tf.where(tf.math.is_nan(numbers) & zero, 0.0, numbers) if any(zero) else numbers
+
+
+def _side_by_side(columns: Sequence[tf.SparseTensor]) -> tf.Tensor:
+    """Sparse columns of at most one value a row as float32 `[batch, columns]`, NaN where a row has none.
+
+    All columns take a few operations together, since a graph with some for each of many columns is slow to build.
+    """
+    places = tf.concat([column.indices for column in columns], axis=0)[:, 1]
+    one_value = tf.debugging.assert_less(places, tf.constant(1, tf.int64), "a number has several values in one row")
+    with tf.control_dependencies([one_value]):
+        shape = tf.stack([columns[0].dense_shape[0], 1])
+    together = tf.sparse.concat(1, [tf.SparseTensor(each.indices, each.values, shape) for each in columns])
+    return tf.ensure_shape(tf.sparse.to_dense(together, default_value=float("nan")), [None, len(columns)])
 
 
 def _vocabulary_rank(values: tf.Tensor | tf.SparseTensor, feature: Feature) -> tf.Tensor:

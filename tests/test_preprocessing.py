@@ -230,3 +230,33 @@ def test_no_output_is_a_denormal_number(quantiles):
         assert normal[normal > 0].min() > 1e-17
     ranks = np.float64(0.5) + np.array([-(2.0**-54), 2.0**-53])  # the closest to the median's
     assert np.abs(tf.math.ndtri(ranks).numpy()).min() > 1e-17
+
+
+def test_a_number_with_two_values_in_a_row_is_refused():
+    values = tf.SparseTensor([[0, 0], [1, 0], [1, 1]], [1.0, 2.0, 3.0], [2, 2])
+    other = tf.SparseTensor([[0, 0]], [5.0], [2, 1])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="a number has several values in one row"):
+        preprocessing._side_by_side([values, other])
+
+
+def test_sparse_and_dense_numbers_keep_their_columns():
+    features = FeatureSet.from_config([{"name": name, "kind": "numeric"} for name in "abcd"]).numeric
+    inputs = {
+        "a": tf.constant([[1.0], [2.0], [3.0]]),
+        "b": tf.SparseTensor([[0, 0], [2, 0]], [4.0, 6.0], [3, 1]),
+        "c": tf.constant([7.0, 8.0, 9.0]),
+        "d": tf.SparseTensor(np.zeros([0, 2], np.int64), np.zeros(0, np.float32), [3, 0]),
+    }
+    nan = np.nan
+    expected = [[1, 4, 7, nan], [2, nan, 8, nan], [3, 6, 9, nan]]
+    np.testing.assert_array_equal(preprocessing._numbers(inputs, features).numpy(), np.float32(expected))
+
+
+def test_the_graph_takes_no_operation_for_each_sparse_number():
+    def operations(count):
+        features = FeatureSet.from_config([{"name": f"n{i}", "kind": "numeric"} for i in range(count)]).numeric
+        specs = {feature.name: tf.SparseTensorSpec([None, None], tf.float32) for feature in features}
+        graph = tf.function(lambda inputs: preprocessing._numbers(inputs, features)).get_concrete_function(specs).graph
+        return sum(operation.type != "Placeholder" for operation in graph.get_operations())
+
+    assert operations(40) == operations(20)

@@ -1,7 +1,7 @@
 """Compares this pipeline with stock TFX and with the raw floor: `python -m benchmarks.speed --rows 200000`.
 
 Prints a table by component and one of the cost of more rows, writes both and a JSON file of all results to the work
-folder, and prints the path of the JSON file last. Each run starts from nothing, in a new process and folder.
+folder, and prints the path of the JSON file last. Each run starts from scratch, in a new process and folder.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from benchmarks.speed.runs import KINDS, SETTINGS, BenchmarkError, Workshop
 
 WORK = Path("output/benchmark")
 GROWTH_SIZES = (50_000, 200_000, 1_000_000)
-LEAST_ROWS = 10_000  # fewer have too few of each category and label to train and evaluate on
+LEAST_ROWS = 10_000  # fewer do not have enough rows of each category and label
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,7 +1,7 @@
-"""BigQueryExampleGen without BigQuery: a SHIM for the benchmark only, since the stock one can't be pointed elsewhere.
+"""BigQueryExampleGen without BigQuery: a SHIM for the benchmark only, since stock reads from BigQuery alone.
 
-Beam's BigQuery source gives rows as dicts. Here Beam's Parquet source does; all that follows is TFX's own: its
-`row_to_example`, partition by the hash of each row, shuffle and gzip TFRecord files.
+Beam's BigQuery source delivers rows as dicts. Here Beam's Parquet source does. All that follows is TFX's own code: its
+`row_to_example`, the partition by the hash of each row, the shuffle and the gzip TFRecord files.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tfx.proto import example_gen_pb2
 
 from benchmarks.speed.data import KEY
 
-BUCKETS = {"train": 7, "eval": 1, "test": 2}  # tenths of the rows, as the data set's split has them
+BUCKETS = {"train": 7, "eval": 1, "test": 2}  # tenths of the rows, as in the data set's split
 
 
 def bigquery_types(schema: pa.Schema) -> dict[str, str]:
@@ -33,7 +33,7 @@ def bigquery_types(schema: pa.Schema) -> dict[str, str]:
 @beam.typehints.with_input_types(beam.Pipeline)
 @beam.typehints.with_output_types(tf.train.Example)
 def rows_to_examples(pipeline: beam.Pipeline, exec_properties: dict[str, Any], split_pattern: str) -> Any:
-    """The Parquet file `split_pattern` below `input_base` as tf.Examples, row by row, without the key."""
+    """Reads the Parquet file `split_pattern` below `input_base` as tf.Examples, row by row, without the key."""
     path = f"{exec_properties['input_base']}/{split_pattern}"
     kinds = bigquery_types(pq.read_schema(path))
     kinds.pop(KEY, None)

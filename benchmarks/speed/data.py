@@ -1,7 +1,7 @@
 """Synthetic propensity rows: 25 columns of many shapes and a customer's key, the same for the same seed.
 
-Rows are made chunk by chunk, each from a generator of its own, so that a small table is the beginning of a large one
-and a million rows need little memory.
+Rows are made in chunks, each with its own random generator, so that a small table is the beginning of a large one and a
+million rows need little memory.
 """
 
 from __future__ import annotations
@@ -59,12 +59,12 @@ class Category:
         return pa.array([f"{self.name}_{rank:04d}" for rank in range(self.values)])
 
     def shares(self) -> np.ndarray:
-        """How frequent each is: float64 `[values]`, summing to 1."""
+        """The frequency of each value: float64 `[values]`, summing to 1."""
         weight = np.arange(1, self.values + 1) ** -self.decay
         return weight / weight.sum()
 
     def effects(self) -> np.ndarray:
-        """What each adds to the log-odds, times _STRENGTH: float64 `[values]`."""
+        """The effect of each value on the log-odds, times _STRENGTH: float64 `[values]`."""
         return np.random.default_rng([_EFFECTS_SEED, self.values]).normal(0, 0.3, self.values)
 
 
@@ -124,7 +124,7 @@ def write_rows(path: Path, rows: int, seed: int = 7) -> None:
 def chunk(start: int, rows: int, seed: int) -> pa.RecordBatch:
     """The rows from `start` on, at most CHUNK_ROWS; `start` is a multiple of CHUNK_ROWS."""
     random = np.random.default_rng([seed, start // CHUNK_ROWS])
-    # A whole chunk is drawn always, so that a row does not depend on how many are wanted.
+    # Always draw a whole chunk, so that a row does not depend on the number of rows.
     drawn, log_odds = {}, np.full(CHUNK_ROWS, _LOG_ODDS)
     for number in NUMBERS:
         values = np.asarray(number.draw(random, CHUNK_ROWS), np.float64)

@@ -1,4 +1,4 @@
-"""The benchmark's data set folder: features, query, and hyperparameters that all three programs take from it."""
+"""Writes the benchmark's data set folder, from which all three programs take features, query and hyperparameters."""
 
 from __future__ import annotations
 

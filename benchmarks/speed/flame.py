@@ -1,4 +1,4 @@
-"""Where a step's time goes: stacks of all threads, sampled by a thread, as a table and as a flame graph."""
+"""Shows where a step's time goes: one thread samples the stacks of all threads for a table and a flame graph."""
 
 from __future__ import annotations
 

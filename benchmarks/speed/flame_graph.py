@@ -1,4 +1,4 @@
-"""Flame graphs as SVG: width is time, each function lies on its caller; the title of a box tells the figures."""
+"""Draws flame graphs as SVG: width is time, each function lies on its caller; a box's title has the figures."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The raw floor: the same two models from arrays in memory, evaluated by slices, and no pipeline around them.
+"""The raw floor: the same two models from arrays in memory, evaluated by slices, without a pipeline.
 
-DuckDB reads the table; numbers become quantile-normal and categories ranks by NumPy; Keras `fit` and XGBoost `train`
-learn; NumPy measures. Nothing is validated, saved, recorded or compared.
+DuckDB reads the table. NumPy maps numbers to a normal distribution by quantiles, and categories to ranks. Keras `fit`
+and XGBoost `train` learn. NumPy measures. Nothing is validated, saved, recorded or compared.
 """
 
 from __future__ import annotations

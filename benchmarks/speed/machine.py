@@ -1,4 +1,4 @@
-"""The machine and the versions that figures belong to."""
+"""Describes the machine and the library versions of a benchmark."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PACKAGES = (
 
 
 def describe_machine() -> dict[str, str | int | float]:
-    """Processor, cores that this process may use, memory and system."""
+    """The processor, the cores that this process may use, memory and operating system."""
     return {
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)),

@@ -1,4 +1,4 @@
-"""What a step costs: wall time, CPU time and peak memory, of the process and of those that it starts."""
+"""Measures a step: wall time, CPU time and peak memory of the process and its children."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-# Names of the environment variables by which a program is told where its measurements go.
+# Environment variables that tell a program where to write its measurements.
 RECORD = "SPEED_BENCHMARK_RECORD"  # a file, to which each step appends a line of JSON
 PROFILE = "SPEED_BENCHMARK_PROFILE"  # a folder for stack samples; unset for none
 
@@ -41,7 +41,7 @@ class Cost:
 
 @contextlib.contextmanager
 def measured(name: str) -> Iterator[None]:
-    """Measures the body, and appends its Cost to the file that SPEED_BENCHMARK_RECORD names; one at a time.
+    """Measures the body and appends its Cost to the file that SPEED_BENCHMARK_RECORD names; one body at a time.
 
     A body that raises is not recorded.
     """
@@ -55,7 +55,7 @@ def measured(name: str) -> Iterator[None]:
 
 
 def read_costs(record: Path) -> list[Cost]:
-    """What was measured, in the order in which the steps ended. No file: nothing."""
+    """Reads the measurements, in the order in which the steps ended; none if there is no file."""
     if not record.is_file():
         return []
     return [Cost(**json.loads(line)) for line in record.read_text(encoding="utf-8").splitlines()]

@@ -1,4 +1,4 @@
-"""BeamDagRunner's nodes, measured: how the components of our pipeline and of the stock one are told apart."""
+"""Measures each node of BeamDagRunner, in our pipeline and in the stock one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from runners import reporting_runner
 
 
 class MeasuredNode(reporting_runner.ReportingBeamDagRunner._PIPELINE_NODE_DO_FN_CLS):
-    """Runs one node as the project's runner does, and records what it cost."""
+    """Runs one node as the project's runner does and records its cost."""
 
     def _run_node(self) -> None:
         with measured(self._node_id):
@@ -15,5 +15,5 @@ class MeasuredNode(reporting_runner.ReportingBeamDagRunner._PIPELINE_NODE_DO_FN_
 
 
 def measure_components() -> None:
-    """Has every later run of the project's runner in this process record its components' costs."""
+    """Makes all later runs of the project's runner in this process record the costs of their components."""
     reporting_runner.ReportingBeamDagRunner._PIPELINE_NODE_DO_FN_CLS = MeasuredNode

@@ -1,4 +1,4 @@
-"""This pipeline, as `make run` starts it (runners.local_runner), with its components measured."""
+"""This pipeline, started as by `make run` (runners.local_runner), with its components measured."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 
 def main(arguments: list[str]) -> int:
-    """Runs it with arguments of runners.local_runner; returns its exit code."""
+    """Runs the pipeline with arguments of runners.local_runner; returns the exit code."""
     from benchmarks.speed.nodes import measure_components
     from runners import local_runner
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.speed.runs import Run
 
-GROWTH_PER_ROWS = 100_000  # marginal costs are told per so many rows
+GROWTH_PER_ROWS = 100_000  # rows; the unit of marginal costs
 
 
 def document(runs: Sequence[Run], rows: int) -> dict[str, Any]:

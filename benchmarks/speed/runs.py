@@ -1,4 +1,4 @@
-"""Starts the three programs, each in a process of its own and from nothing, and checks that each did its work."""
+"""Starts the three programs from scratch, each in its own process, and checks that each did its work."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from benchmarks.speed.measure import PROFILE, RECORD, Cost, read_costs
 
 KINDS = ("stock", "ours", "floor")
 SETTINGS = Path("runners/local.yaml")
-_LOG_LINES = 15  # of a failed run's log that are shown
+_LOG_LINES = 15  # lines of a failed run's log to show
 
 
 class BenchmarkError(RuntimeError):
-    """A run failed, or did not do what is compared; the message says which and where its log is."""
+    """A run failed or did not do its work; the message names the run and its log."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Workshop:
     """The benchmark's folder: tables, data sets, runs and their results."""
 
     def __init__(self, folder: Path):
-        """Uses `folder`, which is made."""
+        """Makes and uses `folder`."""
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -72,7 +72,7 @@ class Workshop:
         return self.folder / "tables" / str(rows) / "customers.parquet"
 
     def schema_root(self, rows: int) -> Path:
-        """The folder that the data set's folder is in."""
+        """The folder that holds the data set's folder."""
         return self.folder / "datasets" / str(rows)
 
     def place(self, kind: str, rows: int, repeat: int) -> Path:
@@ -82,7 +82,7 @@ class Workshop:
     def run(
         self, kind: str, rows: int, repeat: int, *, stock_options: tuple[str, ...] = (), profile: bool = False
     ) -> Run:
-        """Runs one program in an empty folder, and keeps its result.
+        """Runs one program in an empty folder and stores its result.
 
         Args:
             kind: stock, ours or floor.
@@ -119,7 +119,7 @@ class Workshop:
         return done
 
     def results(self) -> list[Run]:
-        """Every kept result, those of earlier calls too."""
+        """All stored results, including those of earlier calls."""
         found = []
         for file in sorted(self.folder.glob("runs/*/run.json")):
             document = json.loads(file.read_text(encoding="utf-8"))
@@ -172,7 +172,7 @@ def evaluated_rows(kind: str, place: Path) -> int:
 
 
 def count_records(file: Path) -> int:
-    """Records of a gzip TFRecord file, without TensorFlow; one is its length, a checksum, itself and a checksum."""
+    """Counts the records of a gzip TFRecord file without TensorFlow: length, checksum, data and checksum each."""
     rows = 0
     with gzip.open(file) as stream:
         while header := stream.read(12):
@@ -188,6 +188,6 @@ def _children_cpu() -> float:
 
 
 def end_of(log: Path) -> str:
-    """The last lines of a log, and where it is."""
+    """The last lines of a log, and its path."""
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     return "\n".join([*(f"    {line}" for line in lines[-_LOG_LINES:]), f"its log: {log}"])

@@ -1,4 +1,4 @@
-"""Metrics of predictions, of all rows and of slices, by NumPy alone: what the floor spends on an evaluation."""
+"""Computes metrics of all rows and of slices with NumPy alone: the floor's evaluation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stock TFX on the same rows: its components with their own executors, in the DAG that our pipeline has of them."""
+"""Stock TFX on the same rows: TFX's components with their own executors, connected as in our pipeline."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ from runners.local_home import LocalHome
 
 
 def stock_pipeline(folder: DatasetFolder, data: Path, home: LocalHome, *, transform_statistics: bool = True) -> Any:
-    """The pipeline: TFX's defaults, but for what our pipeline has too (splits, hyperparameters, EvalConfig, runner).
+    """Builds the pipeline with TFX's defaults; it shares splits, hyperparameters, EvalConfig and runner with ours.
 
     Args:
         folder: the benchmark's data set.
         data: its Parquet file.
-        home: where everything goes.
-        transform_statistics: whether Transform also computes statistics, which is TFX's default; our pipeline's does
-            not.
+        home: the folder for all output.
+        transform_statistics: whether Transform also computes statistics. TFX does so by default; our pipeline does not.
     """
     from tfx import v1 as tfx
     from tfx.orchestration import pipeline as tfx_pipeline
@@ -92,7 +91,7 @@ def stock_pipeline(folder: DatasetFolder, data: Path, home: LocalHome, *, transf
             *(keras_trainer, xgboost_trainer, evaluator, pusher),
         ],
         enable_cache=False,
-        # As our pipeline's: Beam's runner in this process, whose name differs by release.
+        # Like our pipeline: Beam's runner in this process. Its name differs by release.
         beam_pipeline_args=list(load_settings(SETTINGS, RunSettings).beam_args),
         metadata_connection_config=home.connection(),
     )
@@ -103,7 +102,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True, help="the data set's folder")
     parser.add_argument("--data", type=Path, required=True, help="the Parquet file")
-    parser.add_argument("--output", type=Path, required=True, help="where everything goes")
+    parser.add_argument("--output", type=Path, required=True, help="the folder for all output")
     parser.add_argument("--no-transform-statistics", action="store_true", help="as our pipeline has it")
     args = parser.parse_args(arguments)
     folder = DatasetFolder.load(args.folder)

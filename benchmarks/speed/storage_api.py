@@ -1,4 +1,4 @@
-"""ExampleGen from BigQuery's Storage API against stock BigQueryExampleGen's way (its shim), both on this machine."""
+"""Compares ExampleGen on BigQuery's Storage API with the shim of stock BigQueryExampleGen, both on this machine."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _RATIOS = (("ratio", "s"), ("cpu_ratio", "cpu_s"))
 
 
 def compare(table: Path, schema_root: Path, settings: Path, place: Path) -> dict[str, Any]:
-    """Runs both, one after the other, each in a process of its own; the server is another one, which is not measured.
+    """Runs both, one after the other, each in its own process; the server's process is not measured.
 
     Args:
         table: the benchmark's Parquet file, which the shim reads.
-        schema_root: the data set's folder is in it.
-        settings: of DuckDB, which makes the features table that the server sends.
-        place: a folder, which is emptied; it gets `result.json`.
+        schema_root: the folder that holds the data set's folder.
+        settings: DuckDB's, which makes the features table that the server sends.
+        place: a folder for `result.json`; its old content is deleted.
 
     Returns:
         JSON-ready: rows, and seconds, CPU seconds and MiB of both, with their ratios.
@@ -61,7 +61,7 @@ def compare(table: Path, schema_root: Path, settings: Path, place: Path) -> dict
 
 
 def _write_features_table(table: Path, schema_root: Path, settings: Path, served: Path) -> None:
-    """Writes the features table of the data set as one Parquet file, by the embedded engine."""
+    """Writes the features table of the data set as one Parquet file, with DuckDB."""
     run = load_settings(settings, RunSettings, {"data": str(table)})
     folder = DatasetFolder.load(schema_root / NAME)
     with open_warehouse(run, folder.dataset) as warehouse, contextlib.ExitStack() as stack:
@@ -75,7 +75,7 @@ def _write_features_table(table: Path, schema_root: Path, settings: Path, served
 
 @contextlib.contextmanager
 def _serving(served: Path) -> Iterator[int]:
-    """A server in a process of its own; its port."""
+    """Starts a server in its own process; yields its port."""
     command = [sys.executable, "-m", "benchmarks.speed.storage_server", str(served)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         port = server.stdout.readline().strip()
@@ -84,7 +84,7 @@ def _serving(served: Path) -> Iterator[int]:
         try:
             yield int(port)
         finally:
-            server.stdin.close()  # which ends it
+            server.stdin.close()  # this ends the server
 
 
 def _measured(kind: str, options: list[str], place: Path) -> Any:

@@ -1,4 +1,4 @@
-"""ExampleGen alone, in a process of its own: BigQuery's Storage API to Examples by our code, or the stock shim."""
+"""Runs ExampleGen alone, in its own process: our code on BigQuery's Storage API, or the stock shim."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from benchmarks.speed.dataset import NAME
 from benchmarks.speed.measure import measured
 
 STEP = "ExampleGen"
-SERVED_TABLE = "features_benchmark"  # the features table's name; the server has one only
+SERVED_TABLE = "features_benchmark"  # the features table's name; the server has only one table
 
 
 def main(arguments: list[str]) -> int:
@@ -18,9 +18,9 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("kind", choices=("stock", "ours"))
     parser.add_argument("--table", type=Path, required=True, help="for stock: the Parquet file")
-    parser.add_argument("--schema-root", type=Path, required=True, help="the data set's folder is in it")
-    parser.add_argument("--port", type=int, help="for ours: of the server")
-    parser.add_argument("--output", type=Path, required=True, help="where the Examples go")
+    parser.add_argument("--schema-root", type=Path, required=True, help="the folder that holds the data set's folder")
+    parser.add_argument("--port", type=int, help="for ours: the server's port")
+    parser.add_argument("--output", type=Path, required=True, help="the folder for the Examples")
     args = parser.parse_args(arguments)
     if args.kind == "stock":
         return _stock(args.table, args.output)

@@ -1,7 +1,7 @@
 """A local server of BigQuery's Storage Read API, for one table: a Parquet file, sent as Arrow over gRPC.
 
-`python -m benchmarks.speed.storage_server TABLE.parquet` prints its port and serves until its standard input ends. Only
-what a reader of a whole table needs is there: CreateReadSession and ReadRows, without filters or resuming.
+`python -m benchmarks.speed.storage_server TABLE.parquet` prints its port and serves until its standard input ends. It
+implements only what a reader of a whole table needs: CreateReadSession and ReadRows, without filters or resuming.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The tables of the results, as text for a terminal and as Markdown."""
+"""Tables of the results, as plain text and as Markdown."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """A titled table of texts; all columns but the first are aligned to the right."""
+    """A table of texts with a title; all columns except the first are right-aligned."""
 
     title: str
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
     def text(self) -> str:
-        """For a terminal."""
+        """The table as plain text for a terminal."""
         widths = [max(len(row[column]) for row in (self.header, *self.rows)) for column in range(len(self.header))]
         lines = [
             "  ".join([row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))])
@@ -25,7 +25,7 @@ class Table:
         return "\n".join([self.title, *(line.rstrip() for line in lines)])
 
     def markdown(self) -> str:
-        """For a document."""
+        """The table as Markdown."""
         rule = ("---", *["---:"] * (len(self.header) - 1))
         return "\n".join(
             [f"**{self.title}**", "", *(f"| {' | '.join(row)} |" for row in (self.header, rule, *self.rows))]
@@ -68,7 +68,7 @@ def component_table(document: dict[str, Any]) -> Table:
 
 
 def floor_table(document: dict[str, Any]) -> Table:
-    """The raw floor's steps and total, and all of ours over it."""
+    """The raw floor's steps and total, and the ratio of our whole run to it."""
     total = document["total"]
     steps = [*document["floor_steps"].items(), ("TOTAL, raw floor", _prefixed(total, "floor_"))]
     rows = [(name, _seconds(cost["s"]), _seconds(cost["cpu_s"]), _whole(cost["peak_mib"])) for name, cost in steps]
@@ -78,7 +78,7 @@ def floor_table(document: dict[str, Any]) -> Table:
 
 
 def growth_table(document: dict[str, Any]) -> Table:
-    """What further rows cost, ours next to the floor's."""
+    """The cost of further rows, for ours and the floor."""
     header = (
         "rows",
         *("ours s", "floor s", "ours s/100k more", "floor s/100k more", "factor"),

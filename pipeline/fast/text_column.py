@@ -1,4 +1,4 @@
-"""A column of text with few distinct values: codes and what they stand for."""
+"""A column of text with few distinct values, as codes and names."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class TextColumn:
 
     @classmethod
     def from_arrow(cls, values: pa.ChunkedArray) -> TextColumn:
-        """From dictionary-encoded binary values; a null is a missing value, bytes that are no UTF-8 are replaced."""
+        """Makes it from dictionary-encoded binary values; null is missing; bytes that are not UTF-8 are replaced."""
         encoded = values.unify_dictionaries().combine_chunks()
         codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
         names = [value.decode("utf-8", "replace") for value in encoded.dictionary.to_pylist()]

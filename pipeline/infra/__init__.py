@@ -1,1 +1,1 @@
-"""Whether a model can be served."""
+"""Checks that a server can load a model and that it answers requests."""

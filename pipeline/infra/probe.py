@@ -32,13 +32,13 @@ _REQUIRED = re.compile(r"Feature: (\S+) .*is required but could not be found")
 
 
 class Probe:
-    """One model's way through the checks.
+    """The checks of one model.
 
     Attributes:
         problems: a sentence for each check that failed.
-        warnings: what a user should know, but no fault.
-        signatures: by name: inputs, outputs and rows, as far as they were checked.
-        load_s: seconds that loading took; None if it failed.
+        warnings: what a user should know although it is not a fault.
+        signatures: by name, the inputs, outputs and rows that were checked.
+        load_s: the seconds that loading took; None if it failed.
         latency_ms: median, 99th percentile and bound of single requests; None if they were not measured.
     """
 
@@ -48,7 +48,7 @@ class Probe:
         Args:
             request: `model` (folder of a SavedModel), `examples` (a TFRecord file of raw tf.Examples, not compressed),
                 `features` (by name the kind, numeric or categorical), `required` (names of features that are never
-                missing), `requests` (how many of one row) and `p99_ms` (their bound).
+                missing), `requests` (the number of single-row requests) and `p99_ms` (their bound).
         """
         self._request = request
         examples = np.array(list(tf.data.TFRecordDataset([request["examples"]]).as_numpy_iterator()), object)
@@ -67,7 +67,7 @@ class Probe:
         self.latency_ms: dict[str, float] | None = None
 
     def run(self) -> None:
-        """Makes every check that can be made, also after one has failed."""
+        """Makes all checks that are possible, even after one has failed."""
         self._check("loading the model", self._load)
         if self.load_s is None:
             return
@@ -106,7 +106,7 @@ class Probe:
         if name == TRANSFORM_SIGNATURE:
             for key, values in sorted(self._model.call(name, self._feeds[name]).items()):
                 if values.shape[:1] != (self._rows,):
-                    raise Fault(f"{name}: answers {self._rows:,} rows by '{key}' of the shape {list(values.shape)}")
+                    raise Fault(f"{name}: output '{key}' has the shape {list(values.shape)} for {self._rows:,} rows")
         else:
             self._answers[name] = self._model.probabilities(name, self._feeds[name])
         self.signatures[name]["rows"] = self._rows
@@ -149,7 +149,7 @@ class Probe:
         _same(f"{TENSORS_SIGNATURE}: rows alone and in a batch differ", np.concatenate(alone), together)
 
     def _latency(self) -> None:
-        """Single rows one after another, over and over; their answers must be those of the batch, too.
+        """Sends single rows one after another; their answers must equal those of the batch.
 
         A pause of the machine is not the model's: what is too slow is measured again, and the fastest round counts.
         """
@@ -171,7 +171,7 @@ class Probe:
             )
 
     def _columns(self, examples: np.ndarray) -> Feeds:
-        """Rows as JSON has them: numbers float32 with NaN, strings object (bytes) with b'' for missing; `[rows]`."""
+        """Rows as in a JSON request, `[rows]`: float32 numbers with NaN, object (bytes) strings with b'' if missing."""
         dtypes = self._dtypes()
         parsed = tf.io.parse_example(examples, {key: tf.io.VarLenFeature(dtype) for key, dtype in dtypes.items()})
         columns = {}
@@ -192,7 +192,7 @@ def _same(text: str, one: np.ndarray, other: np.ndarray) -> None:
 
 
 def main() -> None:
-    """Reads the request, writes the answer."""
+    """Reads the request and writes the answer."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("request", type=Path)
     parser.add_argument("answer", type=Path)

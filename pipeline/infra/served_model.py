@@ -1,4 +1,4 @@
-"""A SavedModel as a C++ server has it: loaded by the session loader, called by signature, with TensorFlow alone."""
+"""Loads and calls a SavedModel as a C++ server does: by the session loader, by signature, with TensorFlow alone."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Feeds = Mapping[str, np.ndarray]
 
 
 class Fault(Exception):
-    """Something is wrong with the model; the message is a sentence that names the signature."""
+    """The model has a fault; the message names the signature."""
 
 
 class ServedModel:
     """A loaded model.
 
     Attributes:
-        load_s: seconds that loading took.
+        load_s: the seconds that loading took.
     """
 
     def __init__(self, folder: str):
@@ -35,11 +35,11 @@ class ServedModel:
         try:
             self._signatures = tf.compat.v1.saved_model.load(self._session, ["serve"], folder).signature_def
         except _ERRORS as error:
-            raise Fault(f"the session loader, which a C++ server uses, cannot load it: {reason(error)}") from error
+            raise Fault(f"the session loader, which C++ servers use, cannot load the model: {reason(error)}") from error
         self.load_s = time.perf_counter() - start
 
     def check_signature(self, name: str, inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
-        """Raises Fault unless a signature has just these inputs and outputs; dtypes by name, or None for any."""
+        """Raises Fault unless a signature has exactly these inputs and outputs: dtypes by name, None for any dtype."""
         if name not in self._signatures:
             raise Fault(f"{name}: the model has no such signature")
         found = self._signatures[name]
@@ -48,13 +48,13 @@ class ServedModel:
                 if key not in there:
                     raise Fault(f"{name}: the {what} '{key}' is missing")
                 if key not in wanted:
-                    raise Fault(f"{name}: the {what} '{key}' is not one of those documented")
+                    raise Fault(f"{name}: the {what} '{key}' is not documented")
                 dtype = tf.as_dtype(there[key].dtype)
                 if wanted[key] not in (None, dtype):
-                    raise Fault(f"{name}: the {what} '{key}' is {dtype.name}, must be {wanted[key].name}")
+                    raise Fault(f"{name}: the {what} '{key}' is {dtype.name}; it must be {wanted[key].name}")
 
     def call(self, name: str, feeds: Feeds, what: str = "") -> dict[str, np.ndarray]:
-        """All outputs of a signature, by name. Raises Fault, which says what was sent."""
+        """Calls a signature and returns its outputs by name. Raises Fault, which says what was sent."""
         found = self._signatures[name]
         try:
             return self._session.run(
@@ -69,22 +69,26 @@ class ServedModel:
         values, wanted = self.call(name, feeds, what)[OUTPUT], (len(next(iter(feeds.values()))), 1)
         what = what or _rows(feeds)
         if values.shape != wanted or values.dtype != np.float32:
-            raise Fault(f"{name}: answers {what} by {values.dtype} {list(values.shape)}, not by float32 {list(wanted)}")
+            raise Fault(
+                f"{name}: the answer to {what} is {values.dtype} {list(values.shape)}; must be float32 {list(wanted)}"
+            )
         if not np.isfinite(values).all():
             bad = np.count_nonzero(~np.isfinite(values))
             raise Fault(f"{name}: NaN or infinite in the answer to {what} ({bad:,} of {len(values):,})")
         if values.min() < 0 or values.max() > 1:
-            raise Fault(f"{name}: answers {what} by {values.min():.3g} to {values.max():.3g}, not within [0, 1]")
+            raise Fault(
+                f"{name}: the answer to {what} ranges from {values.min():.3g} to {values.max():.3g}, outside [0, 1]"
+            )
         return values
 
     def single_requests(self, examples: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Sends arrays of one serialised tf.Example each, one after another, to `serving_default`.
 
         Returns:
-            Probabilities, float32 `[requests, 1]`, and seconds that each took, float64 `[requests]`.
+            Probabilities, float32 `[requests, 1]`, and the seconds that each request took, float64 `[requests]`.
 
         Raises:
-            Fault: a request is not answered, or not by one probability.
+            Fault: a request gets no answer, or one that is not a single probability.
         """
         found = self._signatures[EXAMPLES_SIGNATURE]
         request = self._session.make_callable(found.outputs[OUTPUT].name, [found.inputs["examples"].name])
@@ -98,7 +102,9 @@ class ServedModel:
             raise Fault(f"{EXAMPLES_SIGNATURE}: no answer to a single row: {reason(error)}") from error
         odd = [list(answer.shape) for answer in answers if answer.shape != (1, 1)]
         if odd:
-            raise Fault(f"{EXAMPLES_SIGNATURE}: answers {len(odd)} of {len(answers)} single rows by the shape {odd[0]}")
+            raise Fault(
+                f"{EXAMPLES_SIGNATURE}: the answers to {len(odd)} of {len(answers)} single rows have the shape {odd[0]}"
+            )
         return np.concatenate(answers), np.array(seconds)
 
 
@@ -108,7 +114,7 @@ def _rows(feeds: Feeds) -> str:
 
 
 def reason(error: Exception) -> str:
-    """An error of TensorFlow in one line, without traces, nodes, and the data that it quotes after `value:`."""
+    """A TensorFlow error in one line, without traces, nodes and the data that it quotes after `value:`."""
     lines = str(error).partition("value:")[0].partition("\n\t [[")
     texts = [line.strip() for line in lines[0].splitlines() if line.strip()] or [type(error).__name__]
     return texts[-1 if lines[1] else 0][:_REASON_LENGTH]

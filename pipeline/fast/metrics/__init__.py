@@ -1,7 +1,7 @@
 """TFMA's metrics, computed from arrays of labels and predictions instead of row by row.
 
-TFMA says what is computed (its computations for an EvalConfig), how a metric follows from an accumulator, what the
-slices are called, what breaks a threshold, and how it is written. What is done here is filling the accumulators by
-NumPy, all rows of a slice at once. Each such way is held against TFMA's own code on a sample of the rows at run time;
-where they differ, or no fast way is known, TFMA's own code does it, row by row.
+TFMA decides what to compute for an EvalConfig, how a metric follows from an accumulator, what slices are called, what
+breaks a threshold and how results are written. This package only fills the accumulators, with NumPy and all rows of a
+slice at once. At run time it compares each fast way with TFMA's own code on a sample of the rows. If they differ, or if
+there is no fast way, TFMA's code computes the metric row by row.
 """

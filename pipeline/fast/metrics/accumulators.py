@@ -1,7 +1,7 @@
-"""TFMA's accumulators, filled with all rows of a slice at once.
+"""Fills TFMA's accumulators with all rows of a slice at once.
 
-By the class name of TFMA's combiner, as TFMA itself tells computations apart. Each function stands for the combiner
-with its default settings; whether that is what a computation has is found out by comparison with TFMA's own code.
+The functions are listed by the class name of TFMA's combiner, as TFMA itself tells computations apart. Each stands for
+the combiner with default settings; a comparison with TFMA's own code shows whether a computation has these.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Fill = Callable[[Any, np.ndarray, np.ndarray], Any]
 def fill_histogram(
     accumulator: dict[int, calibration_histogram.Bucket], label: np.ndarray, prediction: np.ndarray
 ) -> dict[int, calibration_histogram.Bucket]:
-    """Labels, predictions and examples by bucket of the prediction; one bucket more at each end."""
+    """Adds labels, predictions and examples by bucket of the prediction; there is one more bucket at each end."""
     predicted = prediction.astype(np.float64)
     count = calibration_histogram.DEFAULT_NUM_BUCKETS
     bucket = np.clip(predicted * count + 1, 0, count + 1).astype(np.int64)
@@ -33,7 +33,7 @@ def fill_histogram(
 
 
 def fill_cross_entropy(accumulator: Any, label: np.ndarray, prediction: np.ndarray) -> Any:
-    """Its sum, with logarithms in float32 as TFMA takes them; NaN or infinite at predictions of just 0 or 1."""
+    """Adds the cross entropy, with float32 logarithms as in TFMA; NaN or infinite for predictions of exactly 0 or 1."""
     with np.errstate(divide="ignore", invalid="ignore"):
         entropy = -(label * np.log(prediction)) - (1 - label) * np.log(1 - prediction)
     accumulator.total_cross_entropy += float(entropy.sum(dtype=np.float64))
@@ -42,14 +42,14 @@ def fill_cross_entropy(accumulator: Any, label: np.ndarray, prediction: np.ndarr
 
 
 def fill_squared_error(accumulator: Any, label: np.ndarray, prediction: np.ndarray) -> Any:
-    """Its sum."""
+    """Adds the squared error."""
     accumulator.total_regression_error += float(np.square(label - prediction.astype(np.float64)).sum())
     accumulator.total_example_weights += float(len(label))
     return accumulator
 
 
 def fill_sums(accumulator: Any, label: np.ndarray, prediction: np.ndarray) -> Any:
-    """Sums of labels, of predictions, and of examples."""
+    """Adds the sums of labels, predictions and examples."""
     accumulator.total_weighted_labels += float(label.sum())
     accumulator.total_weighted_predictions += float(prediction.sum(dtype=np.float64))
     accumulator.total_weighted_examples += float(len(label))
@@ -57,7 +57,7 @@ def fill_sums(accumulator: Any, label: np.ndarray, prediction: np.ndarray) -> An
 
 
 def fill_count(accumulator: float, label: np.ndarray, prediction: np.ndarray) -> float:
-    """How many examples."""
+    """Adds the number of examples."""
     return accumulator + float(len(label))
 
 

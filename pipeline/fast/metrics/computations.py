@@ -1,4 +1,4 @@
-"""What TFMA computes for a slice, each computation in the fastest way that agrees with TFMA's own."""
+"""TFMA's computations for a slice, each in the fastest way that agrees with TFMA's own code."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class Computations:
     """All computations of an EvalConfig."""
 
     def __init__(self, config: tfma.EvalConfig, sample: LabelledRows):
-        """Chooses how each is done, by trying on a sample.
+        """Tries each computation on a sample to choose how to do it.
 
         Args:
-            config: with TFMA's defaults filled in.
+            config: an EvalConfig with TFMA's defaults filled in.
             sample: a few rows of both labels.
         """
         found = metric_specs.to_computations(config.metrics_specs, eval_config=config)
-        # As in TFMA: of equal ones the first, so that each comes after those that it depends on.
+        # As TFMA does, keep the first of equal computations, so that each comes after the ones that it depends on.
         found = list(dict.fromkeys(found))
         self.after_diff = [each.result for each in found if isinstance(each, metric_types.CIDerivedMetricComputation)]
         derived = [
@@ -55,7 +55,7 @@ class Computations:
             self._derived.append(_fastest_derivation(each.result, metrics))
 
     def measure(self, rows: LabelledRows) -> Metrics:
-        """All metrics of some rows, private ones among them."""
+        """Computes all metrics of some rows, including private ones."""
         metrics: Metrics = {}
         for compute in self._computed:
             metrics.update(compute(rows))
@@ -65,18 +65,18 @@ class Computations:
 
 
 def _fastest(computation: metric_types.MetricComputation, sample: LabelledRows, metrics: Metrics) -> Compute:
-    """How a computation is done; adds what TFMA's own code finds on the sample to `metrics`."""
+    """Chooses how to do a computation; adds TFMA's own result for the sample to `metrics`."""
     by_row = functools.partial(_by_row, computation)
     expected = by_row(sample)
     metrics.update(expected)
     fill = FILLS.get(type(computation.combiner).__name__)
     names = ", ".join(sorted({key.name for key in computation.keys}))
     if fill is None:
-        _log.warning("%s is computed row by row, which is slow: no faster way is known", names)
+        _log.warning("TFMA computes %s row by row, which is slow: this project has no faster way for it.", names)
         return by_row
     at_once = functools.partial(_at_once, computation, fill)
     if not _agree(at_once(sample), expected):
-        _log.warning("%s is computed row by row, which is slow: the faster way differs from TFMA's", names)
+        _log.warning("TFMA computes %s row by row, which is slow: the faster way gives another result.", names)
         return by_row
     return at_once
 
@@ -89,7 +89,7 @@ def _at_once(computation: metric_types.MetricComputation, fill: Fill, rows: Labe
 
 
 def _by_row(computation: metric_types.MetricComputation, rows: LabelledRows) -> Metrics:
-    """As TFMA does it."""
+    """Does a computation with TFMA's code."""
     combiner, preprocessors = computation.combiner, computation.preprocessors
     for part in (combiner, *preprocessors):
         part.setup()
@@ -104,7 +104,7 @@ def _by_row(computation: metric_types.MetricComputation, rows: LabelledRows) -> 
 
 
 def _fastest_derivation(derive: Derive, metrics: Metrics) -> Derive:
-    """How metrics are derived from others; adds what TFMA's own code finds to `metrics`, which are of the sample."""
+    """Chooses how to derive metrics from others; adds TFMA's own result to the sample's `metrics`."""
     used = _Used(metrics)
     expected = derive(used)
     metrics.update(expected)
@@ -119,7 +119,7 @@ def _fastest_derivation(derive: Derive, metrics: Metrics) -> Derive:
 
     if _agree(fast(metrics), expected):
         return fast
-    _log.warning("%s is derived by loops, which is slow: the faster way differs from TFMA's", key.name)
+    _log.warning("TFMA derives %s by loops, which is slow: the faster way gives another result.", key.name)
     return derive
 
 
@@ -128,7 +128,7 @@ def _is_histogram(value: Any) -> bool:
 
 
 class _Used(dict):
-    """Metrics, and which of them are read."""
+    """Metrics that remember which of them were read."""
 
     def __init__(self, metrics: Metrics):
         super().__init__(metrics)
@@ -140,7 +140,7 @@ class _Used(dict):
 
 
 def _agree(found: Metrics, expected: Metrics) -> bool:
-    """Whether metrics are the same within float tolerance."""
+    """Whether metrics are equal within float tolerance."""
     if found.keys() != expected.keys():
         return False
     for key, value in expected.items():

@@ -1,4 +1,4 @@
-"""Confusion matrices at thresholds from a histogram of predictions: TFMA's, without its loops over the thresholds."""
+"""Computes TFMA's confusion matrices from a histogram of predictions, without loops over the thresholds."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import numpy as np
 
 from pipeline.fast.compat import binary_confusion_matrices, calibration_histogram
 
-_EPSILON = 1e-7  # makes "at least" of a histogram's buckets into "more than" of a confusion matrix, as TFMA has it
+_EPSILON = 1e-7  # turns "at least" of a histogram's buckets into "more than" of a confusion matrix, as in TFMA
 
 
 def from_histogram(
     histogram: calibration_histogram.Histogram, thresholds: Sequence[float]
 ) -> binary_confusion_matrices.Matrices:
-    """The matrices at thresholds.
+    """Computes the matrices at thresholds.
 
     Args:
-        histogram: of predictions from 0 to 1, with TFMA's default number of buckets; empty ones left out.
+        histogram: of predictions from 0 to 1, with TFMA's default number of buckets, without empty ones.
         thresholds: ascending.
     """
     given = np.asarray(thresholds, np.float64)
@@ -45,7 +45,7 @@ def from_histogram(
 
 
 def _between(edges: np.ndarray, histogram: calibration_histogram.Histogram) -> tuple[np.ndarray, np.ndarray]:
-    """Positives and negatives, float64 `[edges]`, from each edge to the next; those below the first count with it."""
+    """Positives and negatives, float64 `[edges]`, from each edge to the next; the first includes all below it."""
     count = calibration_histogram.DEFAULT_NUM_BUCKETS
     bucket = np.array([found.bucket_id for found in histogram], np.int64)
     labels = np.array([found.weighted_labels for found in histogram], np.float64)

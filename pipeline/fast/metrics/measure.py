@@ -1,4 +1,4 @@
-"""TFMA's metrics of all slices, the differences to a baseline among them."""
+"""Computes TFMA's metrics of all slices, including differences to a baseline."""
 
 from __future__ import annotations
 
@@ -14,21 +14,23 @@ from pipeline.fast.metrics.slices import SliceKey, rows_by_slice
 
 
 def measure(config: tfma.EvalConfig, rows: LabelledRows) -> dict[SliceKey, Metrics]:
-    """What TFMA's evaluator gives.
+    """Computes what TFMA's evaluator would.
 
     Args:
-        config: with TFMA's defaults filled in; none of `unsupported`.
-        rows: with predictions of all its models.
+        config: an EvalConfig with TFMA's defaults filled in and no field of `unsupported`.
+        rows: with the predictions of all its models.
 
     Returns:
         Metrics and plots by slice, without private ones.
 
     Raises:
-        ValueError: the config says what is not supported.
+        ValueError: the config uses fields that are not supported.
     """
     problems = unsupported(config)
     if problems:
-        raise ValueError(f"the batched Evaluator does not support {', '.join(problems)}; use executors: stock")
+        raise ValueError(
+            f"The batched Evaluator does not support {', '.join(problems)}. Set 'executors: stock' for this run."
+        )
     computations = Computations(config, sample(rows))
     baseline = model_util.get_baseline_model_spec(config)
     found: dict[SliceKey, Metrics] = {}
@@ -43,9 +45,9 @@ def measure(config: tfma.EvalConfig, rows: LabelledRows) -> dict[SliceKey, Metri
 
 
 def unsupported(config: tfma.EvalConfig) -> list[str]:
-    """What of a config needs TFMA's own evaluator, by the names of its fields."""
+    """The fields of a config that only TFMA's own evaluator supports, by name."""
     models, metrics, options = config.model_specs, config.metrics_specs, config.options
-    there = {
+    used = {
         "cross_slicing_specs": bool(config.cross_slicing_specs),
         "compute_confidence_intervals": options.compute_confidence_intervals.value,
         "min_slice_size": options.min_slice_size.value > 1,
@@ -56,11 +58,11 @@ def unsupported(config: tfma.EvalConfig) -> list[str]:
         "label_keys": any(spec.label_keys for spec in models),
         "preprocessing_function_names": any(spec.preprocessing_function_names for spec in models),
     }
-    return [name for name, found in there.items() if found]
+    return [name for name, found in used.items() if found]
 
 
 def _differences(metrics: Metrics, baseline: str) -> Metrics:
-    """Of each number of the candidate to that of the baseline, as TFMA's evaluator has it."""
+    """The difference of each number to the baseline's, as TFMA's evaluator computes it."""
     found: Metrics = {}
     for key, value in metrics.items():
         if _is_private(key) or key.is_diff or key.model_name == baseline or not _has_difference(value):

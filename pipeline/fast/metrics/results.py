@@ -1,4 +1,4 @@
-"""Writes metrics as TFMA does, by its validator and its writers."""
+"""Writes metrics with TFMA's validator and writers."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from pipeline.fast.metrics.slices import SliceKey
 def write_results(
     metrics: Mapping[SliceKey, Metrics], config: tfma.EvalConfig, models: Mapping[str, str], folder: str
 ) -> None:
-    """Validates metrics and writes them, with the config.
+    """Validates metrics and writes them together with the config.
 
     Args:
-        metrics: those of `measure`.
-        config: what they were measured by.
-        models: folders of the SavedModels by their names in the config; to be shown only.
-        folder: where to write.
+        metrics: from `measure`.
+        config: the config that they were measured with.
+        models: folders of the SavedModels by their names in the config; for display only.
+        folder: the folder to write to.
     """
     shared = [
         tfma.default_eval_shared_model(
@@ -41,8 +41,8 @@ def write_results(
     results[tfma.VALIDATIONS_KEY] = [
         metrics_validator.validate_metrics(result, config) for result in results[tfma.METRICS_KEY]
     ]
-    # TFMA's writers are Beam transforms. What they write is small, wherever the rows were scored. It takes the way of
-    # a file, since Beam compresses what stands in a pipeline itself for longer than all the rest takes.
+    # TFMA's writers are Beam transforms. The results go to them through a file: Beam would compress values inside the
+    # pipeline itself, which takes longer than everything else here.
     with tempfile.TemporaryDirectory() as temporary, beam.Pipeline(runner=fn_api_runner.FnApiRunner()) as pipeline:
         collections = {}
         for kind, found in results.items():

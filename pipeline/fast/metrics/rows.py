@@ -1,4 +1,4 @@
-"""Rows as metrics take them."""
+"""Rows as input for metrics."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from pipeline.fast.text_column import TextColumn
 
 @dataclasses.dataclass(frozen=True)
 class LabelledRows:
-    """Labels, and what each model says.
+    """Labels and the predictions of each model.
 
     Attributes:
         label: int64 `[rows]`, 0 or 1.
         predictions: by the model's name in the EvalConfig ("" for a single one), float32 `[rows]`.
-        columns: the columns that rows are sliced by, by name.
+        columns: by name, the columns to slice by.
 
     Raises:
-        ValueError: a model does not give a number for each row.
+        ValueError: a model has a prediction that is not a finite number.
     """
 
     label: np.ndarray
@@ -30,22 +30,22 @@ class LabelledRows:
     columns: Mapping[str, TextColumn] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuses NaN, for which TFMA has no bucket."""
+        """Refuses NaN and infinity, for which TFMA has no bucket."""
         for name, values in self.predictions.items():
             bad = np.count_nonzero(~np.isfinite(values))
             if bad:
                 raise ValueError(f"model '{name}' gives no number for {bad:,} of {len(values):,} rows")
 
     def __len__(self) -> int:
-        """How many rows."""
+        """The number of rows."""
         return len(self.label)
 
     def take(self, rows: np.ndarray) -> LabelledRows:
-        """Some of the rows, by their numbers `[taken]`, without the columns."""
+        """The rows with these numbers `[taken]`, without the columns."""
         return LabelledRows(self.label[rows], {name: values[rows] for name, values in self.predictions.items()})
 
     def extracts(self, row: int) -> dict[str, Any]:
-        """A row as TFMA's extractors would give it."""
+        """A row as TFMA's extractors would return it."""
         predictions = {name: values[row : row + 1] for name, values in self.predictions.items()}
         [first, *others] = predictions.values()
         return {

@@ -1,4 +1,4 @@
-"""Which rows are in which of TFMA's slices."""
+"""Finds the rows of each of TFMA's slices."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ SliceKey = tuple[tuple[str, "str | int | float"], ...]
 
 
 def columns_of(config: tfma.EvalConfig) -> list[str]:
-    """The columns that the config's slices are made by, sorted."""
+    """The names of the columns that the config slices by, sorted."""
     return sorted({name for spec in config.slicing_specs for name in (*spec.feature_keys, *spec.feature_values)})
 
 
 def rows_by_slice(config: tfma.EvalConfig, rows: LabelledRows) -> dict[SliceKey, np.ndarray]:
-    """The rows of each slice that has any.
+    """Finds the rows of each slice that has any.
 
     Args:
-        config: its slicing specs; without any, there is the overall slice.
-        rows: with the columns of `columns_of`.
+        config: has the slicing specs; without any, all rows are one slice.
+        rows: with the columns that `columns_of` names.
 
     Returns:
         Row numbers `[rows of the slice]` by TFMA's key; a row that lacks a feature is in no slice of it.

@@ -1,6 +1,6 @@
-"""Counts of every distinct value, for TFDV: what its Beam transform of the most frequent values computes, in process.
+"""Counts every distinct value in process, as TFDV's Beam transform of the most frequent values does.
 
-TFDV's own generator for use in memory has sketches instead, whose counts are estimates above 1,024 distinct values.
+TFDV's own in-memory generator uses sketches instead; above 1,024 distinct values their counts are estimates.
 """
 
 from __future__ import annotations
@@ -15,30 +15,30 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from pipeline.fast.compat import array_util, arrow_util, schema_util, stats_util, top_k_uniques_stats_util
 
-_MOST_WAITING = 1_000_000  # values whose counts are not merged yet
+_MOST_WAITING = 1_000_000  # values whose counts may wait to be merged
 
 
 class Counts:
-    """How often each value of a feature occurs."""
+    """Counts how often each value of a feature occurs."""
 
     def __init__(self) -> None:
-        """Of no values."""
+        """Starts without values."""
         self._parts: list[pa.Table] = []
         self._merged = 0
         self._waiting = 0
 
     def add(self, values: pa.Array) -> None:
-        """Counts an array of bytes or integers; nulls are not counted."""
+        """Counts an array of bytes or integers, without its nulls."""
         counts = values.drop_null().value_counts()
         self._append(pa.table({"value": counts.field("values"), "count": counts.field("counts")}))
 
     def merge(self, other: Counts) -> None:
-        """Adds the counts of another."""
+        """Adds the counts of another object."""
         for part in other._parts:
             self._append(part)
 
     def totals(self) -> pa.Table:
-        """One row per value: `value`, and how often it occurs, `count` int64."""
+        """A table with one row per value: `value`, and the number of its occurrences, `count` int64."""
         if len(self._parts) > 1:
             grouped = pa.concat_tables(self._parts).group_by("value").aggregate([("count", "sum")])
             self._parts = [pa.table({"value": grouped.column("value"), "count": grouped.column("count_sum")})]
@@ -62,9 +62,9 @@ class Counts:
 
 
 class ValueCountsGenerator(CombinerStatsGenerator):
-    """The most frequent values, the rank histogram and the number of distinct values of each categorical feature.
+    """Computes the most frequent values, the rank histogram and the number of distinct values of each category.
 
-    Its accumulator is a dict of Counts by feature.
+    The accumulator is a dict of Counts by feature.
     """
 
     def __init__(self, options: StatsOptions):

@@ -1,4 +1,4 @@
-"""What an analyzer knows after each batch of rows: one class per kind of accumulating operation of TFT."""
+"""Accumulates batches of rows for analyzers: one class per kind of accumulating operation of TFT."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ Values = Mapping[str, np.ndarray]  # a batch: tensor name -> values
 
 
 class Accumulator(abc.ABC):
-    """Sums up batches."""
+    """Accumulates batches."""
 
     @abc.abstractmethod
     def add(self, values: Values) -> None:
-        """Takes in one batch."""
+        """Adds one batch."""
 
     @abc.abstractmethod
     def collection(self) -> list[Any]:
-        """The elements of the collection that TFT's Beam implementation of the operation would give."""
+        """The elements of the collection that TFT's Beam implementation of the operation would return."""
 
 
 class Combined(Accumulator):
     """The accumulator of one of TFT's combiners (CacheableCombineAccumulate)."""
 
     def __init__(self, combiner: analyzer_nodes.Combiner, keys: Sequence[str]):
-        """Begins without rows.
+        """Starts without rows.
 
         Args:
-            combiner: what combines.
-            keys: names of the tensors that it takes.
+            combiner: the combiner.
+            keys: the names of its input tensors.
         """
         self._combiner = combiner
         self._keys = keys
         self._accumulator = combiner.create_accumulator()
 
     def add(self, values: Values) -> None:
-        """Takes in one batch."""
+        """Adds one batch."""
         self._accumulator = self._combiner.add_input(self._accumulator, tuple(values[key] for key in self._keys))
 
     def collection(self) -> list[Any]:
@@ -53,7 +53,7 @@ class Packed(Accumulator):
     """The accumulators of several combiners (PackedCombineAccumulate)."""
 
     def __init__(self, combiners: Sequence[Any]):
-        """Begins without rows.
+        """Starts without rows.
 
         Args:
             combiners: each with `combiner`, `keys` and `label`.
@@ -61,7 +61,7 @@ class Packed(Accumulator):
         self._parts = {part.label: Combined(part.combiner, part.keys) for part in combiners}
 
     def add(self, values: Values) -> None:
-        """Takes in one batch."""
+        """Adds one batch."""
         for part in self._parts.values():
             part.add(values)
 
@@ -71,7 +71,7 @@ class Packed(Accumulator):
 
 
 class TokenCounts(Accumulator):
-    """How often each token occurs (VocabularyAccumulate)."""
+    """Counts how often each token occurs (VocabularyAccumulate)."""
 
     def __init__(self, key: str):
         """Begins without rows; `key` names the tensor of tokens, `[n]`."""
@@ -79,7 +79,7 @@ class TokenCounts(Accumulator):
         self._counts: collections.Counter[Any] = collections.Counter()
 
     def add(self, values: Values) -> None:
-        """Takes in one batch."""
+        """Adds one batch."""
         self._counts.update(values[self._key].tolist())
 
     def collection(self) -> list[Any]:

@@ -1,4 +1,4 @@
-"""TFT's analyzer cache: the files that its Beam transforms write and read."""
+"""Writes TFT's analyzer cache in the files that its Beam transforms read and write."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import tensorflow as tf
 from pipeline.fast.compat import analyzer_cache
 
 _OPTIONS = tf.io.TFRecordOptions("GZIP", compression_level=1)  # sketches are large and hardly get smaller
-_PATH_PARTS = 6  # of a pattern that TFX makes part of its key
+_PATH_PARTS = 6  # the parts of a pattern that TFX puts into its key
 
 
 def dataset_key(pattern: str) -> analyzer_cache.DatasetKey:
-    """The key of the examples that a file pattern matches, as TFX's executor makes it."""
+    """The key of the examples that match a file pattern, as TFX's executor makes it."""
     name = os.path.join(*pattern.split(os.sep)[-_PATH_PARTS:])
     return analyzer_cache.DatasetKey(f"{name}-{hashlib.sha256(pattern.encode()).hexdigest()}")
 
@@ -25,10 +25,10 @@ def write(folder: str, key: analyzer_cache.DatasetKey, entries: Mapping[bytes, l
     """Writes the cache of one data set.
 
     Args:
-        folder: of the whole cache.
-        key: of the data set.
+        folder: the folder of the whole cache.
+        key: the data set's key.
         entries: encoded accumulators by cache key.
-        size: bytes that were read.
+        size: the number of bytes that were read.
     """
     folder = os.path.join(folder, key.key)
     tf.io.gfile.makedirs(folder)

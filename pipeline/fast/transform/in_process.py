@@ -1,4 +1,4 @@
-"""A whole Transform in process: reads raw examples, writes the transform graph, its cache and transformed examples."""
+"""Transform in process: reads raw examples, writes the transform graph, its cache and transformed examples."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from pipeline.fast.transform.raw_examples import RawSplit
 
 @dataclasses.dataclass(frozen=True)
 class TransformTask:
-    """What Transform does.
+    """The inputs and outputs of a Transform step.
 
     Attributes:
         schema: of the raw examples.
         preprocessing_fn: as TFX calls it.
         analyze: the splits that the graph learns from.
-        transform: the splits to materialise, by the prefix of the file to write.
+        transform: the splits to transform, by the prefix of the file to write.
         graph: the folder of the transform graph.
-        cache: the folder of the analyzer cache, if it is to be written.
+        cache: the folder for the analyzer cache; None to write none.
     """
 
     schema: schema_pb2.Schema
@@ -40,10 +40,10 @@ class TransformTask:
 
 
 def run(task: TransformTask) -> dict[str, int]:
-    """Does all of it.
+    """Runs the step.
 
     Returns:
-        Rows by the prefix of the file written.
+        The numbers of rows by the prefix of the file written.
 
     Raises:
         Unsupported: only TFX's own executor can run this preprocessing_fn; nothing has been written.

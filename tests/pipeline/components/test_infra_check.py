@@ -131,7 +131,7 @@ def test_a_missing_asset_is_named(problems, good, tmp_path):
     shutil.copytree(good, tmp_path / "model")
     (tmp_path / "model" / "assets" / "country_vocabulary").unlink()
     [problem] = problems(tmp_path / "model")
-    assert "cannot load it" in problem and "country_vocabulary" in problem and "\n" not in problem
+    assert "cannot load the model" in problem and "country_vocabulary" in problem and "\n" not in problem
 
 
 def test_a_folder_without_a_model_is_named(problems, tmp_path):
@@ -147,16 +147,22 @@ def test_a_folder_without_a_model_is_named(problems, tmp_path):
             "serving_default: NaN or infinite in the answer to 40 rows",
         ),
         ({"predict": lambda p: p * np.nan}, r"predict: NaN or infinite in the answer to 40 rows \(40 of 40\)"),
-        ({"predict": lambda p: p + 0.9}, "predict: answers 40 rows by .* not within"),
-        ({"serving_default": lambda p: p[:, 0]}, r"serving_default: answers 40 rows by float32 \[40\], not by"),
-        ({"serving_default": lambda p: p[:1]}, r"serving_default: answers 40 rows by float32 \[1, 1\], not by"),
+        ({"predict": lambda p: p + 0.9}, r"predict: the answer to 40 rows ranges from .* outside \[0, 1\]"),
+        (
+            {"serving_default": lambda p: p[:, 0]},
+            r"serving_default: the answer to 40 rows is float32 \[40\]; must be",
+        ),
+        (
+            {"serving_default": lambda p: p[:1]},
+            r"serving_default: the answer to 40 rows is float32 \[1, 1\]; must be",
+        ),
         (
             {"predict": lambda p: tf.cast(p, tf.float64)},
             "predict: the output 'probability' is float64, must be float32",
         ),
         ({"predict": lambda p: p * 0.999}, "serving_default and predict differ by up to"),
         ({"predict": None}, "predict: the model has no such signature"),
-        ({"transform_features": lambda v: v[:1]}, "transform_features: answers 40 rows by 'country'"),
+        ({"transform_features": lambda v: v[:1]}, "transform_features: output 'country' has the shape"),
     ],
 )
 def test_a_wrong_answer_is_told_by_signature(problems, good, tmp_path, changes, found):

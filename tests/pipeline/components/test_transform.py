@@ -58,7 +58,9 @@ def raw_batch(rows, seed):
         "spent": pa.array(np.round(random.lognormal(2, 1, rows), 1).astype(np.float32)),
         "visits": pa.array(random.integers(0, 9, rows).astype(np.float32), mask=random.random(rows) < 0.3),
         "never": pa.nulls(rows, pa.float32()),
-        "country": pa.array(random.choice([b"de", b"fr", b"at", b"ch"], rows).tolist(), pa.large_binary()),
+        "country": pa.array(
+            random.choice([b"de", b"fr", b"at", b"c\nh\r"], rows, p=[0.2, 0.2, 0.2, 0.4]).tolist(), pa.large_binary()
+        ),
         "device": pa.array(random.choice([b"phone", b"desktop"], rows).tolist(), pa.large_binary()),
         "nothing": pa.nulls(rows, pa.large_binary()),
         "bought": pa.array(random.integers(0, 2, rows)),
@@ -190,6 +192,12 @@ def test_graph_has_the_same_files_schemas_and_vocabularies(runs):
         expected = folder_digests(theirs, folder)
         assert expected
         assert folder_digests(ours, folder) == expected
+
+
+def test_both_keep_values_with_line_breaks(runs):
+    for outputs in runs:
+        output = tft.TFTransformOutput(outputs[keys.TRANSFORM_GRAPH_KEY].uri)
+        assert output.vocabulary_by_name("country")[0] == "c\u240ah\u240d".encode()
 
 
 @pytest.mark.parametrize("split", ["train", "eval"])
