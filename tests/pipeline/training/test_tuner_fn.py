@@ -20,6 +20,7 @@ import preprocessing
 from models.families import FAMILIES
 from models.families.contract import hyperparameters_class, load_tuning_module
 from models.features import FeatureSet
+from pipeline.examples.files import LostExamplesError
 from pipeline.examples.raw import read_raw_training_data
 from pipeline.examples.transformed import read_training_data
 from pipeline.training import arguments
@@ -159,7 +160,7 @@ def test_each_raw_row_keeps_its_unit(data):
 
 def test_empty_split_is_named(data):
     output = tft.TFTransformOutput(str(data / "graph"))
-    with pytest.raises(ValueError, match="no raw examples"):
+    with pytest.raises(LostExamplesError, match="Split-test: there is no such folder"):
         read_raw_training_data([str(data / "raw" / "Split-test" / "*")], output, FEATURES, "bought")
 
 
