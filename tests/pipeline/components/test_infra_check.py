@@ -158,7 +158,7 @@ def test_a_folder_without_a_model_is_named(problems, tmp_path):
         ),
         (
             {"predict": lambda p: tf.cast(p, tf.float64)},
-            "predict: the output 'probability' is float64, must be float32",
+            "predict: the output 'probability' is float64; it must be float32",
         ),
         ({"predict": lambda p: p * 0.999}, "serving_default and predict differ by up to"),
         ({"predict": None}, "predict: the model has no such signature"),
