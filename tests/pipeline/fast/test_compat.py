@@ -47,6 +47,7 @@ DOCUMENTED = (
     "tfx.components.example_gen.driver",
     "tfx.components.example_validator.executor",
     "tfx.components.evaluator.executor",
+    "tfx.components.pusher.executor",
     "tfx.components.schema_gen.executor",
     "tfx.components.statistics_gen.component",
     "tfx.components.statistics_gen.executor",
