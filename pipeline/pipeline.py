@@ -170,6 +170,7 @@ def create_pipeline(
         infra_blessing=infra_check.outputs["blessing"],
         eval_config=eval_config(dataset, features, signature=EXAMPLES_SIGNATURE),
         gate=dataset.gate,
+        bounds=dataset.evaluation.bounds,
         operating_share=dataset.evaluation.operating_share,
         features=features,
         columns=dataset.columns.model_dump(),

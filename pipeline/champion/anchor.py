@@ -8,6 +8,7 @@ challenger.py for the layout.
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import numpy as np
 from tfx import types
@@ -62,13 +63,24 @@ def carry(
     problem = _problem("champion", serving, examples, label)
     if problem is None:
         io_utils.copy_dir(serving, path_utils.serving_model_dir(challenger.anchor_uri(model_uri)))
-        report = training_record.read_report(champion.uri)
-        learnt = {key: report.get(key) for key in ("trained_through", "trained_at")}
-        challenger.write_anchor(model_uri, {"uri": challenger.source_of(champion), **learnt})
+        challenger.write_anchor(model_uri, {"uri": challenger.source_of(champion), **_training_of(champion)})
     elif accept_none:
         _log.warning("%s; no anchor is kept", problem)
     else:
-        raise AnchorError(f"{problem}; to go on as on a first run, say --accept-incompatible-champion")
+        raise AnchorError(
+            f"the champion (model {champion.id}) cannot be scored: {problem}. To go on as on a first run, pass "
+            "--accept-incompatible-champion."
+        )
+
+
+def _training_of(champion: types.Artifact) -> dict[str, Any]:
+    """Until when and when it was trained; None where it does not say."""
+    try:
+        report = training_record.read_report(champion.uri)
+    except FileNotFoundError as error:
+        _log.warning("%s", error)
+        report = {}
+    return {key: report.get(key) for key in ("trained_through", "trained_at")}
 
 
 def _problem(name: str, folder: str, examples: types.Artifact, label: str) -> str | None:

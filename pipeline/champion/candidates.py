@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import math
-import typing
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -12,10 +12,11 @@ from tfx import types
 
 from pipeline.fast.compat import path_utils
 from pipeline.fast.scoring.score import ScoringError, score_split
-from pipeline.gate.metrics import METRICS, point_metrics
-from pipeline.settings.training import Metric
+from pipeline.gate.metrics import COMPARED, METRICS, point_metrics
 
 SPLIT = "eval"
+MIN_POSITIVES = 100  #: With fewer eval positives, SelectModel warns that its choice between families is chance.
+_log = logging.getLogger("propensity")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +56,8 @@ class Comparison:
 def compare(models: Mapping[str, types.Artifact], examples: types.Artifact, label: str) -> Comparison:
     """Scores the models on eval; one that cannot be scored, or gives no probabilities, gets a problem, not an error.
 
+    Warns where there are too few positives to tell the models apart.
+
     Args:
         models: Model artifacts by family.
         examples: raw Examples.
@@ -69,6 +72,8 @@ def compare(models: Mapping[str, types.Artifact], examples: types.Artifact, labe
             scored = score_split(examples, SPLIT, scorable, label=label)
         except ScoringError as error:
             problems[error.model] = str(error)
+    if len(models) > 1:
+        _warn_of_few_positives(scored.label)
     for family, predictions in scored.predictions.items():
         bad = np.count_nonzero(~((predictions >= 0) & (predictions <= 1)))
         if bad:
@@ -101,9 +106,21 @@ def best(candidates: Sequence[Candidate], metric: str) -> Candidate:
     return min(candidates, key=rank)
 
 
+def _warn_of_few_positives(label: np.ndarray) -> None:
+    rarer = min(int(label.sum()), len(label) - int(label.sum()))
+    if rarer < MIN_POSITIVES:
+        kind = "positives" if 2 * label.sum() <= len(label) else "negatives"
+        _log.warning(
+            "eval holds %s %s. With fewer than %s, chance decides which model family is chosen: use more rows, raise "
+            "split.eval_percent, or train one family (training.families).",
+            f"{rarer:,}",
+            kind,
+            MIN_POSITIVES,
+        )
+
+
 def _measure(label: np.ndarray, predictions: np.ndarray | None) -> dict[str, float | None]:
-    names = typing.get_args(Metric)
     if predictions is None or not len(label):
-        return dict.fromkeys(names)
+        return dict.fromkeys(COMPARED)
     found = point_metrics(label, predictions, operating_share=0.5)  # of no consequence for these metrics
-    return {name: found[name] for name in names}
+    return {name: found[name] for name in COMPARED}

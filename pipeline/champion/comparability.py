@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from google.protobuf.message import DecodeError
+from google.protobuf.text_format import ParseError
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx import types
+from tfx.dsl.io import fileio
+from tfx.utils import path_utils
 
 from pipeline.champion import training_record
 
@@ -39,26 +43,32 @@ def comparable_champion(
         return champion, []
     if accept:
         return None, problems
+    listed = problems[0] if len(problems) == 1 else "".join(f"\n  {problem}" for problem in problems)
     raise IncomparableChampionError(
-        "the champion cannot be compared with a new model on this run's test rows:\n  "
-        + "\n  ".join(problems)
-        + "\nTo go on as on a first run, with bounds alone and a new anchor, say --accept-incompatible-champion; the "
-        "verdict will record it."
+        f"the champion cannot be compared with a new model on this run's test rows: {listed}\n"
+        f"The champion is model {champion.id}, {champion.uri}. To go on as on a first run, with bounds alone and a new "
+        "anchor, pass --accept-incompatible-champion (with make: ARGS=--accept-incompatible-champion). The verdict "
+        "records it."
     )
 
 
 def incomparable(champion_uri: str, report: dict[str, Any], schema: schema_pb2.Schema) -> list[str]:
     """Why the champion cannot be compared; nothing if it can."""
-    return _time_problems(training_record.read_report(champion_uri), report) + _column_problems(
-        training_record.read_schema(champion_uri), schema
-    )
+    if not fileio.exists(path_utils.serving_model_path(champion_uri)):
+        return [f"its files are gone: there is no model at {champion_uri}"]
+    try:
+        learnt, learnt_schema = training_record.read_report(champion_uri), training_record.read_schema(champion_uri)
+        training_record.read_statistics(champion_uri)
+    except (OSError, ValueError, ParseError, DecodeError) as error:  # ValueError: JSON that is cut off
+        return [f"its training record is gone or damaged: {error}"]
+    return _time_problems(learnt, report) + _column_problems(learnt_schema, schema)
 
 
 def _time_problems(learnt: dict[str, Any], report: dict[str, Any]) -> list[str]:
     """The champion may have been trained on rows that are test rows now."""
     if learnt["test_split"] != report["test_split"]:
         was, now = (" ".join(f"{key}={value}" for key, value in x["test_split"].items()) for x in (learnt, report))
-        return [f"its test split was another one: {was}; now it is {now}"]
+        return [f"its test split was defined differently: {was}; now it is {now}"]
     if report["test_split"]["by"] != "date":
         return []
     first_test = min(count["date"] for count in report["dates"] if count["split"] == "test")

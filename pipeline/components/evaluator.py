@@ -1,8 +1,8 @@
 """The gate: TFX's Evaluator, whose executor then judges whether the challenger is fit to replace the champion.
 
 The test rows are scored once, by all models. TFMA's metrics (slices, plots) are computed from these scores (see
-pipeline/fast/metrics/) and held against the absolute bounds of the settings. A paired comparison on the same rows then
-decides by intervals (see pipeline/gate/). No other component reads the test split.
+pipeline/fast/metrics/). The gate then holds its own metrics against the absolute bounds of the settings, and a paired
+comparison on the same rows decides by intervals (see pipeline/gate/). No other component reads the test split.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from pipeline.artifacts import VERDICT, Verdict
 from pipeline.champion import challenger, training_record
 from pipeline.champion.comparability import comparable_champion
 from pipeline.evaluation import gate_inputs
-from pipeline.evaluation.eval_config import broken_bounds, with_bounded_slices
+from pipeline.evaluation.eval_config import with_bounded_slices
 from pipeline.examples.splits import count_rows
 from pipeline.fast import placement
 from pipeline.fast.compat import evaluator_constants as constants
@@ -43,7 +43,7 @@ from pipeline.gate import checks, rules
 from pipeline.gate.slices import slices_of
 from pipeline.gate.verdict import Judgement
 from pipeline.report.verdict_page import render_verdict
-from pipeline.settings.gate import GateSettings
+from pipeline.settings.gate import Bound, GateSettings
 
 VERDICT_PAGE = "verdict.html"
 
@@ -65,6 +65,7 @@ class EvaluatorSpec(standard_component_specs.EvaluatorSpec):
     PARAMETERS = {  # noqa: RUF012
         **standard_component_specs.EvaluatorSpec.PARAMETERS,
         "gate": component_spec.ExecutionParameter(type=str),
+        "bounds": component_spec.ExecutionParameter(type=str),
         "operating_share": component_spec.ExecutionParameter(type=float),
         "features": component_spec.ExecutionParameter(type=str),
         "columns": component_spec.ExecutionParameter(type=str),
@@ -141,14 +142,13 @@ class Executor(evaluator_executor.Executor):
             gate_inputs.saved_models(model, champion),
             label=columns["label"],
             columns=sorted({*sliced, *columns_of(config), *([columns["date"]] if columns["date"] else [])}),
-            seen_in="train" if columns["key"] else None,
+            seen_in=tuple(gate_inputs.SEEN_IN) if columns["key"] else (),
             on_beam=self._on_beam(examples),
         )
         rows = gate_inputs.test_rows(scored, sliced, columns["date"])
         config = with_bounded_slices(config, [(found.feature, found.value) for found in slices_of(rows)])
         self._measure(input_dict, output_dict, exec_properties, config, champion, scored)
-        evaluation = artifact_utils.get_single_uri(output_dict[standard_component_specs.EVALUATION_KEY])
-        given = [checks.infrastructure([]), *(checks.broken_bound(text) for text in broken_bounds(evaluation, config))]
+        given = [checks.infrastructure([])]
         if champion is not None and gate_inputs.is_withdrawn(model, champion, examples, scored, columns["label"]):
             given.append(checks.withdrawn(champion.get_string_custom_property(challenger.ROLLBACK_REASON)))
         return rules.judge(
@@ -157,6 +157,7 @@ class Executor(evaluator_executor.Executor):
             _gate(exec_properties),
             training_base_rate=gate_inputs.training_base_rate(model),
             operating_share=exec_properties["operating_share"],
+            bounds=_bounds(exec_properties),
             given=given,
             same_model=champion is not None and challenger.source_of(model) == challenger.source_of(champion),
         )
@@ -228,6 +229,13 @@ def _gate(exec_properties: dict[str, Any]) -> GateSettings:
     return validate_settings(json.loads(exec_properties["gate"]), GateSettings, origin="gate")
 
 
+def _bounds(exec_properties: dict[str, Any]) -> dict[str, Bound]:
+    return {
+        name: validate_settings(bound, Bound, origin="evaluation.bounds")
+        for name, bound in json.loads(exec_properties["bounds"]).items()
+    }
+
+
 def _features(exec_properties: dict[str, Any]) -> FeatureSet:
     return FeatureSet.from_config(json.loads(exec_properties["features"]))
 
@@ -289,6 +297,7 @@ class Evaluator(base_beam_component.BaseBeamComponent):
         infra_blessing: types.BaseChannel,
         eval_config: tfma.EvalConfig,
         gate: GateSettings,
+        bounds: Mapping[str, Bound],
         operating_share: float,
         features: FeatureSet,
         columns: Mapping[str, str | None],
@@ -305,6 +314,7 @@ class Evaluator(base_beam_component.BaseBeamComponent):
             infra_blessing: InfraBlessing of the challenger.
             eval_config: TFMA's; see pipeline/evaluation/eval_config.py.
             gate: the rule.
+            bounds: absolute bounds on the challenger's metrics, by name.
             operating_share: the share of rows that is acted on.
             features: the features, for the slices.
             columns: names of `label`, `key` and `date`; None where there is none.
@@ -327,6 +337,7 @@ class Evaluator(base_beam_component.BaseBeamComponent):
                 example_splits=json_utils.dumps([gate_inputs.SPLIT]),
                 fairness_indicator_thresholds=json_utils.dumps(None),
                 gate=json.dumps(gate.model_dump(mode="json", exclude_unset=True), sort_keys=True),
+                bounds=json.dumps({name: bound.model_dump() for name, bound in bounds.items()}, sort_keys=True),
                 operating_share=operating_share,
                 features=json.dumps(features.to_config()),
                 columns=json.dumps(dict(columns), sort_keys=True),

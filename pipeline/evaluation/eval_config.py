@@ -1,4 +1,8 @@
-"""What TFMA measures on the test split, by which slices, and the absolute bounds that a model must keep."""
+"""What TFMA measures on the test split, and by which slices.
+
+TFMA's figures go into the ModelEvaluation artifact and decide nothing: its areas are sums over 10,000 thresholds of
+equal width, and its `pr_auc` is a trapezoid area, while the gate's is average precision.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +13,14 @@ from typing import Any
 import tensorflow_model_analysis as tfma
 
 from models.features import FeatureSet
+from pipeline.gate.metrics import CALIBRATION, METRICS
 from pipeline.gate.slices import OTHER
 from pipeline.settings.dataset import Dataset
-from pipeline.settings.gate import Bound
 
-# Names of the settings and reports -> TFMA's metric classes. BinaryCrossEntropy is TFMA's own, for log loss.
-METRICS = {
-    "roc_auc": ("AUC", {"name": "roc_auc", "num_thresholds": 10_000}),
-    "pr_auc": ("AUCPrecisionRecall", {"name": "pr_auc", "num_thresholds": 10_000}),
-    "log_loss": ("BinaryCrossEntropy", {"name": "log_loss"}),
-    "brier": ("MeanSquaredError", {"name": "brier"}),
-    "calibration": ("Calibration", {"name": "calibration"}),
+# Names of the settings and reports -> TFMA's metric classes and their configuration.
+TFMA_METRICS = {
+    **{name: (metric.tfma[0], {"name": name, **metric.tfma[1]}) for name, metric in METRICS.items() if metric.tfma},
+    CALIBRATION: ("Calibration", {"name": CALIBRATION}),
 }
 
 
@@ -27,20 +28,21 @@ def eval_config(dataset: Dataset, features: FeatureSet, *, signature: str) -> tf
     """The Evaluator's configuration.
 
     Args:
-        dataset: the label and the bounds.
+        dataset: the label.
         features: the slices.
         signature: of the SavedModel, taking serialised tf.Examples.
 
     Returns:
         A config for one model, with or without a baseline.
     """
-    bounds = dict(dataset.evaluation.bounds)
-    metrics = [_metric(kind, config, bounds.get(name)) for name, (kind, config) in METRICS.items()]
-    metrics.append(_metric("ExampleCount", {"name": "example_count"}))
-    metrics.append(_metric("MeanLabel", {"name": "mean_label"}))
-    metrics.append(_metric("MeanPrediction", {"name": "mean_prediction"}))
-    metrics.append(_metric("ConfusionMatrixPlot", {"name": "confusion_matrix_plot"}))
-    metrics.append(_metric("CalibrationPlot", {"name": "calibration_plot", "num_buckets": 20}))
+    metrics = [
+        *(_metric(class_name, **config) for class_name, config in TFMA_METRICS.values()),
+        _metric("ExampleCount", name="example_count"),
+        _metric("MeanLabel", name="mean_label"),
+        _metric("MeanPrediction", name="mean_prediction"),
+        _metric("ConfusionMatrixPlot", name="confusion_matrix_plot"),
+        _metric("CalibrationPlot", name="calibration_plot", num_buckets=20),
+    ]
     return tfma.EvalConfig(
         # TFMA adds a copy of it for the baseline where there is one.
         model_specs=[tfma.ModelSpec(signature_name=signature, label_key=dataset.columns.label)],
@@ -74,39 +76,5 @@ def with_bounded_slices(config: tfma.EvalConfig, slices: Sequence[tuple[str, str
     return bounded
 
 
-def broken_bounds(evaluation: str, config: tfma.EvalConfig) -> list[str]:
-    """The bounds that the model breaks, in words.
-
-    Args:
-        evaluation: the folder that TFMA wrote.
-        config: what it was told.
-    """
-    if not any(metric.per_slice_thresholds for spec in config.metrics_specs for metric in spec.metrics):
-        return []
-    result = tfma.load_validation_result(evaluation)
-    failures = [failure for metrics in result.metric_validations_per_slice for failure in metrics.failures]
-    return sorted(_in_words(failure) for failure in failures)
-
-
-def _in_words(failure: Any) -> str:
-    """One bound that was broken; `failure` is TFMA's ValidationFailure."""
-    name, value = failure.metric_key.name, failure.metric_value.double_value.value
-    bound = failure.metric_threshold.value_threshold
-    if bound.HasField("lower_bound") and value < bound.lower_bound.value:
-        return f"{name} is {value:.4f}, the least allowed is {bound.lower_bound.value:g}"
-    return f"{name} is {value:.4f}, the most allowed is {bound.upper_bound.value:g}"
-
-
-def _metric(class_name: str, config: dict[str, Any], bound: Bound | None = None) -> tfma.MetricConfig:
-    metric = tfma.MetricConfig(class_name=class_name, config=json.dumps(config))
-    if bound is None:
-        return metric
-    # Of the whole split only: on a slice with few positives, a point estimate breaks any bound by chance.
-    overall = metric.per_slice_thresholds.add()
-    overall.slicing_specs.add()
-    value = overall.threshold.value_threshold
-    if bound.lower is not None:
-        value.lower_bound.value = bound.lower
-    if bound.upper is not None:
-        value.upper_bound.value = bound.upper
-    return metric
+def _metric(class_name: str, **config: Any) -> tfma.MetricConfig:
+    return tfma.MetricConfig(class_name=class_name, config=json.dumps(config))

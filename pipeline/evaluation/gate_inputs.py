@@ -20,6 +20,8 @@ from pipeline.gate import checks
 from pipeline.gate.rows import TestRows
 
 SPLIT = "test"
+SEEN_IN = {"train": "training", "eval": "eval"}  # splits that training, early stopping and selection have seen
+USER, NEW = "user", "new"  # the slice by whether a user was seen, and its value for users who were not
 #: Test rows on which two models are compared to find out whether they are the same model.
 _COMPARED_ROWS = 100_000
 _log = logging.getLogger("propensity")
@@ -58,8 +60,10 @@ def is_withdrawn(
 def test_rows(scored: ScoredRows, sliced: list[str], date: str | None) -> TestRows:
     """The rows that the gate judges on, with their slices."""
     slices = {name: scored.columns[name].texts() for name in sliced}
-    if scored.seen is not None:
-        slices["user"] = np.where(scored.seen, "seen in training", "new").astype(object)
+    if scored.seen:
+        slices[USER] = np.select(
+            [scored.seen[split] for split in SEEN_IN], [f"seen in {name}" for name in SEEN_IN.values()], NEW
+        ).astype(object)
     return TestRows(
         label=scored.label,
         unit=scored.unit,

@@ -8,10 +8,13 @@ row: rows of one user stay together, and a rank metric needs the rows sorted onc
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator
 
 import numpy as np
 from scipy import sparse, stats
+
+from pipeline.gate.metrics import METRICS
 
 _MAX_CELLS = 4_000_000  # of weights held at a time: 16 MB, and twice as much for the draws they are made of
 
@@ -41,7 +44,7 @@ def statistic(metric: str, label: np.ndarray, predicted: np.ndarray, unit: np.nd
     """A metric as a function of the units' weights.
 
     Args:
-        metric: roc_auc, pr_auc, log_loss or brier.
+        metric: one that can be compared.
         label: `[rows]`, 0 or 1.
         predicted: `[rows]` float64, probabilities.
         unit: `[rows]`, codes in [0, units).
@@ -50,18 +53,10 @@ def statistic(metric: str, label: np.ndarray, predicted: np.ndarray, unit: np.nd
     Returns:
         The function; with integer weights its values are those of the metric on rows repeated so many times.
     """
-    if metric in ("roc_auc", "pr_auc"):
-        return getattr(WeightedRanking.of(label, predicted, unit, units), metric)
-    return WeightedMean.of(losses(metric, label, predicted), unit, units)
-
-
-def losses(metric: str, label: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """What each row adds to log_loss or brier: `[rows]` float64."""
-    if metric == "brier":
-        return (predicted - label) ** 2
-    tiny = np.finfo(np.float64).eps  # as scikit-learn clips
-    clipped = np.clip(predicted, tiny, 1 - tiny)
-    return -np.log(np.where(label == 1, clipped, 1 - clipped))
+    entry = METRICS[metric]
+    if entry.loss is not None:
+        return WeightedMean.of(entry.loss(label, predicted), unit, units)
+    return functools.partial(entry.ranked, WeightedRanking.of(label, predicted, unit, units))
 
 
 @dataclasses.dataclass(frozen=True)

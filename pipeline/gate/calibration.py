@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import statistics
 
 import numpy as np
 
-Z = statistics.NormalDist().inv_cdf(0.95)  # standard errors to a one-sided 95 % bound
+from pipeline.gate.confidence import Z
 
 #: Predictions are clipped this far from 0 and 1 before a calibration slope is fitted: float32's precision next to 1.
 _CLIP = 1e-7

@@ -1,22 +1,21 @@
-"""The questions put to a challenger. Each gives a Check: the figures, the outcome, and a sentence for a reader."""
+"""The questions put to a challenger. Each gives a Check: the figures, the outcome, and a sentence for a reader.
+
+Those about its probabilities are in probability_checks.py.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from pipeline.gate import metrics
-from pipeline.gate.calibration import Estimate
-from pipeline.gate.metrics import METRICS
+from pipeline.gate.confidence import ERROR, POWER, error_of_a_run, positives_needed
+from pipeline.gate.metrics import METRICS, bounded_value
+from pipeline.gate.texts import compared, difference_format, percent
 from pipeline.gate.verdict import Check, Difference, Outcome, SliceResult
-from pipeline.settings.gate import GateSettings
+from pipeline.settings.gate import Bound, GateSettings
 
-#: Largest difference between the predictions of two models that count as the same model (verdict `unchanged`).
-MAX_UNCHANGED = 1e-6
-#: Sum of the normal quantiles of 0.95 and 0.80 (one-sided error of 5 %, power of 80 %): how many positives are needed.
-_POWER_FACTOR = 2.49
+MAX_UNCHANGED = 1e-6  #: Two models whose predictions differ by no more than this on all test rows are the same.
 
 
 def largest_difference(predictions: np.ndarray, others: np.ndarray) -> float:
@@ -37,9 +36,27 @@ def withdrawn(reason: str) -> Check:
     return Check("withdrawn", "fail", text)
 
 
-def broken_bound(text: str) -> Check:
-    """That the challenger breaks an absolute bound of the settings; `text` says which."""
-    return Check("bounds", "fail", f"An absolute bound of the settings is broken: {text}.")
+def broken_bounds(metrics: Mapping[str, float | None], bounds: Mapping[str, Bound]) -> list[Check]:
+    """The absolute bounds of the settings that the challenger breaks.
+
+    Args:
+        metrics: its point metrics on the whole test split.
+        bounds: by metric. One whose metric is not defined on these rows is not broken.
+    """
+    found = []
+    for name, bound in sorted(bounds.items()):
+        value = bounded_value(name, metrics)
+        if value is None:
+            continue
+        if bound.lower is not None and value < bound.lower:
+            text, asked = f"{name} is {value:.4f}, the least allowed is {bound.lower:g}", f"≥ {bound.lower:g}"
+        elif bound.upper is not None and value > bound.upper:
+            text, asked = f"{name} is {value:.4f}, the most allowed is {bound.upper:g}", f"≤ {bound.upper:g}"
+        else:
+            continue
+        text = f"An absolute bound of the settings is broken: {text}."
+        found.append(Check("bounds", "fail", text, metric=name, value=value, bound=asked))
+    return found
 
 
 def unchanged(largest: float, *, same_model: bool = False) -> Check:
@@ -68,43 +85,22 @@ def positives(count: int, rows: int, needed: int) -> Check:
     return Check("positives", "pass" if enough else "undecided", text, value=count, bound=f"≥ {needed}")
 
 
-def log_loss(value: float, base_rate: float) -> Check:
-    """Whether the challenger says more than the base rate does."""
-    entropy = metrics.entropy(base_rate)
-    outcome: Outcome = "pass" if value < entropy else "fail"
-    text = f"Log loss is {value:.4f}; predicting the base rate for every row gives {entropy:.4f}."
-    return Check("log_loss", outcome, text, metric="log_loss", value=value, bound=f"< {entropy:.4f}")
+def slice_difference(result: SliceResult, settings: GateSettings, *, family: int) -> Check:
+    """Whether a slice with a difference is not clearly worse than the champion's.
 
-
-def calibration_slope(estimate: Estimate | None, bounds: tuple[float, float]) -> Check:
-    """Whether predictions are as far apart as the truth."""
-    if estimate is None:
-        text = "There is no calibration slope: the predictions do not vary, or they separate the classes (a leak?)."
-        return Check("calibration_slope", "fail", text, metric="calibration_slope", bound=_between(bounds))
-    return _within("calibration_slope", "Calibration slope", estimate, bounds)
-
-
-def observed_over_expected(
-    estimate: Estimate | None, bounds: tuple[float, float], *, base_rate: float, training_base_rate: float
-) -> Check:
-    """Whether there are as many positives as predicted, give or take what the base rate itself moved."""
-    moved = base_rate / training_base_rate
-    bounds = min(bounds[0], moved), max(bounds[1], moved)
-    name, title = "observed_over_expected", "Observed over expected positives"
-    if estimate is None:
-        text = f"{title} cannot be told: there are no positives, or none is expected."
-        return Check(name, "fail", text, metric=name, bound=_between(bounds))
-    return _within(name, title, estimate, bounds, f" (the base rate is {moved:.3f} times that of training)")
-
-
-def slice_difference(result: SliceResult, settings: GateSettings) -> Check:
-    """Whether a slice with a difference is not clearly worse than the champion's."""
+    Args:
+        result: the slice, judged together with the others.
+        settings: metric and margin.
+        family: how many slices are judged together.
+    """
     difference = result.difference
-    number = _number(settings.slice_margin)
+    number = difference_format(settings.slice_margin)
+    together = f", among {family} slices judged together" if family > 1 else ""
+    certain = "is certain" if result.outcome == "fail" else "is not certain"
     text = (
         f"On {result.name} ({result.rows:,} rows, {result.positives:,} positives) "
-        f"{_better(settings, difference, number)}; the interval must not lie wholly at or below "
-        f"{number(-settings.slice_margin)}."
+        f"{compared(settings, difference, number)}; with {percent(1 - ERROR)} confidence{together}, it {certain} that "
+        f"the true difference is at or below {number(-settings.slice_margin)}."
     )
     return Check(
         "slice",
@@ -119,18 +115,41 @@ def slice_difference(result: SliceResult, settings: GateSettings) -> Check:
     )
 
 
+def floor(level: Difference | None, settings: GateSettings) -> Check:
+    """Whether the challenger is better than the worst value of the metric that the settings accept.
+
+    Args:
+        level: the metric itself, its sign turned where lower values are better; None with too few users to tell.
+        settings: metric and floor.
+    """
+    entry = METRICS[settings.metric]
+    bound = f"{'>' if entry.sign > 0 else '<'} {settings.floor:g}"
+    if level is None:
+        text = f"Too few users have a positive, or a negative, to tell whether {entry.in_sentence} keeps the floor."
+        return Check("floor", "undecided", text, metric=settings.metric, bound=bound)
+    least = entry.sign * settings.floor
+    outcome: Outcome = "pass" if level.lower > least else "fail" if level.upper <= least else "undecided"
+    low, high = sorted(entry.sign * end for end in (level.lower, level.upper))
+    value = entry.sign * level.value
+    text = (
+        f"{entry.title} is {value:.4f}, 90 % interval {low:.4f} to {high:.4f}; "
+        f"the whole interval must lie {'above' if entry.sign > 0 else 'below'} {settings.floor:g}."
+    )
+    return Check("floor", outcome, text, metric=settings.metric, value=value, lower=low, upper=high, bound=bound)
+
+
 def no_champion() -> Check:
     """What stands for the comparison when there is nothing to compare with."""
     return Check("champion", "pass", "There is no champion yet: the other checks alone decide.")
 
 
 def comparison(name: str, difference: Difference | None, settings: GateSettings, *, rule: str, positives: int) -> Check:
-    """Whether the challenger holds its own against the champion, or against the anchor.
+    """Whether the challenger is as good as the champion, or as the anchor.
 
     Args:
         name: champion or anchor.
-        difference: to that model; None if there are too few users to tell.
-        settings: metric and margin.
+        difference: to that model, with the lower bound of error_of_a_run(); None if there are too few users to tell.
+        settings: metric, margin and runs a year.
         rule: non_inferior or superior.
         positives: test positives.
 
@@ -142,8 +161,9 @@ def comparison(name: str, difference: Difference | None, settings: GateSettings,
     if difference is None:
         text = f"Too few users have a positive, or a negative, to compare the challenger with the {name}."
         return Check(name, "undecided", text, metric=settings.metric, bound=bound)
-    number = _number(settings.margin)
-    text = f"Against the {name}, {_better(settings, difference, number)}; "
+    number = difference_format(settings.margin)
+    error = error_of_a_run(settings.runs_per_year)
+    text = f"Against the {name}, {compared(settings, difference, number, error)}; "
     if difference.lower > threshold:
         outcome: Outcome = "pass"
         text += f"the lower bound lies above {number(threshold)}."
@@ -152,11 +172,11 @@ def comparison(name: str, difference: Difference | None, settings: GateSettings,
         text += f"the upper bound does not lie above {number(threshold)}."
     else:
         outcome = "undecided"
-        needed = positives_needed(positives, difference.standard_error, settings.margin)
+        needed = positives_needed(positives, difference.standard_error, settings.margin, error)
         power = "0" if rule == "non_inferior" else "one margin"
         text += (
             f"{number(threshold)} lies between the bounds. With about {needed:,} test positives (now {positives:,}) a "
-            f"true difference of {power} would pass in 80 of 100 cases."
+            f"true difference of {power} would pass in {100 * POWER:.0f} of 100 cases."
         )
     return Check(
         name,
@@ -168,46 +188,3 @@ def comparison(name: str, difference: Difference | None, settings: GateSettings,
         upper=difference.upper,
         bound=bound,
     )
-
-
-def positives_needed(positives: int, standard_error: float, margin: float) -> int:
-    """Positives at which a true difference one margin above the threshold passes with 80 % power."""
-    return math.ceil(positives * (_POWER_FACTOR * standard_error / margin) ** 2)
-
-
-def _within(name: str, title: str, estimate: Estimate, bounds: tuple[float, float], note: str = "") -> Check:
-    """Fails only if the whole interval lies beyond a bound."""
-    broken = estimate.upper < bounds[0] or estimate.lower > bounds[1]
-    text = (
-        f"{title} is {estimate.value:.3f}, 90 % interval {estimate.lower:.3f} to {estimate.upper:.3f}; allowed are "
-        f"{_between(bounds)}{note}, and the interval {'lies wholly beyond' if broken else 'reaches into that'}."
-    )
-    return Check(
-        name,
-        "fail" if broken else "pass",
-        text,
-        metric=name,
-        value=estimate.value,
-        lower=estimate.lower,
-        upper=estimate.upper,
-        bound=_between(bounds),
-    )
-
-
-def _between(bounds: tuple[float, float]) -> str:
-    return f"{bounds[0]:.3g} to {bounds[1]:.3g}"
-
-
-def _better(settings: GateSettings, difference: Difference, number: Callable[[float], str]) -> str:
-    title = METRICS[settings.metric].title
-    better = "better" if difference.value >= 0 else "worse"
-    return (
-        f"the challenger's {title} is {better} by {number(abs(difference.value)).lstrip('+')} "
-        f"(one-sided 95 % bounds {number(difference.lower)} and {number(difference.upper)}, positive is better)"
-    )
-
-
-def _number(margin: float) -> Callable[[float], str]:
-    """Writes a difference with as many decimals as the margin needs."""
-    decimals = max(4, 1 - math.floor(math.log10(margin)))
-    return lambda value: f"{value:+.{decimals}f}"

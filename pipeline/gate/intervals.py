@@ -11,7 +11,7 @@ from collections.abc import Hashable, Iterable, Mapping
 import numpy as np
 
 from pipeline.gate import bootstrap, delong
-from pipeline.gate.calibration import Z
+from pipeline.gate.confidence import ERROR, Z, quantile
 from pipeline.gate.metrics import METRICS
 from pipeline.gate.verdict import Difference
 
@@ -21,29 +21,36 @@ MAX_BOOTSTRAP_UNITS = 50_000
 #: Fewest units with a positive, and fewest with a negative, for which an interval is given.
 MIN_UNITS = 10
 
-_ANALYTIC = {"roc_auc": DELONG, "log_loss": RATIO, "brier": RATIO}
-#: Percentiles that bound an interval: one-sided bounds of 95 %, which make a 90 % interval.
-_PERCENTILES = (5, 95)
-
 
 @dataclasses.dataclass(frozen=True)
 class Pair:
-    """Two models to compare on some of the rows.
+    """Two models to compare on some of the rows, or one to measure.
 
     Attributes:
         challenger: `[all rows]` float64, probabilities.
-        champion: `[all rows]` float64, probabilities.
+        champion: `[all rows]` float64, probabilities; None to measure the challenger alone. The "difference" is then
+            the metric itself, its sign turned where lower values are better.
         rows: numbers of the rows to compare them on; None for all.
     """
 
     challenger: np.ndarray
-    champion: np.ndarray
+    champion: np.ndarray | None
     rows: np.ndarray | None = None
 
 
 def method(metric: str, units: int) -> str:
     """How intervals of a metric are made, by the number of units of the whole test split."""
-    return _ANALYTIC.get(metric, BOOTSTRAP) if units > MAX_BOOTSTRAP_UNITS else BOOTSTRAP
+    return (_analytic(metric) or BOOTSTRAP) if units > MAX_BOOTSTRAP_UNITS else BOOTSTRAP
+
+
+def with_lower_error(difference: Difference, error: float) -> Difference:
+    """The same with a lower bound that errs less often than ERROR, by the normal distribution.
+
+    The percentiles of a bootstrap are no estimate so far out. With ERROR itself the difference stays as it is.
+    """
+    if error >= ERROR:
+        return difference
+    return dataclasses.replace(difference, lower=difference.value - quantile(error) * difference.standard_error)
 
 
 def differences(
@@ -61,7 +68,7 @@ def differences(
         pairs: what to compare.
         label: `[rows]`, 0 or 1.
         unit: `[rows]`, codes from 0 on; rows of one unit are drawn together.
-        metric: roc_auc, pr_auc, log_loss or brier.
+        metric: one that can be compared.
         replicates: bootstrap replicates.
         seed: of the bootstrap.
 
@@ -94,7 +101,7 @@ def bootstrap_differences(
     for name, value in values.items():
         replicated = np.concatenate([chunk[name] for chunk in chunks])
         replicated = replicated[np.isfinite(replicated)]  # a replicate may lack one of the classes
-        lower, upper = np.percentile(replicated, _PERCENTILES)
+        lower, upper = np.quantile(replicated, (ERROR, 1 - ERROR))
         found[name] = Difference(value, float(lower), float(upper), float(replicated.std(ddof=1)), BOOTSTRAP)
     return found
 
@@ -102,22 +109,27 @@ def bootstrap_differences(
 def analytic_differences(
     pairs: Mapping[Hashable, Pair], label: np.ndarray, unit: np.ndarray, *, metric: str
 ) -> dict[Hashable, Difference | None]:
-    """As differences(), by standard errors and the normal distribution; for roc_auc, log_loss and brier."""
+    """As differences(), by standard errors and the normal distribution; for metrics with an analytic interval."""
     found: dict[Hashable, Difference | None] = dict.fromkeys(pairs)
+    entry = METRICS[metric]
     for name, rows in _chosen(pairs, label, unit).items():
-        if metric == "roc_auc":
-            value, error = delong.auc_difference(rows.label, rows.challenger, rows.champion, rows.unit)
+        if entry.loss is not None:
+            ours = entry.loss(rows.label, rows.challenger)
+            theirs = np.zeros(len(ours)) if rows.champion is None else entry.loss(rows.label, rows.champion)
+            value, error = delong.mean_difference(ours, theirs, rows.unit)
         else:
-            losses = (bootstrap.losses(metric, rows.label, of) for of in (rows.challenger, rows.champion))
-            value, error = delong.mean_difference(*losses, rows.unit)
-        value *= sign(metric)
-        found[name] = Difference(value, value - Z * error, value + Z * error, error, _ANALYTIC[metric])
+            theirs = np.zeros(len(rows.label)) if rows.champion is None else rows.champion
+            value, error = delong.auc_difference(rows.label, rows.challenger, theirs, rows.unit)
+            value += 0.5 if rows.champion is None else 0.0  # what a constant has
+        value *= entry.sign
+        found[name] = Difference(value, value - Z * error, value + Z * error, error, _analytic(metric))
     return found
 
 
-def sign(metric: str) -> int:
-    """1 where a higher value is better, -1 where a lower one is."""
-    return 1 if METRICS[metric].higher_is_better else -1
+def _analytic(metric: str) -> str | None:
+    """The analytic method of a metric; None where only the bootstrap gives its intervals."""
+    entry = METRICS[metric]
+    return RATIO if entry.loss is not None else DELONG if entry.delong else None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,18 +139,19 @@ class _Chosen:
     label: np.ndarray
     unit: np.ndarray
     challenger: np.ndarray
-    champion: np.ndarray
+    champion: np.ndarray | None
 
     @property
     def enough_units(self) -> bool:
         return all(len(np.unique(self.unit[self.label == value])) >= MIN_UNITS for value in (0, 1))
 
     def difference(self, metric: str, units: int) -> bootstrap.Statistic:
-        ours, theirs = (
-            bootstrap.statistic(metric, self.label, predicted, self.unit, units)
-            for predicted in (self.challenger, self.champion)
-        )
-        return lambda weights: sign(metric) * (ours(weights) - theirs(weights))
+        sign = METRICS[metric].sign
+        ours = bootstrap.statistic(metric, self.label, self.challenger, self.unit, units)
+        if self.champion is None:
+            return lambda weights: sign * ours(weights)
+        theirs = bootstrap.statistic(metric, self.label, self.champion, self.unit, units)
+        return lambda weights: sign * (ours(weights) - theirs(weights))
 
 
 def _chosen(pairs: Mapping[Hashable, Pair], label: np.ndarray, unit: np.ndarray) -> dict[Hashable, _Chosen]:
@@ -146,5 +159,6 @@ def _chosen(pairs: Mapping[Hashable, Pair], label: np.ndarray, unit: np.ndarray)
     found = {}
     for name, pair in pairs.items():
         rows = slice(None) if pair.rows is None else pair.rows
-        found[name] = _Chosen(label[rows], unit[rows], pair.challenger[rows], pair.champion[rows])
+        champion = None if pair.champion is None else pair.champion[rows]
+        found[name] = _Chosen(label[rows], unit[rows], pair.challenger[rows], champion)
     return {name: rows for name, rows in found.items() if rows.enough_units}

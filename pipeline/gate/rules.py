@@ -7,14 +7,17 @@ from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 
-from pipeline.gate import calibration, checks
+from pipeline.gate import calibration, checks, probability_checks
+from pipeline.gate.confidence import error_of_a_run
 from pipeline.gate.curves import curves
-from pipeline.gate.intervals import Pair, differences, method
+from pipeline.gate.intervals import Pair, analytic_differences, differences, method, with_lower_error
 from pipeline.gate.metrics import point_metrics
 from pipeline.gate.rows import TestRows, checked_predictions
-from pipeline.gate.slices import Slice, fairness, slice_result, slices_of, snapshot_results
+from pipeline.gate.slices import Slice, fairness, judged, slice_result, slices_of, snapshot_results
 from pipeline.gate.verdict import Check, Difference, Judgement
-from pipeline.settings.gate import GateSettings
+from pipeline.settings.gate import Bound, GateSettings
+
+_LEVEL = "level"  # of the challenger alone
 
 
 def judge(
@@ -24,14 +27,15 @@ def judge(
     *,
     training_base_rate: float,
     operating_share: float,
+    bounds: Mapping[str, Bound] | None = None,
     given: Sequence[Check] = (),
     same_model: bool = False,
 ) -> Judgement:
     """Judges a challenger.
 
-    The checks decide in this order: unchanged, withdrawn, positives, bounds, log loss, calibration slope, observed over
-    expected, slices, champion, anchor. The first that fails refuses; if none fails, the first that is undecided leaves
-    it open.
+    The checks decide in this order: unchanged, withdrawn, positives, bounds, floor, log loss, calibration slope,
+    observed over expected, slices, champion, anchor. The first that fails refuses; if none fails, the first that is
+    undecided leaves it open.
 
     Args:
         rows: the test rows.
@@ -40,7 +44,8 @@ def judge(
         settings: metric, margins and bounds.
         training_base_rate: share of positives of the training rows, in (0, 1].
         operating_share: share of rows, highest predictions first, that is acted on.
-        given: checks that were made before, of the infrastructure, a withdrawal or absolute bounds.
+        bounds: absolute bounds on the challenger's point metrics, by name.
+        given: checks that were made before, of the infrastructure or a withdrawal.
         same_model: whether challenger and champion are copies of one Model artifact.
 
     Returns:
@@ -58,24 +63,25 @@ def judge(
     champion = predictions.get("champion")
     largest = None if champion is None else checks.largest_difference(predictions["challenger"], champion)
     compared = _differences(rows, predictions, slices, settings)
-    results = tuple(
-        slice_result(
-            found,
-            rows.label,
-            predictions,
-            compared.get(_slice_key(found)),
-            operating_share=operating_share,
-            margin=settings.slice_margin,
-            min_positives=settings.slice_min_positives,
-        )
-        for found in slices
+    results = judged(
+        [
+            slice_result(
+                found, rows.label, predictions, compared.get(_slice_key(found)), operating_share=operating_share
+            )
+            for found in slices
+        ],
+        margin=settings.slice_margin,
+        min_positives=settings.slice_min_positives,
     )
     metrics = {name: point_metrics(rows.label, predicted, operating_share) for name, predicted in predictions.items()}
+    family = [result for result in results if result.outcome != "shown"]
     found = [
         *given,
         checks.positives(rows.positives, rows.rows, settings.min_positives),
-        *_calibration_checks(rows, predictions["challenger"], metrics["challenger"], settings, training_base_rate),
-        *(checks.slice_difference(result, settings) for result in results if result.outcome != "shown"),
+        *checks.broken_bounds(metrics["challenger"], bounds or {}),
+        *_level_checks(compared, settings),
+        *_calibration_checks(rows, predictions, metrics["challenger"], settings, training_base_rate),
+        *(checks.slice_difference(result, settings, family=len(family)) for result in family),
         *_comparison_checks(rows, predictions, compared, settings),
     ]
     if largest is not None:
@@ -131,15 +137,17 @@ def refused_by_infra_check(problems: Sequence[str], settings: GateSettings) -> J
 def _differences(
     rows: TestRows, predictions: Mapping[str, np.ndarray], slices: Sequence[Slice], settings: GateSettings
 ) -> dict[Hashable, Difference | None]:
-    """Of the challenger to champion and anchor, and to the champion by slice and snapshot."""
+    """Of the challenger to champion and anchor, and to the champion by slice and snapshot; and its own level."""
     challenger, champion = predictions["challenger"], predictions.get("champion")
     pairs: dict[Hashable, Pair] = {
         name: Pair(challenger, predictions[name]) for name in ("champion", "anchor") if name in predictions
     }
+    if settings.floor is not None:
+        pairs[_LEVEL] = Pair(challenger, None)
     if champion is not None:
         pairs |= {_slice_key(found): Pair(challenger, champion, found.rows) for found in slices}
         pairs |= {_date_key(date): Pair(challenger, champion, numbers) for date, numbers in rows.by_date.items()}
-    return differences(
+    found = differences(
         pairs,
         rows.label,
         rows.unit_codes,
@@ -147,26 +155,41 @@ def _differences(
         replicates=settings.replicates,
         seed=settings.seed,
     )
+    error = error_of_a_run(settings.runs_per_year)
+    for name in ("champion", "anchor"):
+        if found.get(name):
+            found[name] = with_lower_error(found[name], error)
+    return found
+
+
+def _level_checks(compared: Mapping[Hashable, Difference | None], settings: GateSettings) -> list[Check]:
+    return [] if settings.floor is None else [checks.floor(compared[_LEVEL], settings)]
 
 
 def _calibration_checks(
     rows: TestRows,
-    predicted: np.ndarray,
+    predictions: Mapping[str, np.ndarray],
     metrics: Mapping[str, float | None],
     settings: GateSettings,
     training_base_rate: float,
 ) -> list[Check]:
     if not 0 < rows.positives < rows.rows:
         return []
+    predicted = predictions["challenger"]
     columns = (rows.label, predicted, rows.unit_codes)
+    constant = Pair(predicted, np.full(rows.rows, rows.base_rate))
+    improvement = analytic_differences({"": constant}, rows.label, rows.unit_codes, metric="log_loss")[""]
     return [
-        checks.log_loss(metrics["log_loss"], rows.base_rate),
-        checks.calibration_slope(calibration.slope_interval(*columns), settings.calibration),
-        checks.observed_over_expected(
+        probability_checks.log_loss(
+            metrics["log_loss"], rows.base_rate, improvement, first="champion" not in predictions
+        ),
+        probability_checks.calibration_slope(calibration.slope_interval(*columns), settings, positives=rows.positives),
+        probability_checks.observed_over_expected(
             calibration.observed_over_expected_interval(*columns),
-            settings.calibration,
+            settings,
             base_rate=rows.base_rate,
             training_base_rate=training_base_rate,
+            positives=rows.positives,
         ),
     ]
 
@@ -230,8 +253,11 @@ def _date_key(date: str) -> tuple[str, str]:
 
 def _rule(settings: GateSettings, rows: TestRows | None = None) -> dict[str, object]:
     return {
-        **{name: getattr(settings, name) for name in ("metric", "rule", "margin", "replicates", "seed")},
-        "confidence": 0.95,
+        **{
+            name: getattr(settings, name)
+            for name in ("metric", "rule", "margin", "replicates", "seed", "floor", "runs_per_year")
+        },
+        "confidence": 1 - error_of_a_run(settings.runs_per_year),
         "method": method(settings.metric, rows.units) if rows else None,
     }
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import statistics
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-from pipeline.gate.metrics import point_metrics, selected
+from pipeline.gate.confidence import ERROR
+from pipeline.gate.metrics import point_metrics
 from pipeline.gate.rows import TestRows
+from pipeline.gate.top_share import selected
 from pipeline.gate.verdict import Difference, FairnessResult, Outcome, SliceResult, SnapshotResult
 
 #: Values of a feature that are slices, most positives first. All others share one slice.
@@ -40,10 +43,8 @@ def slice_result(
     difference: Difference | None,
     *,
     operating_share: float,
-    margin: float,
-    min_positives: int,
 ) -> SliceResult:
-    """Measures and judges a slice.
+    """Measures a slice; judged() judges it.
 
     Args:
         found: the slice.
@@ -51,11 +52,6 @@ def slice_result(
         predictions: by model, challenger and maybe champion: `[rows]` float64.
         difference: between them on the slice, where there is one.
         operating_share: the share of the slice's rows that precision and recall are of.
-        margin: by how much the slice may be worse than the champion's.
-        min_positives: positives of the slice below which it is shown only.
-
-    Returns:
-        The slice; it fails only if the whole interval lies at or below -margin.
     """
     own = label[found.rows]
     metrics = {
@@ -63,20 +59,52 @@ def slice_result(
         for model in ("challenger", "champion")
         if model in predictions
     }
-    positives = int(own.sum())
-    outcome: Outcome = "shown"
-    if difference is not None and positives >= min_positives:
-        outcome = "fail" if difference.upper <= -margin else "pass"
     return SliceResult(
         feature=found.feature,
         value=found.value,
         rows=len(own),
-        positives=positives,
+        positives=int(own.sum()),
         challenger=metrics["challenger"],
         champion=metrics.get("champion"),
         difference=difference,
-        outcome=outcome,
+        outcome="shown",
     )
+
+
+def judged(results: Sequence[SliceResult], *, margin: float, min_positives: int) -> tuple[SliceResult, ...]:
+    """Judges all slices together, so that their number does not raise the error.
+
+    A slice fails if its true difference is at or below -margin beyond doubt. Holm's procedure (1979, Scandinavian
+    Journal of Statistics 6:65) holds the chance that any slice fails wrongly at ERROR, however many there are. Its
+    p-values are those of the normal distribution: replicates hold no percentile so far out.
+
+    Args:
+        results: the slices.
+        margin: by how much each may be worse than the champion's.
+        min_positives: positives of a slice below which it is shown only.
+    """
+    judgeable = [
+        number
+        for number, result in enumerate(results)
+        if result.difference is not None and result.positives >= min_positives
+    ]
+    p_values = {number: _p_value(results[number].difference, margin) for number in judgeable}
+    outcomes: dict[int, Outcome] = dict.fromkeys(judgeable, "pass")
+    for position, number in enumerate(sorted(judgeable, key=p_values.__getitem__)):
+        if p_values[number] > ERROR / (len(judgeable) - position):
+            break
+        outcomes[number] = "fail"
+    return tuple(
+        dataclasses.replace(result, outcome=outcomes.get(number, "shown")) for number, result in enumerate(results)
+    )
+
+
+def _p_value(difference: Difference, margin: float) -> float:
+    """How likely a difference this low is where the true one is -margin."""
+    beyond = difference.value + margin
+    if difference.standard_error == 0:
+        return 0.0 if beyond <= 0 else 1.0
+    return statistics.NormalDist().cdf(beyond / difference.standard_error)
 
 
 def snapshot_results(

@@ -9,6 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from models.features import Feature, Missing
+from pipeline.gate.confidence import Z
 from pipeline.report import formats, plots
 from pipeline.report.run_data import Anomaly, RunData
 
@@ -98,7 +99,7 @@ def _snapshot_plot(dates: Sequence[Mapping[str, Any]], days: Sequence[str]) -> M
 def _with_half_width(count: Mapping[str, Any]) -> tuple[float, float]:
     """A share and half of its 90 % interval by the normal approximation."""
     rate = count["positives"] / count["rows"]
-    return rate, 1.645 * math.sqrt(rate * (1 - rate) / count["rows"])
+    return rate, Z * math.sqrt(rate * (1 - rate) / count["rows"])
 
 
 def _anomaly(anomaly: Anomaly, names: Mapping[str, str]) -> Row:

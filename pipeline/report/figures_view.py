@@ -29,12 +29,12 @@ def metric_rows(document: Document, names: Iterable[str]) -> list[Row]:
                 "title": shown.title,
                 "meaning": shown.meaning,
                 "better": shown.better,
-                "challenger": formats.number(challenger.get(name), shown.digits),
-                "champion": formats.number(champion.get(name), shown.digits),
-                "anchor": formats.number(anchor.get(name), shown.digits),
-                "difference": formats.signed(difference, shown.digits),
+                "challenger": formats.number(challenger.get(name), shown.decimals),
+                "champion": formats.number(champion.get(name), shown.decimals),
+                "anchor": formats.number(anchor.get(name), shown.decimals),
+                "difference": formats.signed(difference, shown.decimals),
                 "interval": _interval(document, name),
-                "judgement": _judgement(difference, shown.better, shown.digits),
+                "judgement": _judgement(difference, shown.better, shown.decimals),
             }
         )
     return rows
@@ -59,7 +59,7 @@ def _interval(document: Document, name: str) -> str:
             ends = [check.get("lower"), check.get("upper")]
             if metric(name).better == "lower":
                 ends = [-end if formats.is_number(end) else None for end in reversed(ends)]
-            return formats.interval(*ends, metric(name).digits, plus=True)
+            return formats.interval(*ends, metric(name).decimals, plus=True)
     return ""
 
 
@@ -92,7 +92,7 @@ def snapshot_rows(document: Document) -> list[Row]:
             "date": str(row.get("date")),
             "rows": formats.count(row.get("rows")),
             "positives": formats.count(row.get("positives")),
-            "challenger": formats.number((row.get("challenger") or {}).get(name), metric(name).digits),
+            "challenger": formats.number((row.get("challenger") or {}).get(name), metric(name).decimals),
             **_difference(row.get("difference")),
         }
         for row in document.get("snapshots") or []
@@ -117,8 +117,8 @@ def slice_rows(document: Document) -> Row:
             "rows": formats.count(row.get("rows")),
             "positives": formats.count(row.get("positives")),
             "base_rate": formats.percent(row.get("base_rate")),
-            "challenger": formats.number((row.get("challenger") or {}).get(name), metric(name).digits),
-            "champion": formats.number((row.get("champion") or {}).get(name), metric(name).digits),
+            "challenger": formats.number((row.get("challenger") or {}).get(name), metric(name).decimals),
+            "champion": formats.number((row.get("champion") or {}).get(name), metric(name).decimals),
             "outcome": row.get("outcome") or "shown",
             **_difference(row.get("difference")),
         }

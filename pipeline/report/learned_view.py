@@ -10,9 +10,10 @@ import numpy as np
 from models.families import FAMILIES
 from models.families.contract import display
 from pipeline.examples.leakage import SUSPICIOUS_AUC
+from pipeline.gate.metric import in_sentence
 from pipeline.report import formats, plots
 from pipeline.report.run_data import RunData
-from pipeline.report.wording import METRICS, in_sentence, metric, plain
+from pipeline.report.wording import METRICS, metric, plain
 
 Row = dict[str, Any]
 _TOP_FEATURES = 15
@@ -64,7 +65,7 @@ def _selection(run: RunData) -> Row | None:
                 "chosen": candidate["family"] == run.selection.get("chosen"),
                 "problem": candidate.get("problem") or "",
                 "metrics": [
-                    formats.number((candidate.get("metrics") or {}).get(name), METRICS[name].digits)
+                    formats.number((candidate.get("metrics") or {}).get(name), METRICS[name].decimals)
                     for name in ("roc_auc", "pr_auc", "log_loss", "brier")
                 ],
             }

@@ -16,6 +16,7 @@ from matplotlib.ticker import MaxNLocator
 
 from models.families import FAMILIES
 from models.families.contract import display
+from pipeline.gate.confidence import Z
 from pipeline.report.run_data import Curve, Importance
 
 # Colours by Okabe and Ito, which colour-blind readers can tell apart. Line styles differ as well.
@@ -134,7 +135,7 @@ def importance(families: Mapping[str, Importance], features: Sequence[str]) -> M
             rows + offset,
             [found.rise[feature] for feature in features],
             thickness,
-            xerr=[1.645 * found.standard_error[feature] for feature in features],
+            xerr=[Z * found.standard_error[feature] for feature in features],
             error_kw={"elinewidth": 0.8, "ecolor": "#333333"},
             color=_FAMILY_COLOURS.get(name, GREY),
             label=FAMILIES.get(name, name),

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from models.families import FAMILIES
+from pipeline.gate.metric import in_sentence
 from pipeline.report import formats
 from pipeline.report.figures_view import (
     KEY_FIGURES,
@@ -25,7 +26,6 @@ from pipeline.report.wording import (
     GLOSSARY,
     METRICS,
     VERDICTS,
-    in_sentence,
     metric,
     plain,
 )
@@ -84,7 +84,7 @@ def _rule(document: Document) -> str:
     rule = document.get("rule") or {}
     if not rule.get("metric"):
         return ""
-    title, share = in_sentence(metric(rule["metric"]).title), formats.percent(rule.get("confidence", 0.95), 0)
+    title, share = in_sentence(metric(rule["metric"]).title), _confidence(rule)
     replicates = formats.count(rule.get("replicates"))
     how = {
         "bootstrap": f"{replicates} bootstrap replicates over users, seed {rule.get('seed')}",
@@ -98,6 +98,11 @@ def _rule(document: Document) -> str:
         f"A challenger may be worse than the champion by less than {rule.get('margin')} in {title}, "
         f"with {share} confidence{how}."
     )
+
+
+def _confidence(rule: Document) -> str:
+    confidence = rule.get("confidence", 0.95)
+    return formats.percent(confidence, 0 if confidence <= 0.99 else 2)  # finer where runs share the error
 
 
 def _test_rows(data: Document) -> View:
@@ -124,9 +129,9 @@ def _checks(document: Document) -> View:
                 "title": CHECKS.get(name, plain(name).capitalize()),
                 "slice": "" if check.get("slice") in (None, "", "overall") else str(check["slice"]),
                 "metric": shown.title if check.get("metric") not in (None, "", name) else "",
-                "value": _figure(name, check.get("value"), shown.digits),
+                "value": _figure(name, check.get("value"), shown.decimals),
                 "interval": formats.interval(
-                    check.get("lower"), check.get("upper"), shown.digits, plus=name in DIFFERENCES
+                    check.get("lower"), check.get("upper"), shown.decimals, plus=name in DIFFERENCES
                 ),
                 "bound": str(check.get("bound") or ""),
                 "outcome": str(check.get("outcome") or "shown"),

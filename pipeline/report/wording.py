@@ -2,46 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
+from pipeline.gate import metrics as registry
+from pipeline.gate.metric import Metric
 
-
-@dataclasses.dataclass(frozen=True)
-class Metric:
-    """How a metric is shown.
-
-    Attributes:
-        title: its name.
-        digits: number of decimals.
-        better: `higher`, `lower`, or the best value.
-        meaning: one line that explains it.
-    """
-
-    title: str
-    digits: int
-    better: str
-    meaning: str
-
-
-METRICS = {
-    "roc_auc": Metric(
-        "ROC AUC", 4, "higher", "How often a random positive row ranks above a random negative row. Chance is 0.5."
-    ),
-    "pr_auc": Metric("PR-AUC", 4, "higher", "Mean precision over all recalls. Chance is the base rate."),
-    "log_loss": Metric("Log loss", 4, "lower", "Distance between probabilities and outcomes."),
-    "brier": Metric("Brier score", 4, "lower", "Mean squared distance between probabilities and outcomes."),
-    "calibration_slope": Metric(
-        "Calibration slope", 3, "near 1", "Below 1, the probabilities are too extreme; above 1, too cautious."
-    ),
-    "calibration_intercept": Metric(
-        "Calibration intercept", 3, "near 0", "Above 0, the probabilities are too low; below 0, too high."
-    ),
-    "observed_over_expected": Metric(
-        "Observed over expected", 3, "near 1", "Number of positives divided by the predicted number."
-    ),
-    "precision": Metric("Precision", 4, "higher", "Share of positives among the rows that you act on."),
-    "recall": Metric("Recall", 4, "higher", "Share of all positives that you reach."),
-}
-LIFT_PERCENTAGES = (1, 5, 10, 20)
+METRICS = {name: entry for name, entry in registry.METRICS.items() if not name.startswith(("lift_", "gain_"))}
+LIFT_PERCENTAGES = registry.TOP_PERCENT
 
 CHECKS = {
     "infra": "Serving",
@@ -49,6 +14,7 @@ CHECKS = {
     "unchanged": "Difference from the champion",
     "positives": "Number of positives",
     "bounds": "Absolute bounds",
+    "floor": "Floor",
     "log_loss": "Log loss against the base rate",
     "calibration_slope": "Calibration: slope",
     "observed_over_expected": "Calibration: level",
@@ -89,15 +55,7 @@ GLOSSARY = (
 
 def metric(name: str) -> Metric:
     """How a metric is shown. An unknown metric is shown by its name."""
-    for prefix, better in (("lift_", "higher"), ("gain_", "higher")):
-        if name.startswith(prefix):
-            return Metric(f"{prefix[:-1].title()} at {name[len(prefix) :]} %", 2, better, "")
-    return METRICS.get(name) or Metric(plain(name).capitalize(), 4, "", "")
-
-
-def in_sentence(title: str) -> str:
-    """A title as part of a sentence: `log loss`, but `ROC AUC`."""
-    return title if title[1:2].isupper() else title[:1].lower() + title[1:]
+    return registry.METRICS.get(name) or Metric(name, plain(name).capitalize(), "", 4, "", "", lambda scored: None)
 
 
 def plain(name: str) -> str:

@@ -8,6 +8,7 @@ import pydantic
 from pydantic import Field
 
 from models.config import Settings
+from pipeline.gate.metrics import BOUNDED
 from pipeline.settings.training import Metric
 
 
@@ -68,10 +69,10 @@ class Evaluation(Settings):
         description="The share of the rows, highest predictions first, that you act on. Precision, recall and "
         "fairness are reported for it.",
     )
-    bounds: dict[Literal["roc_auc", "pr_auc", "log_loss", "brier", "calibration"], Bound] = Field(
+    bounds: dict[Literal[BOUNDED], Bound] = Field(
         default_factory=dict,
         description="Absolute bounds that a model must meet to be pushed, in addition to the gate's own rule. They "
-        "apply to point estimates.",
+        "apply to the gate's point estimates.",
     )
 
 
@@ -117,7 +118,25 @@ class GateSettings(Settings):
     )
     calibration: tuple[Annotated[float, Field(gt=0, lt=1)], Annotated[float, Field(gt=1)]] = Field(
         default=(0.9, 1.1),
-        description="Lowest and highest accepted calibration slope, and ratio of observed to expected positives.",
+        description="Lowest and highest accepted calibration slope, and ratio of observed to expected positives. A "
+        "model whose whole 90 % interval lies outside is refused.",
+    )
+    calibration_range: tuple[Annotated[float, Field(gt=0, lt=1)], Annotated[float, Field(gt=1)]] = Field(
+        default=(0.75, 1.33),
+        description="The 90 % intervals of the calibration slope, and of observed over expected positives, must lie "
+        "within this range. Where they are wider, the verdict is `undecided`.",
+    )
+    floor: float | None = Field(
+        default=None,
+        description="The worst accepted value of the metric, whatever the champion is. The challenger's 95 % bound "
+        "must be better. By default there is none.",
+    )
+    runs_per_year: int | None = Field(
+        default=None,
+        ge=1,
+        le=10_000,
+        description="The runs that share an error of 5 %: one of them blesses a model that is worse by the margin "
+        "with that probability. By default, each run has 5 %. More runs need more test positives.",
     )
 
     @pydantic.model_validator(mode="after")

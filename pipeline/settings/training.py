@@ -12,9 +12,10 @@ from models.families import FAMILIES
 from models.families.contract import hyperparameters_class
 from models.features import DEFAULT_QUANTILES
 from models.hyperparameters import Hyperparameters
+from pipeline.gate.metrics import COMPARED
 
 Family = Literal[tuple(FAMILIES)]
-Metric = Literal["roc_auc", "pr_auc", "log_loss", "brier"]
+Metric = Literal[COMPARED]  # the registry of metrics says which can be compared
 
 
 class Tuning(Settings):

@@ -44,14 +44,14 @@ class ScoredRows:
         unit: int32 `[rows]`, a number for each user, from 0 on in the order of appearance.
         columns: text by name.
         predictions: by the model's name, float64 `[rows]`; NaN is left as it is.
-        seen: bool `[rows]`, whether the user is in the split `seen_in` too; None if no such split was given.
+        seen: by split of `seen_in`: bool `[rows]`, whether the user is in that split too.
     """
 
     label: np.ndarray
     unit: np.ndarray
     columns: dict[str, TextColumn]
     predictions: dict[str, np.ndarray]
-    seen: np.ndarray | None = None
+    seen: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
 
 def score_split(
@@ -62,7 +62,7 @@ def score_split(
     label: str,
     columns: Sequence[str] = (),
     rows: int | None = None,
-    seen_in: str | None = None,
+    seen_in: Sequence[str] = (),
     on_beam: OnBeam | None = None,
 ) -> ScoredRows:
     """Reads a split once, in batches, and calls every model on each batch.
@@ -74,7 +74,7 @@ def score_split(
         label: the label's feature, int64.
         columns: string features to return, such as slices and the date.
         rows: the number of rows to score, from the start and in this process; None for all.
-        seen_in: another split; `seen` tells whose users are in both.
+        seen_in: other splits; `seen` tells whose users are in both.
         on_beam: how to use Beam's workers; None to work in this process.
 
     Returns:
@@ -92,15 +92,13 @@ def score_split(
     )
     if rows is not None:
         return _scored(run_first_rows(scoring, rows), scoring.work)
-    tasks = [scoring]
-    if seen_in is not None:
-        tasks.append(ScoringTask(_Units(), work_units(examples, seen_in, by_row_group=by_row_group)))
-    table, *others = run_tasks(tasks, on_beam)
-    scored = _scored(table, scoring.work)
-    if others:
-        seen = pc.is_in(table[UNIT], value_set=others[0][UNIT].combine_chunks())
-        scored = dataclasses.replace(scored, seen=seen.to_numpy())
-    return scored
+    others = [ScoringTask(_Units(), work_units(examples, other, by_row_group=by_row_group)) for other in seen_in]
+    table, *units = run_tasks([scoring, *others], on_beam)
+    seen = {
+        other: pc.is_in(table[UNIT], value_set=found[UNIT].combine_chunks()).to_numpy()
+        for other, found in zip(seen_in, units, strict=True)
+    }
+    return dataclasses.replace(_scored(table, scoring.work), seen=seen)
 
 
 def read_examples(examples: types.Artifact, split: str, rows: int) -> list[bytes]:

@@ -1,3 +1,6 @@
+import shutil
+from pathlib import Path
+
 import pytest
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 from tfx.types import standard_artifacts
@@ -28,6 +31,9 @@ def champion(tmp_path):
         model.uri = str(tmp_path / "model")
         statistics = statistics_pb2.DatasetFeatureStatisticsList()
         training_record.write(model.uri, statistics=statistics, schema=raw_schema(), report=report)
+        serving = tmp_path / "model" / "Format-Serving"
+        serving.mkdir()
+        (serving / "saved_model.pb").touch()
         return model
 
     return make
@@ -63,10 +69,10 @@ def test_a_champion_of_an_earlier_run_can_be_compared(champion, report):
             BY_KEY,
             {**BY_KEY, "test_split": {**BY_KEY["test_split"], "salt": "v2:"}},
             raw_schema(),
-            "its test split was another one: by=key expression=bucket < @test_below salt=v1: test_percent=20; "
+            "its test split was defined differently: by=key expression=bucket < @test_below salt=v1: test_percent=20; "
             "now it is by=key expression=bucket < @test_below salt=v2: test_percent=20",
         ),
-        (BY_KEY, BY_DATE, raw_schema(), "its test split was another one"),
+        (BY_KEY, BY_DATE, raw_schema(), "its test split was defined differently"),
     ],
     ids=["trained beyond", "column gone", "column of another type", "another salt", "split by date now"],
 )
@@ -81,3 +87,30 @@ def test_one_that_cannot_be_compared_stops_the_run_by_name_unless_that_is_accept
     found, problems = comparable_champion([model], report, schema, accept=True)
     assert found is None
     assert any(problem in text for text in problems)
+
+
+@pytest.mark.parametrize(
+    ("lose", "problem"),
+    [
+        (lambda model: shutil.rmtree(model), "its files are gone: there is no model at "),
+        (lambda model: shutil.rmtree(model / "Format-Serving"), "its files are gone: there is no model at "),
+        (lambda model: shutil.rmtree(model / "training_data"), "its training record is gone or damaged: "),
+        (lambda model: (model / "training_data/statistics.pb").unlink(), "its training record is gone or damaged: "),
+        (lambda model: (model / "training_data/report.json").write_text(""), "its training record is gone or damaged"),
+        (lambda model: (model / "training_data/schema.pbtxt").write_text("{"), "its training record is gone or damag"),
+        (lambda model: (model / "training_data/statistics.pb").write_bytes(b"\xff"), "its training record is gone or"),
+    ],
+    ids=["all", "the model", "the record", "statistics", "empty report", "damaged schema", "damaged statistics"],
+)
+def test_a_champion_whose_files_are_lost_is_named_and_can_be_left_out(champion, lose, problem):
+    model = champion(BY_DATE)
+    model.id = 17
+    lose(Path(model.uri))
+    with pytest.raises(IncomparableChampionError) as error:
+        comparable_champion([model], BY_DATE, raw_schema(), accept=False)
+    assert problem in str(error.value)
+    assert f"The champion is model 17, {model.uri}. To go on" in str(error.value)
+    assert "--accept-incompatible-champion" in str(error.value)
+    found, problems = comparable_champion([model], BY_DATE, raw_schema(), accept=True)
+    assert found is None
+    assert problem in problems[0]

@@ -80,8 +80,9 @@ def examples(tmp_path_factory):
     folder = tmp_path_factory.mktemp("examples")
     made = write_examples(folder, rows, split="test")
     write_examples(folder, rows[: ROWS // 4], split="train")
+    write_examples(folder, rows[ROWS // 4 : ROWS // 2], split="eval")
     write_data_summary(made, {"splits": [{"split": "test", "rows": ROWS}], "warnings": []})
-    made.split_names = artifact_utils.encode_split_names(["train", "test"])
+    made.split_names = artifact_utils.encode_split_names(["train", "eval", "test"])
     return made
 
 
@@ -152,7 +153,6 @@ def gate(tmp_path, examples, monkeypatch):
         ):
             [outputs[name]] = [[kind()]]
             outputs[name][0].uri = str(folder / name)
-        dataset = DATASET.model_copy(update={"evaluation": DATASET.evaluation.model_validate({"bounds": bounds or {}})})
         context = base_beam_executor.BaseBeamExecutor.Context(
             beam_pipeline_args=["--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner", *beam_args],
             tmp_dir=str(folder / "tmp"),
@@ -167,12 +167,13 @@ def gate(tmp_path, examples, monkeypatch):
             },
             outputs,
             {
-                "eval_config": proto_utils.proto_to_json(eval_config(dataset, FEATURES, signature="serving_default")),
+                "eval_config": proto_utils.proto_to_json(eval_config(DATASET, FEATURES, signature="serving_default")),
                 "example_splits": '["test"]',
                 "gate": json.dumps({"min_positives": 100, "slice_min_positives": 100, **settings}),
+                "bounds": json.dumps(bounds or {}),
                 "operating_share": 0.1,
                 "features": json.dumps(FEATURES.to_config()),
-                "columns": json.dumps(dataset.columns.model_dump()),
+                "columns": json.dumps(DATASET.columns.model_dump()),
                 "accept_incompatible_champion": accept,
                 "digest": "",
             },
@@ -236,9 +237,10 @@ def test_one_broken_slice_refuses_a_model_that_is_better_overall(gate, model):
     assert (document["verdict"], document["decided_by"]) == ("refused", "slice")
     failed = {f"{found['feature']}={found['value']}" for found in document["slices"] if found["outcome"] == "fail"}
     assert failed == {"country=fr"}
-    assert {found["value"] for found in document["slices"] if found["feature"] == "user"} == {
-        "new",
-        "seen in training",
+    assert {found["value"]: found["rows"] for found in document["slices"] if found["feature"] == "user"} == {
+        "new": ROWS // 2,
+        "seen in eval": ROWS // 4,
+        "seen in training": ROWS // 4,
     }
 
 
@@ -348,6 +350,7 @@ def component(config, **options):
         **models,
         eval_config=config,
         gate=GateSettings(),
+        bounds={},
         operating_share=0.1,
         features=FEATURES,
         columns={"label": "bought", "key": None, "date": None},

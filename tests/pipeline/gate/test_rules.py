@@ -1,12 +1,18 @@
 import dataclasses
 import json
+import re
 
 import numpy as np
 import pytest
 
+from models.config import validate_settings
+from pipeline.gate.calibration import Estimate
+from pipeline.gate.metrics import entropy
+from pipeline.gate.probability_checks import calibration_slope, log_loss, observed_over_expected
 from pipeline.gate.rows import TestRows
 from pipeline.gate.rules import judge
-from pipeline.settings.gate import GateSettings
+from pipeline.gate.verdict import Difference
+from pipeline.settings.gate import Evaluation, GateSettings
 from tests.pipeline.gate.draws import rows_and_predictions, sigmoid
 
 SETTINGS = GateSettings(replicates=300)
@@ -161,6 +167,139 @@ def test_a_first_model_that_is_not_calibrated_is_refused(drawn, change, decided_
     assert (found.verdict, found.decided_by) == ("refused", decided_by)
 
 
+@pytest.mark.parametrize("noise", [0.01, 0.1])
+def test_a_first_model_that_knows_nothing_is_not_blessed(noise):
+    random = np.random.default_rng(5)
+    for seed in range(20):
+        rows, _ = rows_and_predictions(rows=3000, users=1500, seed=seed)
+        logit = np.log(rows.base_rate / (1 - rows.base_rate)) + noise * random.normal(size=rows.rows)
+        found = judged(rows, {"challenger": sigmoid(logit)})
+        assert found.verdict in ("refused", "undecided"), found.reason
+        assert outcomes(found)["calibration_slope"] != "pass"
+
+
+@pytest.mark.parametrize(
+    ("value", "standard_error", "first", "outcome"),
+    [
+        (0.40, 0.0097, True, "pass"),  # 0.0227 below the entropy, which is 2.33 standard errors
+        (0.40, 0.0099, True, "undecided"),
+        (0.40, None, True, "undecided"),
+        (0.40, 0.0099, False, "pass"),  # the comparison with the champion tells more
+        (0.4228, 1e-9, True, "fail"),
+    ],
+)
+def test_without_a_champion_the_base_rate_is_beaten_beyond_doubt(value, standard_error, first, outcome):
+    better = entropy(0.15) - value
+    improvement = standard_error and Difference(better, better, better, standard_error, "ratio")
+    check = log_loss(value, 0.15, improvement, first=first)
+    assert check.outcome == outcome, check.text
+    assert ("without a champion, that must be more than 0" in check.text) is (outcome == "undecided")
+
+
+@pytest.mark.parametrize(
+    ("estimate", "outcome"),
+    [
+        (Estimate(0.1, -5.5, 5.7), "undecided"),  # says nothing
+        (Estimate(0.82, 0.68, 0.96), "undecided"),
+        (Estimate(1.0, 0.74, 1.26), "undecided"),
+        (Estimate(1.0, 0.76, 1.32), "pass"),
+        (Estimate(0.84, 0.76, 0.92), "pass"),
+        (Estimate(0.82, 0.75, 0.89), "fail"),
+        (Estimate(1.2, 1.11, 1.3), "fail"),
+    ],
+)
+def test_calibration_passes_only_where_the_interval_shows_it(estimate, outcome):
+    slope = calibration_slope(estimate, SETTINGS, positives=200)
+    ratio = observed_over_expected(
+        dataclasses.replace(estimate, lower=max(estimate.lower, 0.01)),
+        SETTINGS,
+        base_rate=0.1,
+        training_base_rate=0.1,
+        positives=200,
+    )
+    assert (slope.outcome, ratio.outcome) == (outcome, outcome), (slope.text, ratio.text)
+
+
+def test_undecided_calibration_names_the_positives_that_would_settle_it():
+    error = 0.2
+    wide = Estimate(1.0, 1 - 1.645 * error, 1 + 1.645 * error)
+    check = calibration_slope(wide, SETTINGS, positives=200)
+    assert check.text.endswith(
+        "With about 792 test positives (now 200) a calibrated model would pass in 80 of 100 cases."
+    )
+    # With so many positives: the interval's lower end lies above 0.75 in 80 % of the draws.
+    narrow = error * np.sqrt(200 / 792)
+    drawn = np.random.default_rng(0).normal(1, narrow, 100_000)
+    assert np.mean(drawn - 1.645 * narrow > 0.75) == pytest.approx(0.8, abs=0.01)
+
+
+def test_the_range_of_the_calibration_interval_is_a_setting(drawn):
+    rows, models = drawn
+    narrow = GateSettings(replicates=100, calibration=(0.99, 1.01), calibration_range=(0.98, 1.02))
+    found = judged(rows, {"challenger": models["good"]}, narrow)
+    assert found.verdict == "undecided"
+    assert {outcomes(found)[name] for name in ("calibration_slope", "observed_over_expected")} == {"undecided"}
+
+
+@pytest.mark.parametrize(
+    ("bounds", "reason"),
+    [
+        ({"roc_auc": {"lower": 0.99}}, "roc_auc is 0.*, the least allowed is 0.99"),
+        ({"log_loss": {"upper": 0.05}}, "log_loss is 0.*, the most allowed is 0.05"),
+        ({"calibration": {"upper": 0.5}}, "calibration is .*, the most allowed is 0.5"),
+        ({"lift_10": {"lower": 11}}, "lift_10 is .*, the least allowed is 11"),
+        ({"roc_auc": {"lower": 0.6}, "log_loss": {"upper": 0.6}, "calibration": {"lower": 0.5, "upper": 2}}, None),
+    ],
+)
+def test_absolute_bounds_hold_the_figures_of_the_verdict(drawn, bounds, reason):
+    rows, models = drawn
+    evaluation = validate_settings({"bounds": bounds}, Evaluation, origin="")
+    found = judged(rows, {"challenger": models["good"]}, bounds=evaluation.bounds)
+    if reason is None:
+        assert found.verdict == "blessed"
+        return
+    assert (found.verdict, found.decided_by) == ("refused", "bounds")
+    assert re.search(reason, found.reason)
+    [check] = [check for check in found.checks if check.name == "bounds"]
+    assert check.value == found.metrics["challenger"].get(check.metric, check.value)
+
+
+@pytest.mark.parametrize("metric", ["roc_auc", "log_loss"])
+def test_a_floor_holds_whatever_the_champion_is(drawn, metric):
+    rows, models = drawn
+    predictions = {"challenger": models["fair"], "champion": models["fair"] * 0.999}
+    value = judged(rows, predictions).metrics["challenger"][metric]
+    worse = -1 if metric == "roc_auc" else 1
+    for floor, outcome in ((value + worse * 0.1, "pass"), (value, "undecided"), (value - worse * 0.1, "fail")):
+        settings = GateSettings(replicates=200, metric=metric, margin=0.02, slice_margin=0.1, floor=floor)
+        found = judged(rows, predictions, settings)
+        assert outcomes(found)["floor"] == outcome
+        check = next(check for check in found.checks if check.name == "floor")
+        assert check.value == pytest.approx(value)
+        assert check.lower < check.value < check.upper
+    assert (found.verdict, found.decided_by) == ("refused", "floor")
+    assert "floor" not in outcomes(judged(rows, predictions))
+
+
+def test_runs_of_a_year_share_the_error(drawn):
+    rows, models = drawn
+    predictions = {"challenger": models["good"], "champion": models["also_good"]}
+    once, shared = (
+        next(
+            check
+            for check in judged(rows, predictions, GateSettings(replicates=300, runs_per_year=runs)).checks
+            if check.name == "champion"
+        )
+        for runs in (1, 52)
+    )
+    assert shared.upper == once.upper
+    error = (once.value - once.lower) / 1.645
+    assert shared.value - shared.lower == pytest.approx(3.10 * error, rel=0.12)
+    assert "bounds of 99.9 % and 95 %" in shared.text
+    found = judged(rows, predictions, GateSettings(replicates=300, runs_per_year=52))
+    assert found.rule["confidence"] == pytest.approx(1 - 0.05 / 52)
+
+
 def test_observed_over_expected_may_move_with_the_base_rate(drawn):
     rows, models = drawn
     shifted = sigmoid(np.log(models["good"] / (1 - models["good"])) + 0.5)  # as if trained where positives were more
@@ -224,6 +363,8 @@ def test_the_json_is_complete_and_names_no_user(drawn):
         "replicates": 300,
         "seed": 1,
         "method": "bootstrap",
+        "floor": None,
+        "runs_per_year": None,
     }
     assert document["data"]["users"] == len(np.unique(rows.unit)) < document["data"]["rows"] == 8000
     assert set(document["snapshots"][0]) == {"date", "rows", "positives", "difference", "challenger"}

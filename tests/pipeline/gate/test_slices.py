@@ -5,33 +5,53 @@ import pytest
 
 from pipeline.gate import slices
 from pipeline.gate.rows import TestRows
-from pipeline.gate.slices import OTHER, fairness, slice_result, slices_of
-from pipeline.gate.verdict import Difference
+from pipeline.gate.slices import OTHER, fairness, judged, slice_result, slices_of
+from pipeline.gate.verdict import Difference, SliceResult
 from tests.pipeline.gate.draws import rows_and_predictions
 
-JUDGED = {"operating_share": 0.1, "margin": 0.02, "min_positives": 200}
+
+def result(number, value, *, error=0.01, positives=500):
+    between = Difference(value, value - 1.645 * error, value + 1.645 * error, error, "bootstrap")
+    return SliceResult("f", str(number), 5000, positives, {}, {}, between, "shown")
 
 
-def difference(lower, upper):
-    return Difference((lower + upper) / 2, lower, upper, 0.01, "bootstrap")
+def outcomes(results, **changes):
+    return [judged_one.outcome for judged_one in judged(results, **{"margin": 0.02, "min_positives": 200, **changes})]
 
 
 @pytest.mark.parametrize(
-    ("between", "min_positives", "outcome"),
+    ("value", "changes", "outcome"),
     [
-        (difference(-0.09, -0.02), 200, "fail"),
-        (difference(-0.09, -0.019), 200, "pass"),  # the interval reaches into what is allowed
-        (difference(-0.09, -0.03), 5000, "shown"),
-        (None, 200, "shown"),
+        (-0.0365, {}, "fail"),  # 1.645 standard errors below the margin
+        (-0.0364, {}, "pass"),  # the interval reaches into what is allowed
+        (-0.0365, {"margin": 0.03}, "pass"),
+        (-0.0365, {"min_positives": 501}, "shown"),
     ],
 )
-def test_only_a_large_slice_that_is_surely_worse_fails(between, min_positives, outcome):
-    rows, predictions = rows_and_predictions()
-    found = slices_of(rows)[0]
-    result = slice_result(found, rows.label, predictions, between, **{**JUDGED, "min_positives": min_positives})
-    assert result.outcome == outcome
-    assert result.name == f"device={found.value}"
-    assert result.positives == rows.label[found.rows].sum()
+def test_only_a_large_slice_that_is_surely_worse_fails(value, changes, outcome):
+    assert outcomes([result(0, value)], **changes) == [outcome]
+
+
+def test_a_slice_without_a_difference_is_shown():
+    assert outcomes([dataclasses.replace(result(0, -0.5), difference=None), result(1, 0)]) == ["shown", "pass"]
+
+
+def test_slices_are_judged_as_a_family():
+    # Holm: the smallest of three p-values must be at most 5 / 3 %, the next 5 / 2 %, the last 5 %.
+    below = [-0.02 - 0.01 * z for z in (2.13, 1.97, 1.65)]  # 1.66, 2.44 and 4.95 %
+    assert outcomes([result(n, value) for n, value in enumerate(below)]) == ["fail", "fail", "fail"]
+    assert outcomes([result(n, value) for n, value in enumerate([below[0], below[2], below[2]])]) == [
+        "fail",
+        "pass",
+        "pass",
+    ]
+    assert outcomes([result(n, value) for n, value in enumerate([below[1], below[2], 0])]) == ["pass"] * 3
+    small = result(3, 0, positives=100)
+    assert outcomes([result(0, below[2]), small]) == ["fail", "shown"], "a slice that is only shown is not counted"
+
+
+def test_a_difference_without_any_error_is_judged_by_its_value():
+    assert outcomes([result(0, -0.02, error=0), result(1, 0, error=0)]) == ["fail", "pass"]
 
 
 def test_a_slice_with_one_class_is_shown_without_rank_metrics():
@@ -41,11 +61,11 @@ def test_a_slice_with_one_class_is_shown_without_rank_metrics():
     label[:10] = 0
     rows = dataclasses.replace(rows, label=label, slices={"f": feature})
     rare = slices_of(rows)[-1]
-    result = slice_result(rare, rows.label, {"challenger": predictions["challenger"]}, None, **JUDGED)
-    assert (result.value, result.rows, result.positives, result.champion) == ("rare", 10, 0, None)
-    assert result.challenger["roc_auc"] is None
-    assert result.challenger["log_loss"] > 0
-    assert "champion" not in result.to_json()
+    found = slice_result(rare, rows.label, {"challenger": predictions["challenger"]}, None, operating_share=0.1)
+    assert (found.value, found.rows, found.positives, found.champion) == ("rare", 10, 0, None)
+    assert found.challenger["roc_auc"] is None
+    assert found.challenger["log_loss"] > 0
+    assert "champion" not in found.to_json()
 
 
 def test_the_values_with_most_positives_are_slices_and_the_others_one(monkeypatch):

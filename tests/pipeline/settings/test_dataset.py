@@ -27,7 +27,7 @@ def test_the_data_sets_load(name):
         ({"split.test_percent": 20}, "snapshots decide the test split"),
         ({"columns.key": None}, "columns.key and columns.date are required"),
         ({"snapshots.train_dates": ["2025-01-06"]}, "both train_dates and test_dates"),
-        ({"evaluation.bounds.auc": {}}, "'roc_auc', 'pr_auc', 'log_loss', 'brier' or 'calibration'"),
+        ({"evaluation.bounds.auc": {}}, "'precision', 'recall' or 'calibration'"),
         ({"evaluation.bounds.roc_auc": {"min_change": 0}}, "unknown key 'evaluation.bounds.roc_auc.min_change'"),
         ({"gate.metric": "log_loss"}, "set margin as well: its default is for roc_auc, and the metric is log_loss"),
         ({"gate.margin": 0}, "greater than 0"),

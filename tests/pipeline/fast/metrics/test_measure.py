@@ -13,7 +13,7 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.types import standard_artifacts
 from tfx.utils import proto_utils
 
-from pipeline.evaluation.eval_config import METRICS
+from pipeline.evaluation.eval_config import TFMA_METRICS as METRICS
 from pipeline.fast.metrics import accumulators, computations
 from pipeline.fast.metrics.measure import measure, unsupported
 from pipeline.fast.metrics.results import write_results

@@ -53,7 +53,7 @@ def test_all_files_and_batches_are_scored_in_order(tmp_path, model, monkeypatch,
     assert scored.predictions["keras"].dtype == np.float64
     np.testing.assert_allclose(scored.predictions["keras"], expected(rows), atol=1e-6)
     np.testing.assert_allclose(scored.predictions["xgboost"], expected(rows, 0.3), atol=1e-6)
-    assert scored.seen is None
+    assert scored.seen == {}
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_several_workers_give_the_same(tmp_path, model, write, mode):
         direct_num_workers=2,
     )
     on_beam = OnBeam(lambda: beam.Pipeline(options=options), str(tmp_path / "workers"))
-    asked = {"label": "bought", "columns": ["country"], "seen_in": "train"}
+    asked = {"label": "bought", "columns": ["country"], "seen_in": ["train"]}
     here = score_split(examples, "eval", {"keras": model}, **asked)
     there = score_split(examples, "eval", {"keras": model}, **asked, on_beam=on_beam)
     np.testing.assert_array_equal(there.label, here.label)
