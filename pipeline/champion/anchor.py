@@ -1,8 +1,8 @@
 """The anchor: the model that a challenger is held against beside the champion, so that small losses can't add up.
 
-It is the first model pushed, until a later one is blessed as clearly better (`anchor_replaced` of its blessing). It
-travels inside each challenger's Model artifact, so that whatever finds the champion finds the anchor too; see
-challenger.py for the layout.
+It is the first model that was pushed, until a later one is blessed as clearly better (`anchor_replaced` of its
+blessing). It travels inside each challenger's Model artifact, so whatever finds the champion finds the anchor too.
+challenger.py describes the layout.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _TRIED_ROWS = 1000
 
 
 class AnchorError(RuntimeError):
-    """The champion cannot be scored, so that nothing could be held against it."""
+    """The champion cannot be scored, so no challenger can be compared with it."""
 
 
 def carry(
@@ -36,7 +36,7 @@ def carry(
     label: str,
     accept_none: bool,
 ) -> None:
-    """Copies the anchor in force below a challenger's artifact, from the champion's.
+    """Copies the current anchor from the champion's artifact into the challenger's.
 
     An anchor that cannot be scored on examples of eval is replaced by the champion, with a warning.
 
@@ -46,7 +46,7 @@ def carry(
         blessing: its ModelBlessing.
         examples: raw Examples.
         label: their label.
-        accept_none: go on without an anchor, with a warning, where the champion cannot be scored either.
+        accept_none: go on without an anchor, with a warning, if the champion cannot be scored either.
 
     Raises:
         AnchorError: the champion cannot be scored, and `accept_none` is false.
@@ -89,4 +89,4 @@ def _problem(name: str, folder: str, examples: types.Artifact, label: str) -> st
         scored = score_split(examples, "eval", {name: folder}, label=label, rows=_TRIED_ROWS).predictions[name]
     except ScoringError as error:
         return str(error)
-    return None if np.all((scored >= 0) & (scored <= 1)) else f"model '{name}' gives values that are no probabilities"
+    return None if np.all((scored >= 0) & (scored <= 1)) else f"model '{name}' gives values outside 0 to 1"

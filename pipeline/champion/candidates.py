@@ -1,4 +1,4 @@
-"""The trained models side by side: what each is worth on eval, and which one challenges the champion."""
+"""The trained models side by side: how good each one is on eval, and which one challenges the champion."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Comparison:
 
 
 def compare(models: Mapping[str, types.Artifact], examples: types.Artifact, label: str) -> Comparison:
-    """Scores the models on eval; one that cannot be scored, or gives no probabilities, gets a problem, not an error.
+    """Scores the models on eval. One that cannot be scored, or gives no probabilities, gets a `problem`.
 
     Warns where there are too few positives to tell the models apart.
 

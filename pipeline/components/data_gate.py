@@ -12,7 +12,7 @@ import os
 from typing import Any
 
 import tensorflow_data_validation as tfdv
-from tensorflow_metadata.proto.v0 import schema_pb2
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 from tfx import types
 from tfx.dsl.components.base import base_component, base_executor, executor_spec
 from tfx.orchestration.data_types import RuntimeParameter
@@ -83,16 +83,17 @@ class Executor(base_executor.BaseExecutor):
         )
         for problem in problems:
             _log.warning("The champion is not compared, which --accept-incompatible-champion allows: %s", problem)
+        artifact = artifact_utils.get_single_instance(input_dict["statistics"])
+        statistics = {
+            split: stats_artifact_utils.load_statistics(artifact, split).proto() for split in ("train", "test")
+        }
+        empty = anomalies.add_empty(found.setdefault("train", anomalies_pb2.Anomalies()), statistics["train"])
         compared = {}
         if champion is not None:
-            statistics = artifact_utils.get_single_instance(input_dict["statistics"])
             compared = compare(
                 training_record.read_statistics(champion.uri),
                 training_record.read_schema(champion.uri),
-                **{
-                    split: stats_artifact_utils.load_statistics(statistics, split).proto()
-                    for split in ("train", "test")
-                },
+                **statistics,
                 schema=schema,
                 settings=settings,
             )
@@ -100,6 +101,7 @@ class Executor(base_executor.BaseExecutor):
         anomalies.judge(
             {**found, **{f"{split}, against the champion": value for split, value in compared.items()}},
             settings.severity,
+            empty=empty,
         )
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from tensorflow_metadata.proto.v0 import anomalies_pb2
+from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 from tfx import types
 from tfx.components.example_validator import executor as example_validator
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
+
+from pipeline.data_gate.feature_values import by_name
 
 _log = logging.getLogger("propensity")
 _SEVERITIES = {"warning": anomalies_pb2.AnomalyInfo.WARNING, "error": anomalies_pb2.AnomalyInfo.ERROR}
@@ -20,12 +22,42 @@ class DataGateError(RuntimeError):
     """The data is not fit to train on; the message lists split, feature and anomaly."""
 
 
-def judge(found: Mapping[str, anomalies_pb2.Anomalies], severity: str) -> None:
+def add_empty(anomalies: anomalies_pb2.Anomalies, statistics: statistics_pb2.DatasetFeatureStatisticsList) -> list[str]:
+    """Adds an error for each feature without any value, unless ExampleValidator has found that.
+
+    Nothing can be learned from such a feature, and with an inferred schema Transform fails on it.
+
+    Args:
+        anomalies: those of the training split.
+        statistics: of the training split.
+
+    Returns:
+        The names of these features.
+    """
+    empty = sorted(name for name, values in by_name(statistics).items() if not values.present)
+    for name in empty:
+        info = anomalies.anomaly_info[name]
+        if info.severity == anomalies_pb2.AnomalyInfo.ERROR:
+            continue
+        info.path.step[:] = [name]
+        info.severity = anomalies_pb2.AnomalyInfo.ERROR
+        info.short_description = "Feature is empty"
+        info.description = "The feature has no value in any row."
+        info.reason.add(
+            type=anomalies_pb2.AnomalyInfo.FEATURE_TYPE_NOT_PRESENT,
+            short_description=info.short_description,
+            description=info.description,
+        )
+    return empty
+
+
+def judge(found: Mapping[str, anomalies_pb2.Anomalies], severity: str, *, empty: Sequence[str] = ()) -> None:
     """Stops the run on anomalies that are severe enough, and logs the others as warnings.
 
     Args:
         found: anomalies by the name of what they were found in, such as `train`.
         severity: `error` or `warning`, the least severity that stops the run; `none` never does.
+        empty: features without any value in the training rows, for the message.
 
     Raises:
         DataGateError: an anomaly has that severity or a worse one.
@@ -44,7 +76,18 @@ def judge(found: Mapping[str, anomalies_pb2.Anomalies], severity: str) -> None:
             "the data has anomalies that stop the run:\n  "
             + "\n  ".join(stopping)
             + "\nFix the data, correct the curated schema, or change data_gate in dataset.yaml."
+            + _way_out(empty)
         )
+
+
+def _way_out(empty: Sequence[str]) -> str:
+    if not empty:
+        return ""
+    features = "1 feature has" if len(empty) == 1 else f"{len(empty)} features have"
+    return (
+        f"\n{features} no value in any training row: {', '.join(empty)}. To train without, remove the declarations "
+        "from features.yaml, and from the curated schema if there is one (make schema)."
+    )
 
 
 def load_all(artifact: types.Artifact) -> dict[str, anomalies_pb2.Anomalies]:

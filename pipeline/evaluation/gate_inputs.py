@@ -49,7 +49,9 @@ def is_withdrawn(
                 examples, SPLIT, {"withdrawn": path_utils.serving_model_path(source)}, label=label, rows=_COMPARED_ROWS
             )
         except ScoringError as error:  # its artifact may be gone, or need a column that is
-            _log.warning("whether the challenger is a withdrawn model is told by its id alone: %s", error)
+            _log.warning(
+                "cannot compare the challenger's predictions with a withdrawn model; only its id is compared: %s", error
+            )
             continue
         there = withdrawn.predictions["withdrawn"]
         if checks.largest_difference(scored.predictions["challenger"][: len(there)], there) <= checks.MAX_UNCHANGED:

@@ -1,6 +1,6 @@
 """The Poisson bootstrap by unit: each replicate weights every unit's rows by a draw from Poisson(1).
 
-It resamples units, as the ordinary bootstrap does, but each one on its own, so that replicates are matrix products
+Like the ordinary bootstrap it resamples units, but independently of each other, so replicates are matrix products
 (Hanley and MacGibbon 2006, Computer Methods and Programs in Biomedicine 83:57). A weight belongs to a unit, not to a
 row: rows of one user stay together, and a rank metric needs the rows sorted once for all replicates.
 """
@@ -24,7 +24,7 @@ Statistic = Callable[[np.ndarray], np.ndarray]  # weights [units, replicates] ->
 def poisson_weights(units: int, replicates: int, seed: int) -> Iterator[np.ndarray]:
     """Weights in chunks `[units, up to replicates]` float32, `replicates` columns in all.
 
-    Drawn by 16 random bits each, an eighth of the time of NumPy's Poisson: probabilities are true to 2^-17.
+    Each weight takes 16 random bits and an eighth of the time of NumPy's Poisson. Probabilities are exact to 2^-17.
     """
     random, weights = np.random.default_rng(seed), _quantised_poisson()
     columns = max(1, _MAX_CELLS // units)
@@ -63,13 +63,13 @@ def statistic(metric: str, label: np.ndarray, predicted: np.ndarray, unit: np.nd
 class WeightedRanking:
     """Rank metrics of one model under weights.
 
-    Only the distinct predictions of positives matter, highest first; call them levels. The matrices are sparse and sum
-    weights of units into levels; the last line of those of the negatives takes what lies below all levels.
+    Only the distinct predictions of positives matter, highest first; these are the levels. The sparse matrices sum the
+    weights of units by level. In those of the negatives, the last line holds what lies below all levels.
 
     Attributes:
         positives: `[levels, units]`: positives at each level.
-        negatives: `[levels + 1, units]`: negatives that come to lie at or above a level with this one.
-        negatives_midrank: the same, but of a negative tied with a level one half comes with it, one with the next.
+        negatives: `[levels + 1, units]`: negatives that lie at or above a level for the first time here.
+        negatives_midrank: the same, but half of a negative tied with a level counts here and half at the next.
     """
 
     positives: sparse.csr_matrix

@@ -1,4 +1,4 @@
-"""Calibration: do predicted probabilities mean what they say?
+"""Calibration: do predicted probabilities match frequencies?
 
 The calibration line is the logistic regression of the label on the predictions' logit (Cox 1958, Biometrika 45:562);
 slope 1 and intercept 0 are perfect. Intervals are analytic and clustered by unit: sandwich variance for the slope

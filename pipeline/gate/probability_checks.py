@@ -1,4 +1,4 @@
-"""Checks of a challenger's probabilities: do they say more than the base rate, and do they mean what they say?"""
+"""Checks of a challenger's probabilities: do they say more than the base rate, and do they match frequencies?"""
 
 from __future__ import annotations
 

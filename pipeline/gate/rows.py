@@ -19,8 +19,8 @@ class TestRows:
 
     Attributes:
         label: `[rows]`, 0 or 1.
-        unit: `[rows]`, whose row it is: sortable codes. Rows of one unit are drawn together; without a key, the row
-            itself is the unit.
+        unit: `[rows]`, whose row it is, as sortable codes. Rows of one unit are drawn together. Without a key, each
+            row is a unit.
         date: `[rows]`, snapshot dates as str; None without a date column.
         slices: by feature, its value `[rows]` as str.
 

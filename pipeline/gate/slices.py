@@ -1,4 +1,4 @@
-"""Rows by snapshot date or by the value of a feature: how good the models are there, and whom they select."""
+"""Figures by snapshot date and by feature value: how good the models are there, and how many rows they select."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def snapshot_results(
 def fairness(
     slices: Sequence[Slice], label: np.ndarray, predicted: np.ndarray, operating_share: float
 ) -> tuple[FairnessResult, ...]:
-    """What acting on the top share of all rows does to each slice.
+    """How often the top share of all rows selects rows of each slice.
 
     Args:
         slices: of any features.

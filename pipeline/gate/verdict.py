@@ -6,14 +6,14 @@ import dataclasses
 import math
 from typing import Any, Literal
 
-Outcome = Literal["pass", "fail", "undecided", "shown"]  # shown: told, but it decides nothing
+Outcome = Literal["pass", "fail", "undecided", "shown"]  # shown: reported, but it decides nothing
 
 OVERALL = "overall"
 
 
 @dataclasses.dataclass(frozen=True)
 class Difference:
-    """By how much the challenger is better than another model; negative where it is worse.
+    """By how much the challenger is better than another model; negative if it is worse.
 
     Attributes:
         value: in units of the metric, its sign turned where lower values are better.
@@ -84,7 +84,7 @@ class SliceResult:
         challenger: point metrics.
         champion: point metrics; None without a champion.
         difference: to the champion; None where there is none or too few rows.
-        outcome: pass or fail; shown where there is nothing to judge by.
+        outcome: pass or fail; shown if the slice was not judged.
     """
 
     feature: str
@@ -146,7 +146,7 @@ class FairnessResult:
 
 @dataclasses.dataclass(frozen=True)
 class Judgement:
-    """The verdict on a challenger and all that led to it.
+    """The verdict on a challenger and everything that led to it.
 
     Attributes:
         verdict: what to do with it.

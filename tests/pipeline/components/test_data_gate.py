@@ -12,7 +12,7 @@ from models.features import FeatureSet
 from pipeline.champion import training_record
 from pipeline.champion.comparability import IncomparableChampionError
 from pipeline.components import data_gate
-from pipeline.data_gate.anomalies import DataGateError, load, save
+from pipeline.data_gate.anomalies import DataGateError, add_empty, load, save
 from pipeline.raw_schema import raw_schema
 
 FEATURES = FeatureSet.from_config(
@@ -30,7 +30,7 @@ REPORT = {
 }
 
 
-def statistics(*, shift=0.0, outlier=None, source=("a", "b"), needed=True, seed=0):
+def statistics(*, shift=0.0, outlier=None, source=("a", "b"), needed=True, seed=0, **changed):
     rng = np.random.default_rng(seed)
     visits = (rng.normal(size=2000) + shift).astype(np.float32)
     frame = pd.DataFrame(
@@ -42,6 +42,8 @@ def statistics(*, shift=0.0, outlier=None, source=("a", "b"), needed=True, seed=
     )
     if needed:
         frame["needed"] = np.float32(1)
+    for name, change in changed.items():
+        frame[name] = change(frame[name])
     return tfdv.generate_statistics_from_dataframe(frame)
 
 
@@ -79,6 +81,7 @@ def gate(tmp_path):
             report = {**REPORT, "trained_through": trained_through}
             known = {feature.path.step[0] for feature in champion.datasets[0].features}
             learnt = schema_pb2.Schema(feature=[f for f in raw_schema(FEATURES, "y").feature if f.name in known])
+            (tmp_path / "model" / "Format-Serving").mkdir(parents=True)
             training_record.write(model.uri, statistics=champion, schema=learnt, report=report)
             inputs["champion"] = [model]
         properties = {
@@ -165,3 +168,46 @@ def test_where_that_is_accepted_there_is_no_drift_and_a_warning(gate, caplog):
         )
     assert artifact_utils.decode_split_names(drift.split_names) == []
     assert "it was trained through 2025-02-03" in caplog.text
+
+
+def rarely(column):
+    return np.where(np.arange(len(column)) % 10 == 0, 1 + np.arange(len(column)) % 3, 0).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("broken", "text"),
+    [
+        (lambda column: column * 0, "0 in 100.0% of the values, but in 90.0%"),
+        (lambda column: rarely(column) * 2, "the mean of the values that are not 0 is 4, but 1.995 in those"),
+        (lambda column: np.where(np.arange(len(column)) % 5 == 0, rarely(column), np.nan), "missing in 80.0%"),
+    ],
+)
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_sparse_feature_that_broke_stops_the_run(gate, broken, text, split):
+    good, bad = statistics(seed=1, visits=rarely), statistics(seed=1, visits=broken)
+    splits = {"train": (bad, good), "test": (good, bad)}[split]
+    with pytest.raises(DataGateError) as error:
+        gate(*splits, champion=statistics(seed=2, visits=rarely))
+    assert f"split {split}, against the champion: feature 'visits': " in str(error.value)
+    assert text[:20] in str(error.value)
+
+
+def test_a_bound_of_1_switches_a_comparison_off(gate):
+    off = {"max_drift": 1, "max_skew": 1}
+    gate(statistics(visits=lambda column: column * 0), statistics(shift=3), champion=statistics(seed=2), **off)
+
+
+def test_an_empty_feature_is_named_with_the_way_out(gate):
+    empty = statistics(source=[None])
+    with pytest.raises(DataGateError) as error:
+        gate(empty, statistics(seed=1))
+    assert "split train: feature 'source': " in str(error.value)
+    assert "1 feature has no value in any training row: source. To train without, remove" in str(error.value)
+
+
+def test_an_empty_feature_of_an_inferred_schema_is_named_too():
+    given = statistics(source=[None], needed=False, visits=lambda column: column * np.nan)
+    inferred = tfdv.infer_schema(given)
+    found = tfdv.validate_statistics(given, inferred)
+    assert add_empty(found, given) == ["source", "visits"]
+    assert {name for name, info in found.anomaly_info.items() if info.severity == info.ERROR} == {"source", "visits"}
