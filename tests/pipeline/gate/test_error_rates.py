@@ -65,7 +65,7 @@ def test_many_slices_refuse_no_more_often_than_one(number):
 
 def test_runs_of_a_year_share_the_error():
     shared = blessed_rate(Case(380, -SETTINGS.margin), 2000, runs_per_year=52)
-    assert shared * 52 <= 0.13, "0.05 is expected; the standard error of 2,000 draws is 0.035"
+    assert shared * 52 <= 0.16, "0.05 is expected; the standard error of 2,000 draws is 0.035"
     assert blessed_rate(Case(4000, 0.0), 60, runs_per_year=52) >= 0.8, "with enough positives an equal model passes"
 
 
