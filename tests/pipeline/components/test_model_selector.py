@@ -109,7 +109,7 @@ def test_the_better_model_is_copied_with_its_figures_and_its_origin(select, arti
     values = [candidate["metrics"]["log_loss"] for candidate in document["candidates"]]
     assert chosen.get_float_custom_property("value") == values[1] < values[0]
     warning, choice = caplog.messages
-    assert warning.startswith("eval holds 30 negatives. With fewer than 100, chance decides")
+    assert warning.startswith("eval holds 21 positives. With fewer than 100, chance decides")
     assert choice == f"xgboost: eval log_loss {values[1]:.4f} (keras {values[0]:.4f})"
 
 

@@ -78,7 +78,9 @@ def test_several_workers_give_the_same(tmp_path, model, write, mode):
     np.testing.assert_array_equal(there.unit, here.unit)
     np.testing.assert_array_equal(there.columns["country"].texts(), here.columns["country"].texts())
     np.testing.assert_allclose(there.predictions["keras"], here.predictions["keras"], rtol=1e-6)
-    assert here.seen.tolist() == there.seen.tolist() == [number < 50 for number in range(len(rows))]
+    expected_seen = [number < 50 for number in range(len(rows))]
+    assert here.seen.keys() == there.seen.keys() == {"train"}
+    assert here.seen["train"].tolist() == there.seen["train"].tolist() == expected_seen
     assert list((tmp_path / "workers").iterdir()) == [], "what workers wrote holds users' digests"
 
 
