@@ -38,7 +38,7 @@ def run(tmp_path, model):
             setattr(made, key, value)
         return made
 
-    def execute(document, pushed=False, **more):
+    def execute(document, pushed=False, champion=False, **more):
         anomalies = artifact(standard_artifacts.ExampleAnomalies, "anomalies", split_names='["train"]')
         found = anomalies_pb2.Anomalies()
         found.anomaly_info["country"].severity = anomalies_pb2.AnomalyInfo.WARNING
@@ -47,6 +47,7 @@ def run(tmp_path, model):
         (tmp_path / "anomalies" / "Split-train" / "SchemaDiff.pb").write_bytes(found.SerializeToString())
         pushed_model = artifact(standard_artifacts.PushedModel, "pushed_model")
         pushed_model.set_int_custom_property("pushed", int(pushed))
+        pushed_model.set_int_custom_property("pushed_champion", int(champion))
         pushed_model.set_string_custom_property("pushed_destination", "/serving/17")
         keras = artifact(standard_artifacts.Model, "keras")
         keras.uri = str(model)
@@ -113,6 +114,12 @@ def test_the_page_is_made_from_the_artifacts(run):
     ):
         assert expected in page.text
     assert ("aria-label", "Importance of the features") in page.attributes
+
+
+def test_a_champion_that_was_pushed_does_not_make_the_challenger_pushed(run):
+    page = run(documents.blessed(verdict="refused"), pushed=True, champion=True)
+    assert "Not pushed: refused" in page.text
+    assert "Pushed to /serving/17" not in page.text
 
 
 def test_a_search_and_its_curves_are_shown(run, tmp_path):
