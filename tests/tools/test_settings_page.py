@@ -95,6 +95,12 @@ def test_the_example_shows_every_section():
     assert sections <= set(document)
 
 
+@pytest.mark.parametrize("section", ["windows", "snapshots", "evaluation", "data_gate", "infra_check", "gate"])
+def test_the_example_shows_every_key_of_a_section(section):
+    document = yaml.safe_load(with_defaults(EXAMPLE.read_text()))
+    assert set(document[section]) == set(Dataset.model_fields[section].annotation.model_fields)
+
+
 def test_what_the_example_shows_as_defaults_are_the_defaults():
     text = EXAMPLE.read_text()
     shown = validate_settings(yaml.safe_load(with_defaults(text)), Dataset, origin="dataset.yaml")
