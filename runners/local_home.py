@@ -14,6 +14,8 @@ from typing import Any
 from models.config import SettingsError
 from runners import failures
 
+_PATTERN = "*?[\\"  # TensorFlow finds the files of a model's variables by a pattern that begins with their folder
+
 
 @dataclasses.dataclass(frozen=True)
 class LocalHome:
@@ -75,8 +77,15 @@ class LocalHome:
         """Makes the folder.
 
         Raises:
-            SettingsError: it cannot be written, or its serving folder is there and cannot be written.
+            SettingsError: it cannot be written, its serving folder is there and cannot be written, or TensorFlow could
+                not load a model from it.
         """
+        unfit = [character for character in _PATTERN if character in str(self.folder)]
+        if unfit:
+            raise SettingsError(
+                f"output folder {self.folder}: TensorFlow takes {' and '.join(unfit)} in a path for a pattern, so it "
+                "cannot load models from there. Choose another with OUTPUT=."
+            )
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             for folder in (self.folder, Path(self.serving)):

@@ -137,7 +137,8 @@ def parquet_writer(path: str, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
     """Opens a Parquet file for writing; makes its folder if there is none."""
     tf.io.gfile.makedirs(path.rpartition("/")[0])
     with contextlib.ExitStack() as stack:
-        target = stack.enter_context(FileSystems.create(path)) if _is_remote(path) else path
+        # Not the path itself: pyarrow takes a relative one with brackets or spaces for a URI that it cannot parse.
+        target = stack.enter_context(FileSystems.create(path) if _is_remote(path) else pa.OSFile(path, "wb"))
         yield stack.enter_context(pq.ParquetWriter(target, schema, compression="snappy"))
 
 

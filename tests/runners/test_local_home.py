@@ -22,7 +22,7 @@ with LocalHome(Path(sys.argv[1]), "small").locked("a run"):
 
 @pytest.fixture
 def home(tmp_path):
-    found = LocalHome(tmp_path / "out [1]", "small")
+    found = LocalHome(tmp_path / "out #1 %20", "small")
     found.check_writable()
     return found
 
@@ -93,3 +93,21 @@ def test_a_serving_folder_that_cannot_be_written_is_found_before_training(home):
     Path(home.serving).write_text("in the way")
     with pytest.raises(SettingsError, match=r"Not a directory \(.*serving/.writable\)"):
         home.check_writable()
+
+
+@pytest.mark.parametrize("folder", ["out [1]", "out*", "what?", "a\\b"])
+def test_a_folder_that_tensorflow_takes_for_a_pattern_is_refused_before_training(tmp_path, folder):
+    with pytest.raises(SettingsError, match=r"TensorFlow takes . in a path for a pattern"):
+        LocalHome(tmp_path / folder, "small").check_writable()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_tensorflow_takes_such_a_folder_for_a_pattern(tmp_path):
+    """Why it is refused; if this fails, TensorFlow has learned it."""
+    import tensorflow as tf
+
+    module = tf.Module()
+    module.variable = tf.Variable([1.0])
+    tf.saved_model.save(module, str(tmp_path / "out [1]"))
+    with pytest.raises(FileNotFoundError, match="Failed to find any matching files"):
+        tf.saved_model.load(str(tmp_path / "out [1]"))

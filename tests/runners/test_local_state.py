@@ -21,7 +21,7 @@ from runners.metadata_file import last_execution
 
 @pytest.fixture
 def home(tmp_path):
-    found = LocalHome(tmp_path / "out [1]", "small")
+    found = LocalHome(tmp_path / "out #1 %20", "small")
     found.check_writable()
     return found
 

@@ -27,7 +27,7 @@ def Act(what: Parameter[str]):
 
 @pytest.fixture
 def home(tmp_path):
-    found = LocalHome(tmp_path / "out [1]", "small")
+    found = LocalHome(tmp_path / "out #1 %20", "small")
     found.check_writable()
     return found
 

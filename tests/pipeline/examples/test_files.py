@@ -115,3 +115,15 @@ def test_tf_examples_say_the_same_as_the_rows(two_files, tmp_path):
         for record in batches[0]:
             writer.write(record)
     assert list(files.serialised([records], rows=2)) == [batches[0][:2], batches[0][2:]]
+
+
+@pytest.mark.parametrize("folder", ["out [1]", "a b", "50%", "x*?#", "ü"])
+@pytest.mark.parametrize("relative", [False, True])
+def test_a_parquet_file_may_have_any_path(tmp_path, monkeypatch, folder, relative):
+    monkeypatch.chdir(tmp_path)
+    path = f"{folder}/examples.parquet" if relative else f"{tmp_path}/{folder}/examples.parquet"
+    batch = pa.RecordBatch.from_pydict({"x": [1, 2]})
+    with files.parquet_writer(path, batch.schema) as writer:
+        writer.write_batch(batch)
+    with files.opened_parquet(path) as parquet:
+        assert parquet.read().to_pydict() == {"x": [1, 2]}
