@@ -94,7 +94,7 @@ def create_pipeline(
         stats_options=_stats_options([*features.names, label]),
     )
     if run.schema_source == "curated" and folder.schema_path:
-        schema = CuratedSchema(schema_file=folder.schema_path)
+        schema = CuratedSchema(schema_file=folder.schema_path, leave_out=folder.dataset.features.leave_out)
     else:
         schema = tfx_components.SchemaGen(statistics=statistics.outputs["statistics"])
     validator = tfx_components.ExampleValidator(

@@ -98,7 +98,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         folder = DatasetFolder.load(given.schema_root / given.dataset)
         path = given.schema_root / given.dataset / "schema.pbtxt"
-        text = updated_text(path, folder.features, folder.dataset.columns.label)
+        text = updated_text(path, folder.declared, folder.dataset.columns.label)
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2

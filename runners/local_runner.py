@@ -60,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
         home.check_writable()
         _check_hyperparameters(folder)
         if folder.schema_path:
-            check_schema(folder.schema_path, folder.features, folder.dataset.columns.label)
+            check_schema(folder.schema_path, folder.declared, folder.dataset.columns.label)
     except SettingsError as error:
         print(f"Error: {error}", file=sys.stderr)
         return REFUSED

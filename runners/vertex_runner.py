@@ -69,7 +69,7 @@ def load_dataset(path: Path) -> DatasetFolder:
             f"runs and Dataflow jobs, and may have at most {_LONGEST_NAME} characters; give the folder a shorter name"
         )
     if folder.schema_path:
-        check_schema(folder.schema_path, folder.features, folder.dataset.columns.label)
+        check_schema(folder.schema_path, folder.declared, folder.dataset.columns.label)
     for family, uri in folder.dataset.training.tuning.hyperparameters.items():
         if not uri.startswith(("gs://", "/gcs/")):
             raise SettingsError(

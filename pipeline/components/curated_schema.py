@@ -6,6 +6,7 @@ So the cache key follows the content, and a pipeline that is compiled on one mac
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +54,22 @@ class CuratedSchema(base_component.BaseComponent):
     SPEC_CLASS = CuratedSchemaSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
-    def __init__(self, schema_file: Path):
-        """Imports `schema_file`, a text-format tensorflow_metadata Schema."""
+    def __init__(self, schema_file: Path, leave_out: Collection[str] = ()):
+        """Imports `schema_file`, a text-format tensorflow_metadata Schema, without the features of `leave_out`."""
         super().__init__(
             CuratedSchemaSpec(
-                schema_text=schema_file.read_text(encoding="utf-8"),
+                schema_text=_without(schema_file.read_text(encoding="utf-8"), leave_out),
                 schema=types.Channel(type=standard_artifacts.Schema),
             )
         )
+
+
+def _without(text: str, leave_out: Collection[str]) -> str:
+    """The text of a schema without these features; the same text if there are none."""
+    if not leave_out:
+        return text
+    schema = text_format.Parse(text, schema_pb2.Schema())
+    kept = [feature for feature in schema.feature if feature.name not in leave_out]
+    del schema.feature[:]
+    schema.feature.extend(kept)
+    return text_format.MessageToString(schema)

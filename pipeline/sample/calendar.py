@@ -1,4 +1,4 @@
-"""Which days a sample of events covers, and what may be known on them."""
+"""The days that a sample covers, and the snapshots within them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def date_of_day(day: int) -> datetime.date:
 
 @dataclass(frozen=True)
 class SampleParameters:
-    """All that decides a sample. Days are epoch days (days since 1970-01-01) of the property's time zone.
+    """Everything that determines a sample. Days are epoch days (days since 1970-01-01) of the property's time zone.
 
     Attributes:
         users: simulated users; some are never seen in the days of the sample.
@@ -55,7 +55,7 @@ class SampleParameters:
     test_snapshots: int = 2
 
     def __post_init__(self) -> None:
-        """Raises SettingsError where the optimum would not be known, or nothing would be drawn."""
+        """Raises SettingsError if the optimum would not be known or nothing would be drawn."""
         if self.every_days != self.horizon_days:
             raise SettingsError(
                 f"every_days is {self.every_days} and horizon_days {self.horizon_days}; in a sample they must be "

@@ -1,4 +1,4 @@
-"""Google's documented schema of the GA4 export's `events_` tables, as an Arrow schema, and arrays made to it."""
+"""Google's documented schema of the GA4 export's `events_` tables as an Arrow schema, and arrays that follow it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def build_table(columns: dict[str, pa.Array], rows: int) -> pa.Table:
     """A table in the export's schema.
 
     Args:
-        columns: arrays by dotted path (`"device.web_info.browser"`); what is not given is NULL, or an empty list.
+        columns: arrays by dotted path (`"device.web_info.browser"`); other columns are NULL or empty lists.
         rows: length of each array.
 
     Raises:

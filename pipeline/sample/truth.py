@@ -1,9 +1,9 @@
-"""Purchases of the sample, drawn with probabilities that the query's features determine.
+"""Draws the sample's purchases with probabilities that the query's features determine.
 
-Snapshots stand on a grid as long as the label's horizon, so that label windows tile time. For each snapshot, in order,
-the counts that the query can see in the lookback give the probability p of each user; the label is drawn with it, and
-purchases are placed in that label window only. Browsing does not depend on purchases. So, given all that came before a
-snapshot, the probability of its label is exactly p: no model can know more.
+Snapshots are as far apart as the label's horizon is long, so label windows tile time. For each snapshot in order, the
+counts that the query sees in the lookback give the probability p of each user. The label is drawn with p, and purchases
+are placed in that label window only. Browsing does not depend on purchases. So, given everything before a snapshot, the
+probability of its label is exactly p, and no model can know more.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who visits the sample's shop, and when: users with fixed traits and sessions that do not depend on purchases."""
+"""The visitors of the sample's shop: users with fixed traits, and sessions that do not depend on purchases."""
 
 from __future__ import annotations
 

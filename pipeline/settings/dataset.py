@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import zoneinfo
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 import pydantic
@@ -70,6 +71,12 @@ class EventSource(Settings):
     eligibility: Literal["all", "never_converted"] = Field(
         default="all",
         description="Which users get rows: all users seen in the lookback, or only users without a conversion in it.",
+    )
+    unknown_ids: tuple[str, ...] = Field(
+        default=("(not set)", "not set", "(none)", "none", "null", "undefined", "nan", "n/a", "na", "0"),
+        description="Texts that stand for no id, in transaction ids and in the key; case and surrounding blanks do not "
+        "matter, and an empty text never is an id. Purchases without an id are never taken for the same purchase; "
+        "events without a key are left out.",
     )
     missing_days: tuple[datetime.date, ...] = Field(
         default=(), description="Days that are known to have no table. Any other gap stops the run."
@@ -211,6 +218,22 @@ class Split(Settings):
     salt: str = Field(default="v1:", description="Text that is hashed with each key. Change it for another split.")
 
 
+class FeatureChoice(Settings):
+    """Which of the declared features a run uses."""
+
+    leave_out: tuple[Identifier, ...] = Field(
+        default=(),
+        description="Features of features.yaml to do without. The query may return them, but they are not read, not "
+        "checked against the curated schema and not trained on. Use it where the source does not have them, such as "
+        "events without sessions.",
+    )
+
+
+def leave_out_advice(names: Iterable[str]) -> str:
+    """What to add to dataset.yaml so that the run goes on without these features; the end of a sentence."""
+    return f"to go on without it, add to dataset.yaml: features: {{leave_out: [{', '.join(names)}]}}"
+
+
 class Dataset(Settings):
     """Everything particular to one data set except its features, its query and its curated schema."""
 
@@ -219,6 +242,7 @@ class Dataset(Settings):
     windows: Windows = Field(default=Windows(), description="The days that a row looks at.")
     snapshots: Snapshots = Field(default=Snapshots(), description="The dates that train and test.")
     split: Split = Field(default=Split(), description="How rows are divided.")
+    features: FeatureChoice = Field(default=FeatureChoice(), description="Which of the declared features are used.")
     training: Training = Field(default=Training(), description="How models are trained.")
     evaluation: Evaluation = Field(default=Evaluation(), description="What is measured on the test split.")
     data_gate: DataGateSettings = Field(default=DataGateSettings(), description="When the data stops the run.")

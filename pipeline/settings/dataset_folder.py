@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import difflib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,16 +45,22 @@ class DatasetFolder:
         query = path / "query.sql"
         if not query.is_file():
             raise SettingsError(f"{query}: no such file; write the SELECT that makes the rows there")
+        dataset = load_settings(path / "dataset.yaml", Dataset, overrides)
         folder = cls(
             name=path.name,
-            dataset=load_settings(path / "dataset.yaml", Dataset, overrides),
-            features=load_features(path / "features.yaml"),
+            dataset=dataset,
+            features=_without(load_features(path / "features.yaml"), dataset.features.leave_out, path),
             query=_read_query(query),
             path=path,
         )
         folder._check_names(path / "features.yaml")
         folder._check_windows(path / "features.yaml")
         return folder
+
+    @property
+    def declared(self) -> FeatureSet:
+        """All features of features.yaml, with those left out; the folder must have a path."""
+        return load_features(self.path / "features.yaml") if self.path else self.features
 
     @property
     def schema_path(self) -> Path | None:
@@ -136,3 +144,18 @@ def _read_query(path: Path) -> str:
     if "\0" in text:  # of UTF-16 without a mark, every other byte
         raise SettingsError(f"{path}: the file is not UTF-8; save it as UTF-8")
     return text
+
+
+def _without(features: FeatureSet, leave_out: Sequence[str], path: Path) -> FeatureSet:
+    """The features without those named. Raises SettingsError for a name that is not declared, or if none is left."""
+    for name in leave_out:
+        if name not in features.names:
+            near = difflib.get_close_matches(name, features.names, n=1)
+            raise SettingsError(
+                f"{path / 'dataset.yaml'}: features.leave_out names '{name}', which features.yaml does not declare"
+                + (f"; did you mean '{near[0]}'?" if near else "")
+            )
+    kept = tuple(feature for feature in features.features if feature.name not in leave_out)
+    if not kept:
+        raise SettingsError(f"{path / 'dataset.yaml'}: features.leave_out leaves no feature")
+    return features.model_copy(update={"features": kept})

@@ -1,8 +1,8 @@
-"""BigQuery's SQL, parsed: one SELECT, its tables named in full, its parameters typed; and the same for DuckDB.
+"""Parses a query in BigQuery's dialect and prepares it for an engine: full table names and typed parameters.
 
-BigQuery gets the text of the query, with nothing but the names of tables changed, where the parser found them. (sqlglot
-could write the parsed tree, but not always in the same words.) DuckDB gets sqlglot's translation of the tree after the
-rewrites and refusals of `duckdb_rewrites`.
+BigQuery gets the query's text with new table names at the places where the parser found the old ones. (sqlglot could
+write the parsed tree, but not always in the same words.) DuckDB gets sqlglot's translation of the tree after the
+rewrites and refusals of pipeline/warehouse/duckdb.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sqlglot.tokens import TokenType
 from pipeline.warehouse.duckdb.rewrites import rewrite_for_duckdb
 from pipeline.warehouse.interface import Query, Value, WarehouseError
 
-Locate = Callable[[str], Sequence[str]]  # the name of a table, as the query says it, to its parts in the engine
+Locate = Callable[[str], Sequence[str]]  # from a table's name in the query to the parts of its name in the engine
 
 _TABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\*?")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -36,7 +36,9 @@ class Statement:
 def check_identifier(name: str) -> str:
     """Returns a column's or table's name. Raises WarehouseError if it is not a plain identifier."""
     if not _IDENTIFIER.fullmatch(name):
-        raise WarehouseError(f"'{name}' is no identifier: letters, digits and underscores, not beginning with a digit")
+        raise WarehouseError(
+            f"'{name}' is no identifier: use letters, digits and underscores, and do not begin with a digit"
+        )
     return name
 
 
@@ -49,7 +51,7 @@ def parse_select(sql: str) -> exp.Query:
     """Parses one SELECT statement of BigQuery's dialect.
 
     Raises:
-        WarehouseError: it is not valid, not one statement, no SELECT, or uses positional or system parameters.
+        WarehouseError: the query is not valid, is not one SELECT, or uses positional or system parameters.
     """
     try:
         parsed = sqlglot.parse(sql, read="bigquery")
@@ -78,7 +80,7 @@ def one_statement(sql: str) -> str:
 
 
 def source_tables_of(tree: exp.Query) -> list[exp.Table]:
-    """The nodes of the tree that are tables of the source, not its own common table expressions.
+    """The nodes of the tree that are tables of the source, without its common table expressions.
 
     Raises:
         WarehouseError: a table that is qualified, a table function, or a name that is no identifier.
@@ -196,7 +198,7 @@ def _is_common_table(table: exp.Table) -> bool:
 
 
 def _place(error: sqlglot.errors.SqlglotError) -> str:
-    """The first problem, with its line, but without the text of the query around it."""
+    """The first problem with its line, without the text of the query."""
     details = getattr(error, "errors", None)
     if details and details[0].get("description"):
         problem = details[0]["description"].split(" but got <")[0]

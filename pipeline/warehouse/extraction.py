@@ -10,10 +10,10 @@ from typing import Any
 
 from pipeline.settings.dataset import EventSource
 from pipeline.settings.dataset_folder import DatasetFolder
-from pipeline.warehouse import checks, features_table
+from pipeline.warehouse import checks, event_checks, features_table
 from pipeline.warehouse.interface import Query, Warehouse
 from pipeline.warehouse.lost_values import lost_values
-from pipeline.warehouse.snapshots import SnapshotPlan, plan_snapshots
+from pipeline.warehouse.snapshots import SnapshotPlan, plan_snapshots, unknown_tables_note
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +26,8 @@ class Extraction:
         query: of the features table.
         fingerprint: changes when the data, the query or a parameter does.
         test_split: what decides which rows are test, see features_table.test_split.
-        notes: columns of the query that are not used.
+        notes: columns of the query and tables of the source that are not used.
+        counts: columns of the features table that count values which query.sql could not read.
     """
 
     folder: DatasetFolder
@@ -35,6 +36,7 @@ class Extraction:
     fingerprint: str
     test_split: dict[str, Any]
     notes: tuple[str, ...] = ()
+    counts: tuple[str, ...] = ()
 
     @property
     def table(self) -> str:
@@ -76,9 +78,17 @@ def resolve(warehouse: Warehouse, folder: DatasetFolder, sample_percent: int = 1
         folder = folder.up_to(plan.as_of)
     else:
         tables = warehouse.source_tables(source.table)
-    query = features_table.query_for(folder, plan, sample_percent)
-    returned = warehouse.columns(features_table.inner_query(folder, plan))
-    notes = features_table.check_columns(folder, returned)
+    inner = features_table.inner_query(folder, plan)
+    if isinstance(source, EventSource):
+        event_checks.check_event_columns(warehouse, inner, source)
+    returned = warehouse.columns(inner)
+    counts = event_checks.unread_columns(returned, folder.features.names) if plan else ()
+    query = features_table.query_for(folder, plan, sample_percent, counts=counts)
+    unused = (*counts, *folder.dataset.features.leave_out)
+    used = [column for column in returned if column.name not in unused]
+    notes = features_table.check_columns(folder, used)
+    if isinstance(source, EventSource):
+        notes += unknown_tables_note(tables, source)
     return Extraction(
         folder=folder,
         plan=plan,
@@ -86,6 +96,7 @@ def resolve(warehouse: Warehouse, folder: DatasetFolder, sample_percent: int = 1
         fingerprint=features_table.fingerprint(query, tables, plan),
         test_split=features_table.test_split(folder, plan, returned),
         notes=tuple(notes),
+        counts=counts,
     )
 
 
@@ -97,6 +108,7 @@ def make_features_table(warehouse: Warehouse, extraction: Extraction) -> checks.
     """
     columns = extraction.folder.dataset.columns
     order = [name for name in (columns.date, columns.key) if name] or ["unit"]
+    found = _event_warnings(warehouse, extraction) if extraction.plan else []
     warehouse.drop_table(extraction.table)
     warehouse.create_table(extraction.table, extraction.query, partition_by=columns.date, order_by=order)
     try:
@@ -106,7 +118,10 @@ def make_features_table(warehouse: Warehouse, extraction: Extraction) -> checks.
     except BaseException:
         warehouse.drop_table(extraction.table)
         raise
-    more = _left_out_events(warehouse, extraction) if extraction.plan else lost_values(warehouse, extraction.folder)
+    if extraction.plan:
+        more = [*found, *event_checks.unread_warnings(warehouse, extraction.table, extraction.counts)]
+    else:
+        more = lost_values(warehouse, extraction.folder)
     return dataclasses.replace(summary, warnings=(*summary.warnings, *more))
 
 
@@ -132,11 +147,11 @@ def _trained_through(extraction: Extraction, summary: checks.DataSummary) -> str
     return None
 
 
-def _left_out_events(warehouse: Warehouse, extraction: Extraction) -> list[str]:
-    """A warning that counts the events without a key, if there are any."""
-    if extraction.plan is None:
-        return []
-    query = features_table.events_without_key(extraction.folder, extraction.plan)
-    [row] = warehouse.select(query) if query else [{"events": 0}]
-    key = extraction.folder.dataset.columns.key
-    return [f"{row['events']:,} events have no {key} and were left out"] if row["events"] else []
+def _event_warnings(warehouse: Warehouse, extraction: Extraction) -> list[str]:
+    """Counts the events without a key, and refuses events whose days or times cannot be right."""
+    folder = extraction.folder
+    counts = event_checks.count_events(warehouse, folder, features_table.inner_query(folder, extraction.plan))
+    key = folder.dataset.columns.key
+    if counts.without_key is None:
+        return [f"events without {key} are not counted: query.sql does not take the key from a single event"]
+    return [f"{counts.without_key:,} events have no {key} and were left out"] if counts.without_key else []

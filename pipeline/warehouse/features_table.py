@@ -16,7 +16,6 @@ from pipeline.settings.dataset import RESERVED_COLUMNS, EventSource
 from pipeline.settings.dataset_folder import DatasetFolder
 from pipeline.warehouse.dialect import check_identifier, one_statement, parse_select, quoted
 from pipeline.warehouse.interface import Column, Query, Value, WarehouseError
-from pipeline.warehouse.key_expression import key_expression
 from pipeline.warehouse.snapshots import SnapshotPlan
 
 _NUMERIC_TYPES = ("INT64", "FLOAT64", "BOOL")
@@ -46,13 +45,18 @@ def inner_query(folder: DatasetFolder, plan: SnapshotPlan | None) -> Query:
     return Query(folder.query, _event_parameters(folder, plan) if plan else {}, _roles(folder))
 
 
-def query_for(folder: DatasetFolder, plan: SnapshotPlan | None, sample_percent: int = 100) -> Query:
-    """The query of the features table: key and date (if any), label, features, unit, split.
+def query_for(
+    folder: DatasetFolder, plan: SnapshotPlan | None, sample_percent: int = 100, *, counts: Sequence[str] = ()
+) -> Query:
+    """The query of the features table: key and date (if any), label, features, counts, unit, split.
+
+    Rows of events whose key stands for no user (`source.unknown_ids`) are left out.
 
     Args:
         folder: the data set.
         plan: the snapshots of a run over events; None for a table.
         sample_percent: share of the keys (of the rows, without a key) that are kept.
+        counts: columns of query.sql that checks read (event_checks.unread_columns).
 
     Raises:
         WarehouseError: query.sql is not one SELECT, or gives another result each time.
@@ -70,12 +74,19 @@ def query_for(folder: DatasetFolder, plan: SnapshotPlan | None, sample_percent: 
     features = [_feature_column(feature) for feature in folder.features.features]
     whose = _whose(folder)
     split, parameters = _split(folder, plan, whose)
-    selected = ",\n  ".join([*kept, label, *features, f"TO_HEX(MD5({whose})) AS unit", f"{split} AS split"])
+    more = [f"q.{quoted(name)}" for name in counts]
+    selected = ",\n  ".join([*kept, label, *features, *more, f"TO_HEX(MD5({whose})) AS unit", f"{split} AS split"])
     # The text goes in whole, for the engine to run as it was written; its own lines, since it may end with a comment.
     sql = f"SELECT\n  {selected}\nFROM (\n{text}\n) AS q"
+    conditions = []
+    if plan and columns.key:
+        key = f"q.{quoted(columns.key)}"
+        conditions.append(f"({key} IS NULL OR LOWER(TRIM({whose})) NOT IN UNNEST(@unknown_ids))")
     if sample_percent < 100:
-        sql += f"\nWHERE {_bucket(whose, salt=_SAMPLE_SALT)} < @sample_percent"
+        conditions.append(f"{_bucket(whose, salt=_SAMPLE_SALT)} < @sample_percent")
         parameters["sample_percent"] = sample_percent
+    if conditions:
+        sql += f"\nWHERE {' AND '.join(conditions)}"
     return Query(sql, {**inner_query(folder, plan).parameters, **parameters}, _roles(folder))
 
 
@@ -166,28 +177,6 @@ def test_split(folder: DatasetFolder, plan: SnapshotPlan | None, returned: Seque
     }
 
 
-def events_without_key(folder: DatasetFolder, plan: SnapshotPlan) -> Query | None:
-    """Counts the events that the plan reads and for which query.sql has no key; column `events`.
-
-    Returns:
-        None if the key is not an expression over a single event.
-    """
-    source, key = folder.dataset.source, folder.dataset.columns.key
-    if not isinstance(source, EventSource) or key is None:
-        raise WarehouseError("only events are counted by their key")
-    found = key_expression(parse_select(folder.query), key)
-    if found is None:
-        return None
-    expression, alias = found
-    return Query(
-        f"SELECT COUNT(*) AS events FROM `{source.table_prefix}*` AS {quoted(alias)} "
-        f"WHERE ({expression.sql(dialect='bigquery')}) IS NULL "
-        f"AND {quoted(alias)}._TABLE_SUFFIX BETWEEN @first_suffix AND @last_suffix "
-        f"AND {quoted(alias)}._TABLE_SUFFIX IN UNNEST(@table_suffixes)",
-        _event_parameters(folder, plan),
-    )
-
-
 def _whose(folder: DatasetFolder) -> str:
     """SQL for what decides a row's split: the key, or the whole row where there is no key."""
     key = folder.dataset.columns.key
@@ -233,6 +222,7 @@ def _event_parameters(folder: DatasetFolder, plan: SnapshotPlan) -> dict[str, Va
         "first_suffix": plan.first_suffix,
         "last_suffix": plan.last_suffix,
         "table_suffixes": list(plan.table_suffixes),
+        "unknown_ids": ["", *(text.strip().lower() for text in source.unknown_ids)],
     }
 
 

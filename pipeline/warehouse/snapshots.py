@@ -1,4 +1,4 @@
-"""Which snapshot dates train and test, and which daily tables they need. Plain functions, no engine."""
+"""Chooses the snapshot dates for training and testing, and the daily tables that they need. No engine is involved."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from models.config import SettingsError
 from pipeline.settings.dataset import Dataset, EventSource, Snapshots, Windows
 from pipeline.warehouse.interface import WarehouseError
 
-_DAILY = re.compile(r"\d{8}")
+_TABLE = re.compile(r"(?:(?P<kind>intraday|fresh)_)?(?P<date>[0-9]{8})")
+_NAMED = 5  # tables that a message names; it counts the others
 #: Start of the snapshot grid in days after 1970-01-01: Monday, 5 January 1970.
 _MONDAY = 4
 _DAY = datetime.timedelta(days=1)
@@ -20,13 +21,13 @@ _DAY = datetime.timedelta(days=1)
 
 @dataclasses.dataclass(frozen=True)
 class SnapshotPlan:
-    """What one run reads.
+    """The snapshots and tables of one run.
 
     Attributes:
-        as_of: the newest day whose events are settled, and may be used.
+        as_of: the newest day whose events are settled.
         train_dates: snapshot dates of the train and eval splits, ascending.
-        test_dates: snapshot dates of the test split, ascending, all later.
-        table_suffixes: the tables to read, by what follows the prefix in their names; one for a day, ascending.
+        test_dates: snapshot dates of the test split, ascending and later than train_dates.
+        table_suffixes: the tables to read, one per day, by the part of their names after the prefix; ascending.
     """
 
     as_of: datetime.date
@@ -54,21 +55,24 @@ def plan_snapshots(source_tables: Iterable[str], dataset: Dataset, today: dateti
     """Chooses the snapshot dates and the tables that they need.
 
     Args:
-        source_tables: what follows the prefix in the names of the source's tables (Warehouse.source_tables).
+        source_tables: names of the source's tables after the prefix (Warehouse.source_tables).
         dataset: its source is events.
         today: the date in the property's time zone.
 
     Raises:
-        SettingsError: explicit dates that overlap, are unsorted or are not settled; an unsettled `as_of`.
-        WarehouseError: no table, days missing, or not days enough.
+        SettingsError: explicit dates overlap, are unsorted or are not settled; `as_of` is not settled.
+        WarehouseError: there is no table, days are missing, or there are too few days.
     """
     source, windows, snapshots = dataset.source, dataset.windows, dataset.snapshots
     if not isinstance(source, EventSource):
-        raise SettingsError("source.kind 'table' has no snapshots")
-    tables = usable_tables(source_tables, source)
+        raise SettingsError("snapshots are for events; source.kind is 'table'")
+    names = list(source_tables)
+    tables = usable_tables(names, source)
     if not tables:
+        others = _listed([f"{source.table_prefix}{name}" for name in sorted(names)]) or "no such table at all"
         raise WarehouseError(
-            f"the source holds no table {source.table_prefix}YYYYMMDD that source.tables '{source.tables}' reads"
+            f"the source holds no table {source.table_prefix}YYYYMMDD that source.tables '{source.tables}' reads; it "
+            f"holds {others}{_other_kind_advice(names, source)}"
         )
     as_of = _as_of(max(tables), today, windows, snapshots)
     if snapshots.train_dates:
@@ -77,25 +81,68 @@ def plan_snapshots(source_tables: Iterable[str], dataset: Dataset, today: dateti
         train, test = _grid_dates(as_of, windows, snapshots)
     _check_dates(train, test, as_of, windows)
     needed = _needed_days((*train, *test), windows)
-    _check_days(needed, tables, source, (*train, *test))
+    _check_days(needed, tables, names, source, (*train, *test))
     suffixes = sorted(tables[day] for day in needed if day in tables)
     return SnapshotPlan(as_of, tuple(train), tuple(test), tuple(suffixes))
 
 
 def usable_tables(source_tables: Iterable[str], source: EventSource) -> Mapping[datetime.date, str]:
-    """The one table for each day: the daily one, or, where `source.tables` allows another kind, that one."""
+    """The one table for each day: the daily one, or else the kind of table that `source.tables` allows."""
     tables: dict[datetime.date, str] = {}
     for suffix in source_tables:
-        kind, _, date = suffix.rpartition("_")
-        if kind not in ("", source.tables) or not _DAILY.fullmatch(date):
-            continue
-        try:
-            day = datetime.datetime.strptime(date, "%Y%m%d").date()
-        except ValueError:
-            continue  # eight digits, but no date
-        if not kind or day not in tables:
+        kind, day = _kind_and_day(suffix)
+        if day is not None and kind in ("daily", source.tables) and (kind == "daily" or day not in tables):
             tables[day] = suffix
     return tables
+
+
+def unknown_tables(source_tables: Iterable[str]) -> list[str]:
+    """Names, after the prefix, that are not those of an export's tables; sorted."""
+    return sorted(suffix for suffix in source_tables if _kind_and_day(suffix)[1] is None)
+
+
+def unknown_tables_note(source_tables: Iterable[str], source: EventSource) -> list[str]:
+    """A note that names the tables or files that a run does not read because it does not understand their names."""
+    unknown = _unknown(source_tables, source).removeprefix("; ")
+    return [unknown] if unknown else []
+
+
+def _unknown(names: Iterable[str], source: EventSource) -> str:
+    """A clause that names tables or files with other names than an export's, or nothing."""
+    prefix = source.table_prefix
+    unknown = [f"{prefix}{name}" for name in unknown_tables(names)]
+    return f"; not read, because the name is not {prefix}YYYYMMDD: {_listed(unknown)}" if unknown else ""
+
+
+def _kind_and_day(suffix: str) -> tuple[str, datetime.date | None]:
+    """The kind (daily, intraday, fresh) and day of a table's name; no day if it is not a table of the export."""
+    match = _TABLE.fullmatch(suffix)
+    if not match:
+        return "", None
+    try:
+        day = datetime.datetime.strptime(match["date"], "%Y%m%d").date()
+    except ValueError:  # eight digits, but no date
+        return "", None
+    return match["kind"] or "daily", day
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
+def _other_kind_advice(names: Iterable[str], source: EventSource, days: Iterable[datetime.date] | None = None) -> str:
+    """How to read tables of another kind, if there are some (of these days); a clause that follows a semicolon."""
+    wanted = None if days is None else set(days)
+    found: dict[str, set[datetime.date]] = {}
+    for kind, day in map(_kind_and_day, names):
+        if day is not None and kind not in ("daily", source.tables) and (wanted is None or day in wanted):
+            found.setdefault(kind, set()).add(day)
+    return "".join(
+        f"; for {len(of_kind)} of them there is a table {source.table_prefix}{kind}_YYYYMMDD: to read it, set "
+        f"source.tables: {kind}"
+        for kind, of_kind in sorted(found.items())
+    )
 
 
 def _as_of(newest: datetime.date, today: datetime.date, windows: Windows, snapshots: Snapshots) -> datetime.date:
@@ -105,7 +152,7 @@ def _as_of(newest: datetime.date, today: datetime.date, windows: Windows, snapsh
     if snapshots.as_of > settled:
         raise SettingsError(
             f"snapshots.as_of is {snapshots.as_of}, but the newest settled day is {settled} (newest table {newest}, "
-            f"today {today}, windows.settle_days {windows.settle_days}); choose that day or an earlier one"
+            f"today {today}, windows.settle_days {windows.settle_days}); set that day or an earlier one"
         )
     return snapshots.as_of
 
@@ -113,7 +160,7 @@ def _as_of(newest: datetime.date, today: datetime.date, windows: Windows, snapsh
 def _grid_dates(
     as_of: datetime.date, windows: Windows, snapshots: Snapshots
 ) -> tuple[list[datetime.date], list[datetime.date]]:
-    """The newest dates of the grid whose labels are settled for test, and the newest ones for train before those."""
+    """Train and test dates: the newest grid dates with settled labels test; the newest ones far enough before train."""
     every = snapshots.every_days
     newest_test = _grid_date(as_of - (windows.label_end_days - 1) * _DAY, every)
     test = [newest_test - back * every * _DAY for back in reversed(range(snapshots.test))]
@@ -154,14 +201,19 @@ def _check_dates(
 
 
 def _needed_days(dates: Iterable[datetime.date], windows: Windows) -> list[datetime.date]:
-    """Every day that a feature or a label of a snapshot sees, ascending."""
-    offsets = (*range(-windows.lookback_days, 0), *range(windows.gap_days, windows.label_end_days))
+    """Every day that a row depends on, ascending.
+
+    The gap is among them: a purchase that arrived there and again in the label window is not a new conversion. So a row
+    is the same whichever other snapshots the run has.
+    """
+    offsets = range(-windows.lookback_days, windows.label_end_days)
     return sorted({date + offset * _DAY for date in dates for offset in offsets})
 
 
 def _check_days(
     needed: Sequence[datetime.date],
     tables: Mapping[datetime.date, str],
+    names: Iterable[str],
     source: EventSource,
     dates: Sequence[datetime.date],
 ) -> None:
@@ -172,14 +224,16 @@ def _check_days(
     present = [day for day in needed if day in tables]
     if not present:
         raise WarehouseError(
-            f"no events table in the range {first} to {last}; the source's tables are of {min(tables)} to {max(tables)}"
+            f"no events table in the range {first} to {last}; the source has tables from {min(tables)} to {max(tables)}"
         )
     if missing[-1] < min(tables):  # nothing is missing in between: the history is too short
         raise WarehouseError(
-            f"not enough days: {len(dates)} snapshots need {len(needed)} days ({first} to {last}), {len(present)} are "
-            f"there (the first is {min(tables)}); set snapshots.train, snapshots.test or windows.lookback_days lower"
+            f"not enough days: {len(dates)} snapshots need {len(needed)} days ({first} to {last}), but the source has "
+            f"{len(present)} of them (its first is {min(tables)}); lower snapshots.train, snapshots.test or "
+            f"windows.lookback_days{_unknown(names, source)}"
         )
     listed = ", ".join(str(day) for day in missing[:10]) + (f" and {len(missing) - 10} more" if missing[10:] else "")
     raise WarehouseError(
-        f"no events table for {listed}, within {first} to {last}; where there is none, list it in source.missing_days"
+        f"no events table for {listed}, within {first} to {last}; list days that have none in source.missing_days"
+        f"{_other_kind_advice(names, source, missing)}{_unknown(names, source)}"
     )

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from models.features import Feature, FeatureSet, Kind, Missing
+from pipeline.settings.dataset import leave_out_advice
 from pipeline.warehouse.dialect import quoted
 from pipeline.warehouse.interface import Query, Warehouse
 
@@ -91,7 +92,7 @@ def warnings(values: Sequence[Counted]) -> list[str]:
         if counted.nan:
             found.append(f"feature '{name}' is NaN in {counted.nan} rows; they count as missing")
         if counted.missing_train == counted.train:
-            found.append(f"feature '{name}' has no value in the train split; leave it out of features.yaml")
+            found.append(f"feature '{name}' has no value in the train split; {leave_out_advice([name])}")
         elif counted.missing_train >= NEARLY_EMPTY * counted.train:
             rows = counted.train - counted.missing_train
             found.append(f"feature '{name}' has a value in only {rows:,} of {counted.train:,} rows of the train split")

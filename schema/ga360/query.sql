@@ -1,13 +1,13 @@
 -- One row per visitor and snapshot date from a Google Analytics 360 export, all snapshots in one query.
 --
--- With S the snapshot date, features see the days [S - @lookback_days, S) and nothing else; the label sees
--- [S + @gap_days, S + @gap_days + @horizon_days). A visitor has a row if there is a session of theirs in the lookback.
--- Days are `date`, which is in the view's time zone; start times only order sessions and give the hour of day.
--- A session that lasts past midnight is two rows of the export, and counts on both days.
+-- With S the snapshot date, features see the days [S - @lookback_days, S) only. The label sees
+-- [S + @gap_days, S + @gap_days + @horizon_days). A visitor has a row for S if they have a session in the lookback.
+-- Days are `date`, which is in the view's time zone. Start times only order sessions and give the hour of day.
+-- A session that lasts past midnight has two rows in the export and counts on both days.
 --
--- @conversion_event is 'transaction' (a session with one) or 'session' (any session: its absence is churn).
+-- @conversion_event is 'transaction' (a session with one) or 'session' (any session; no session is churn).
 --
--- An age is how many days a session lies before the snapshot: 1 is the day before, 0 and less is at or after it.
+-- An age is the number of days from a session to the snapshot: 1 is the day before it; 0 or less is at or after it.
 WITH sessions AS (
   SELECT
     s.fullVisitorId,
@@ -23,7 +23,7 @@ WITH sessions AS (
     COALESCE(s.totals.bounces, 0) AS n_bounces,
     COALESCE(s.totals.newVisits, 0) AS n_first_visits,
     COALESCE(s.totals.transactions, 0) AS n_transactions,
-    COALESCE(s.totals.transactionRevenue, 0) AS revenue_micros,
+    CAST(COALESCE(s.totals.transactionRevenue, 0) AS FLOAT64) AS revenue_micros,  -- sums may exceed INT64
     s.device.deviceCategory AS device_type,
     s.device.operatingSystem AS os,
     s.device.browser AS web_browser,
@@ -39,8 +39,8 @@ WITH sessions AS (
     AND s.fullVisitorId IS NOT NULL
 ),
 
--- The last value of a category is the greatest of start time and value, one after the other: seconds have 10 digits, so
--- text sorts as they do, and equal times give the same answer in every run.
+-- The last value of a category is the maximum of start time || value. Times in seconds have 10 digits, so the texts
+-- sort as the times do, and sessions with the same start give the same answer in every run.
 sessions_by_snapshot AS (
   SELECT
     s.*,

@@ -1,17 +1,20 @@
 -- One row per user and snapshot date from a Google Analytics 4 export, all snapshots in one query.
 --
--- With S the snapshot date, features see the days [S - @lookback_days, S) and nothing else; the label sees
--- [S + @gap_days, S + @gap_days + @horizon_days). A user has a row if there is an event of theirs in the lookback.
--- Days are event_date, which is in the property's time zone; timestamps only order events and give the hour of day.
+-- With S the snapshot date, features see the days [S - @lookback_days, S) only. The label sees
+-- [S + @gap_days, S + @gap_days + @horizon_days). A user has a row for S if they have an event in the lookback.
+-- Days are event_date, which is in the property's time zone. Timestamps only order events and give the hour of day.
 --
--- A purchase may arrive more than once, under one transaction id and even on several days. Its first arrival (by day,
--- then timestamp) since S - @lookback_days counts, and no other: not as a purchase, not as revenue, and not as a
--- conversion either. What lies before the lookback is unknown to a row, whichever other snapshots the run has: so a row
--- depends on its own days only, and 'never_converted' means: not within the lookback.
+-- A purchase may arrive more than once under one transaction id, even on several days. Only its first arrival (by day,
+-- then timestamp) since S - @lookback_days counts as a purchase, as revenue and as a conversion. A row does not know
+-- what happened before the lookback, whichever other snapshots the run has. So a row depends on its own days only, and
+-- 'never_converted' means: not within the lookback.
 --
--- An age is how many days an event lies before the snapshot: 1 is the day before, 0 and less is at or after it.
--- No output is named like an input, counts are COUNT(IF(...)), and outputs are cast: so DuckDB understands the same.
-WITH events AS (
+-- Numeric event parameters are read from whichever value field holds them: exporters and server-side tagging differ.
+-- The columns unread_* count the events of a row whose value is there but is not a number. The run warns of them.
+--
+-- An age is the number of days from an event to the snapshot: 1 is the day before it; 0 or less is at or after it.
+-- No output has the name of an input, counts are COUNT(IF(...)), and outputs are cast, so that DuckDB returns the same.
+WITH unpacked AS (
   SELECT
     e.user_pseudo_id,
     UNIX_DATE(PARSE_DATE('%Y%m%d', e.event_date)) AS day,
@@ -19,15 +22,15 @@ WITH events AS (
     CAST(e.event_timestamp AS STRING) AS stamp,
     e.event_name,
     EXTRACT(HOUR FROM TIMESTAMP_MICROS(e.event_timestamp) AT TIME ZONE @time_zone) AS hour_of_day,
-    NULLIF(e.user_first_touch_timestamp, 0) AS first_touch_ts,
-    (SELECT ep.value.int_value FROM UNNEST(e.event_params) AS ep WHERE ep.key = 'ga_session_id') AS session_id,
-    (SELECT ep.value.int_value FROM UNNEST(e.event_params) AS ep WHERE ep.key = 'ga_session_number') AS session_number,
-    (SELECT ep.value.int_value FROM UNNEST(e.event_params) AS ep WHERE ep.key = 'engagement_time_msec') AS engaged_ms,
-    (
-      SELECT COALESCE(ep.value.string_value, CAST(ep.value.int_value AS STRING))  -- a number in session_start
-      FROM UNNEST(e.event_params) AS ep
-      WHERE ep.key = 'session_engaged'
-    ) AS engaged_flag,
+    IF(
+      e.user_first_touch_timestamp BETWEEN 1000000000000000 AND 9999999999999999,  -- microseconds have 16 digits
+      e.user_first_touch_timestamp,
+      NULL
+    ) AS first_touch_ts,
+    (SELECT ep.value FROM UNNEST(e.event_params) AS ep WHERE ep.key = 'ga_session_id') AS session_value,
+    (SELECT ep.value FROM UNNEST(e.event_params) AS ep WHERE ep.key = 'ga_session_number') AS number_value,
+    (SELECT ep.value FROM UNNEST(e.event_params) AS ep WHERE ep.key = 'engagement_time_msec') AS engagement_value,
+    (SELECT ep.value FROM UNNEST(e.event_params) AS ep WHERE ep.key = 'session_engaged') AS engaged_value,
     (SELECT ep.value.string_value FROM UNNEST(e.event_params) AS ep WHERE ep.key = 'source') AS event_source,
     (SELECT ep.value.string_value FROM UNNEST(e.event_params) AS ep WHERE ep.key = 'medium') AS event_medium,
     e.device.category AS device_type,
@@ -44,9 +47,54 @@ WITH events AS (
     AND e.user_pseudo_id IS NOT NULL
 ),
 
+-- Each numeric parameter as an integer, or else as the text of whichever other field is filled.
+parameters AS (
+  SELECT
+    u.*,
+    u.session_value.int_value AS session_int,
+    COALESCE(
+      NULLIF(TRIM(u.session_value.string_value), ''),
+      CAST(u.session_value.double_value AS STRING),
+      CAST(u.session_value.float_value AS STRING)
+    ) AS session_text,
+    u.number_value.int_value AS number_int,
+    COALESCE(
+      NULLIF(TRIM(u.number_value.string_value), ''),
+      CAST(u.number_value.double_value AS STRING),
+      CAST(u.number_value.float_value AS STRING)
+    ) AS number_text,
+    u.engagement_value.int_value AS engagement_int,
+    COALESCE(
+      NULLIF(TRIM(u.engagement_value.string_value), ''),
+      CAST(u.engagement_value.double_value AS STRING),
+      CAST(u.engagement_value.float_value AS STRING)
+    ) AS engagement_text,
+    COALESCE(
+      NULLIF(TRIM(u.engaged_value.string_value), ''),
+      CAST(u.engaged_value.int_value AS STRING),
+      CAST(u.engaged_value.double_value AS STRING),
+      CAST(u.engaged_value.float_value AS STRING)
+    ) AS engaged_text
+  FROM unpacked AS u
+),
+
+events AS (
+  SELECT
+    p.*,
+    COALESCE(
+      p.session_int,
+      SAFE_CAST(p.session_text AS INT64),
+      SAFE_CAST(SAFE_CAST(p.session_text AS FLOAT64) AS INT64)  -- such as '1700000000.0'
+    ) AS session_id,
+    COALESCE(p.number_int, SAFE_CAST(SAFE_CAST(p.number_text AS FLOAT64) AS INT64)) AS session_number,
+    COALESCE(p.engagement_int, SAFE_CAST(SAFE_CAST(p.engagement_text AS FLOAT64) AS INT64)) AS engaged_ms,
+    CASE p.engaged_text WHEN '1' THEN 1 WHEN '0' THEN 0 ELSE SAFE_CAST(p.engaged_text AS FLOAT64) END AS engaged_flag
+  FROM parameters AS p
+),
+
 -- One row per user, day and session, and one per user and day for events without a session id (no consent).
--- The last value of a category is the greatest of timestamp and value, one after the other: timestamps in microseconds
--- have 16 digits, so text sorts as they do, and equal timestamps give the same answer in every run.
+-- The last value of a category is the maximum of timestamp || value. Timestamps in microseconds have 16 digits, so the
+-- texts sort as the timestamps do, and events with the same timestamp give the same answer in every run.
 session_days AS (
   SELECT
     user_pseudo_id,
@@ -59,7 +107,11 @@ session_days AS (
     COUNT(IF(event_name = 'begin_checkout', 1, NULL)) AS n_checkouts,
     COUNT(IF(hour_of_day >= 18, 1, NULL)) AS n_evening,
     SUM(COALESCE(engaged_ms, 0)) AS engagement_ms,
-    MAX(IF(engaged_flag = '1', 1, 0)) AS is_engaged,
+    MAX(IF(engaged_flag = 1, 1, 0)) AS is_engaged,
+    COUNT(IF(session_id IS NULL AND session_text IS NOT NULL, 1, NULL)) AS n_unread_sessions,
+    COUNT(IF(session_number IS NULL AND number_text IS NOT NULL, 1, NULL)) AS n_unread_numbers,
+    COUNT(IF(engaged_ms IS NULL AND engagement_text IS NOT NULL, 1, NULL)) AS n_unread_engagements,
+    COUNT(IF(engaged_flag IS NULL AND engaged_text IS NOT NULL, 1, NULL)) AS n_unread_flags,
     MAX(session_number) AS max_session_number,
     MIN(first_touch_ts) AS min_first_touch_ts,
     MIN(ts) AS first_ts,
@@ -126,6 +178,10 @@ histories AS (
     SUM(IF(n_sessions = 1, n_page_views, 0)) AS session_page_views,
     SUM(IF(n_sessions = 1, last_ts - first_ts, 0)) AS session_micros,
     SUM(IF(n_sessions = 1, is_engaged, 0)) AS engaged_sessions,
+    SUM(n_unread_sessions) AS unread_sessions,
+    SUM(n_unread_numbers) AS unread_numbers,
+    SUM(n_unread_engagements) AS unread_engagements,
+    SUM(n_unread_flags) AS unread_flags,
     SUM(n_evening) AS evening_events,
     SUM(IF(is_weekend = 1, n_events, 0)) AS weekend_events,
     SUBSTR(MAX(last_device), 17) AS newest_device,
@@ -142,7 +198,7 @@ histories AS (
   GROUP BY user_pseudo_id, snapshot_date
 ),
 
--- Purchases and conversions are few: reading their columns again is cheaper than to keep all events for a second use.
+-- Purchases and conversions are few: reading their columns again is cheaper than keeping all events for a second use.
 key_event_columns AS (
   SELECT
     e.user_pseudo_id,
@@ -150,11 +206,16 @@ key_event_columns AS (
     e.event_timestamp AS ts,
     e.event_name,
     IF(
-      e.event_name = 'purchase',
-      NULLIF(NULLIF(e.ecommerce.transaction_id, ''), '(not set)'),
+      e.event_name = 'purchase' AND LOWER(TRIM(e.ecommerce.transaction_id)) NOT IN UNNEST(@unknown_ids),
+      e.ecommerce.transaction_id,
       NULL
     ) AS purchase_id,
-    CAST(ROUND(COALESCE(e.ecommerce.purchase_revenue, 0) * 1000000) AS INT64) AS revenue_micros
+    CAST(e.ecommerce.purchase_revenue AS FLOAT64) AS revenue,
+    IF(  -- whole numbers, so that sums do not depend on the order of rows; NaN, infinities and absurd amounts are none
+      ABS(CAST(e.ecommerce.purchase_revenue AS FLOAT64)) <= 1e30,
+      ROUND(CAST(e.ecommerce.purchase_revenue AS FLOAT64) * 1000000),
+      0
+    ) AS revenue_micros
   FROM `events_*` AS e
   WHERE e._TABLE_SUFFIX BETWEEN @first_suffix AND @last_suffix
     AND e._TABLE_SUFFIX IN UNNEST(@table_suffixes)
@@ -162,13 +223,14 @@ key_event_columns AS (
     AND e.event_name IN ('purchase', @conversion_event)
 ),
 
--- Each with the day on which the same purchase arrived before: NULL if it did not, or if it has no id to know it by.
+-- Each with the day on which the same purchase arrived before: NULL if it did not, or if it has no id.
 key_events AS (
   SELECT
     user_pseudo_id,
     day,
     event_name,
     revenue_micros,
+    IF(revenue IS NOT NULL AND NOT COALESCE(ABS(revenue) <= 1e30, FALSE), 1, NULL) AS unread_revenue,
     IF(
       purchase_id IS NULL,
       NULL,
@@ -196,6 +258,7 @@ outcomes AS (
     COUNT(IF(age BETWEEN 1 AND 30 AND event_name = 'purchase', 1, NULL)) AS purchases,
     SUM(IF(age BETWEEN 1 AND 30 AND event_name = 'purchase', revenue_micros, 0)) AS purchase_micros,
     MIN(IF(age >= 1 AND event_name = 'purchase', age, NULL)) AS purchase_age,
+    COUNT(IF(age >= 1, unread_revenue, NULL)) AS unread_revenues,
     COUNT(IF(age >= 1 AND event_name = @conversion_event, 1, NULL)) AS past_conversions,
     COUNT(IF(age < 1 AND event_name = @conversion_event, 1, NULL)) AS conversions
   FROM key_events_by_snapshot
@@ -260,7 +323,12 @@ SELECT
   CAST(h.newest_source AS STRING) AS source,
   CAST(h.newest_medium AS STRING) AS medium,
   CAST(h.newest_event_source AS STRING) AS session_source,
-  CAST(h.newest_event_medium AS STRING) AS session_medium
+  CAST(h.newest_event_medium AS STRING) AS session_medium,
+  CAST(h.unread_sessions AS INT64) AS unread_ga_session_id,
+  CAST(h.unread_numbers AS INT64) AS unread_ga_session_number,
+  CAST(h.unread_engagements AS INT64) AS unread_engagement_time_msec,
+  CAST(h.unread_flags AS INT64) AS unread_session_engaged,
+  CAST(COALESCE(o.unread_revenues, 0) AS INT64) AS unread_purchase_revenue
 FROM histories AS h
 LEFT JOIN outcomes AS o ON o.user_pseudo_id = h.user_pseudo_id AND o.snapshot_date = h.snapshot_date
 WHERE @eligibility = 'all' OR COALESCE(o.past_conversions, 0) = 0

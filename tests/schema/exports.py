@@ -78,6 +78,7 @@ class Export:
             "label_is": "conversion",
             "eligibility": "all",
             "time_zone": "UTC",
+            "unknown_ids": ["", "(not set)"],
             **changed,
         }
         first = min(snapshots) - datetime.timedelta(days=values["lookback_days"])
@@ -104,6 +105,13 @@ class Export:
 def features_of(rows: Rows) -> Rows:
     """The rows without their label."""
     return {key: {name: value for name, value in row.items() if name != "converted"} for key, row in rows.items()}
+
+
+def in_columns_of(rows: Rows, expected: Rows) -> Rows:
+    """The rows in the columns of `expected`, all of which they must have; a new feature needs no new expectation."""
+    names = {name for row in expected.values() for name in row}
+    assert all(names <= row.keys() for row in rows.values()), "a column is not returned"
+    return {key: {name: value for name, value in row.items() if name in names} for key, row in rows.items()}
 
 
 def labels_of(rows: Rows) -> dict[tuple[str, datetime.date], int]:

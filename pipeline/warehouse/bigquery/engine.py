@@ -1,4 +1,4 @@
-"""The warehouse in the cloud: BigQuery's jobs make the features table, its Storage Read API returns Arrow."""
+"""The warehouse on BigQuery: query jobs make the features table, and the Storage Read API returns it as Arrow."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _progress = logging.getLogger("propensity.progress")
 _GIB = 2**30
 #: Days after which a partition of a features table would expire. The table as a whole expires long before.
 _PARTITION_EXPIRY_DAYS = 36_500
-_STREAMS = 4  # at most, of a table that is read
-_STANDARD_NAMES = {  # of the types that the service calls by its older names
+_STREAMS = 4  # at most, for reading a table
+_STANDARD_NAMES = {  # of the types for which the API uses older names
     "INTEGER": "INT64",
     "FLOAT": "FLOAT64",
     "BOOLEAN": "BOOL",
@@ -37,8 +37,8 @@ _STANDARD_NAMES = {  # of the types that the service calls by its older names
 class BigQueryWarehouse:
     """Implements pipeline.warehouse.interface.Warehouse.
 
-    Every query is dry-run first, and refused if it would read more than `settings.max_gib`. BigQuery keeps no order of
-    rows; `order_by` does nothing here.
+    Every query has a dry run first and is refused if it would read more than `settings.max_gib`. BigQuery does not keep
+    the order of rows, so `order_by` has no effect.
     """
 
     def __init__(
@@ -49,13 +49,13 @@ class BigQueryWarehouse:
         client: bigquery.Client | None = None,
         read_client: bigquery_storage.BigQueryReadClient | None = None,
     ):
-        """Connects to nothing yet; credentials are looked for when the first call needs them.
+        """Does not connect yet; the first call looks for credentials.
 
         Args:
             settings: project, data sets, limits and labels.
             source: what the data is.
-            client: of the jobs and tables API, instead of one with the default credentials.
-            read_client: of the Storage Read API, instead of one with the default credentials.
+            client: for jobs and tables; by default one with the default credentials.
+            read_client: for the Storage Read API; by default one with the default credentials.
         """
         self._settings = settings
         self._source = source
@@ -64,7 +64,7 @@ class BigQueryWarehouse:
         self._tables: set[str] = set()
 
     def source_tables(self, prefix: str) -> Mapping[str, str]:
-        """See Warehouse. One query of the data set's metadata, which is free, instead of a call for each table."""
+        """See Warehouse. One free query of the data set's metadata replaces a call for each table."""
         sql = (
             "SELECT table_id, last_modified_time, row_count, size_bytes "
             f"FROM `{self._settings.source}.__TABLES__` WHERE STARTS_WITH(table_id, @prefix)"
@@ -124,11 +124,11 @@ class BigQueryWarehouse:
             return [dict(row.items()) for row in job.result()]
 
     def text(self, query: Query) -> str:
-        """A query without parameters as the service takes it, its tables named in full: for other clients."""
+        """A query without parameters as BigQuery runs it, with full table names; for other clients."""
         return self._translate(query).sql
 
     def read(self, name: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """See Warehouse; several streams at once, in no particular order of rows, the columns as asked for."""
+        """See Warehouse. Reads several streams at once: columns in the given order, rows in none."""
         project, dataset, table = self._full_name(name).split(".")
         wanted = [check_identifier(column) for column in columns]
         with _explained():
@@ -171,7 +171,7 @@ class BigQueryWarehouse:
         self.close()
 
     def _guard(self, query: Query) -> None:
-        """Dry-runs a query, shows what it would read, and refuses what is above the limit."""
+        """Makes a dry run, shows how much the query would read, and refuses more than the limit."""
         gib = (self.estimate(query) or 0) / _GIB
         _progress.info("BigQuery will read %.2f GiB (limit %g)", gib, self._settings.max_gib)
         if gib > self._settings.max_gib:
@@ -200,7 +200,7 @@ class BigQueryWarehouse:
         return to_bigquery(query, self._locate)
 
     def _locate(self, name: str) -> Sequence[str]:
-        """Project, data set and table of a name in a query: a table made here, or one of the source."""
+        """Project, data set and table for a name in a query: a table made here, or one of the source."""
         if name in self._tables:
             return self._full_name(name).split(".")
         known = self._source.table_prefix if isinstance(self._source, EventSource) else self._source.table
@@ -230,7 +230,7 @@ def _parameter(name: str, value: Value) -> bigquery.ScalarQueryParameter | bigqu
 
 
 def _in_order(batch: pa.RecordBatch, columns: Sequence[str]) -> pa.RecordBatch:
-    """The batch with its columns as asked for; the service returns them as they stand in the table."""
+    """The batch with its columns in the given order; the service returns them in the table's order."""
     arrays = [batch.column(batch.schema.get_field_index(column)) for column in columns]
     return pa.RecordBatch.from_arrays(arrays, names=list(columns))
 

@@ -1,4 +1,4 @@
-"""BigQuery's errors in one line that says what to do, without values of the data."""
+"""BigQuery's errors in one line that says what to do and shows no values of the data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def describe(error: Exception) -> str:
     """One line about an error of a call, and what to do about it."""
     text = getattr(error, "message", None) or str(error)
     text = _REQUEST.sub("", str(text)).strip()
-    # An error of a job says all of it a second time, after its reason.
+    # A job's error repeats its text after the reason.
     first = text.splitlines()[0].partition("; reason: ")[0] if text else type(error).__name__
     if isinstance(error, GoogleAuthError):
         return f"no usable credentials ({first}); run `gcloud auth application-default login` or use a service account"
@@ -27,7 +27,7 @@ def describe(error: Exception) -> str:
             return f"{first}; wait, or raise the project's quota"
         return f"{first}; grant the account that permission (roles: BigQuery Job User, Data Viewer, Read Session User)"
     if isinstance(error, exceptions.Conflict):
-        return f"{first}; it is another run's, or left by one: drop it, or wait until it expires"
+        return f"{first}; another run uses it or left it behind: drop it, or wait until it expires"
     if "bytes billed" in first:
         return f"{first}; raise warehouse.max_gib, or read fewer days"
     if isinstance(error, exceptions.BadRequest):

@@ -1,4 +1,4 @@
-"""Several streams read at once, by a thread each."""
+"""Reads several streams at once, each in a thread."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ WAITING = 4
 
 
 def in_parallel(streams: Sequence[Callable[[], Iterable[Item]]], *, waiting: int = WAITING) -> Iterator[Item]:
-    """The items of all streams, as they come: in order within a stream, in none between them.
+    """Yields the items of all streams as they arrive, in order within each stream.
 
-    In memory are at most `waiting` items, and one more of each stream. When the consumer stops, or a stream fails, each
-    of the others ends with the item that it is at.
+    At most `waiting` items are in memory, and one more per stream. When the consumer stops or a stream fails, the other
+    streams end with their current item.
 
     Args:
         streams: each opens one stream, in the thread that reads it.
-        waiting: items that may wait for the consumer.
+        waiting: how many items may wait for the consumer.
 
     Raises:
-        Exception: the first error of a stream, after what was read before it.
+        Exception: a stream's first error, after the items that were read before it.
     """
     if not streams:
         return

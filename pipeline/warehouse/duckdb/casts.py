@@ -85,7 +85,7 @@ def cast_as_bigquery(node: exp.Cast) -> exp.Expression:
     elif kind in _TARGETS and not node.to.expressions:
         name, made, texts = _TARGETS[kind]
         cast = "TRY_CAST" if is_safe else "CAST"
-        branches = {_TEXT: _from_text(name, made, texts, is_safe=is_safe)}
+        branches = {_TEXT: _from_text(name, made, texts, None if is_safe else _what(operand))}
         if name == "INT64":
             branches[_NUMBER] = f"{cast}(ROUND(TRY_CAST(x AS DOUBLE)) AS BIGINT)"
         other = f"{cast}(x AS {made})"
@@ -100,13 +100,18 @@ def cast_as_bigquery(node: exp.Cast) -> exp.Expression:
     return _filled(template, operand, made)
 
 
-def _from_text(name: str, duckdb_type: str, texts: str, *, is_safe: bool) -> str:
+def _from_text(name: str, duckdb_type: str, texts: str, what: str | None) -> str:
+    """The branch for a text; `what` names it in the error, or is None where there is none but NULL."""
     text = "CAST(x AS VARCHAR)"
-    if is_safe:
+    if what is None:
         return f"CASE WHEN REGEXP_FULL_MATCH({text}, '{texts}') THEN TRY_CAST({text} AS {duckdb_type}) END"
-    error = f"ERROR('CAST AS {name}: a text is not {name}; SAFE_CAST gives NULL instead')"
+    error = f"ERROR('CAST AS {name} of {what}: a text is not {name}; SAFE_CAST gives NULL instead')"
     is_other = f"NOT REGEXP_FULL_MATCH({text}, '{texts}')"
     return f"CASE WHEN {is_other} THEN {error} ELSE CAST({text} AS {duckdb_type}) END"
+
+
+def _what(operand: exp.Expression) -> str:
+    return f"column {operand.name}".replace("'", "''") if isinstance(operand, exp.Column) else "an expression"
 
 
 def _known_type(operand: exp.Expression) -> str | None:

@@ -44,6 +44,7 @@ class DuckDBWarehouse:
         self._source = source
         self._memory_limit = settings.memory_limit
         self._tables: set[str] = set()
+        self._views: dict[str, str] = {}  # over events, by name: their SQL
         self._text: TextTable | None = None
         self._folder = tempfile.TemporaryDirectory(prefix="propensity-duckdb-")
         config: dict[str, str | int] = {
@@ -67,7 +68,7 @@ class DuckDBWarehouse:
             files = duckdb_files.table_files(self._data)
             return {"": duckdb_files.table_fingerprint(files)} if prefix == self._source.table else {}
         files = duckdb_files.daily_files(self._data, prefix)
-        return {suffix: duckdb_files.fingerprint(path) for suffix, path in files.items()}
+        return {suffix: duckdb_files.table_fingerprint(paths) for suffix, paths in files.items()}
 
     def estimate(self, query: Query) -> int | None:
         """See Warehouse: DuckDB cannot tell, but says whether the query is valid."""
@@ -204,8 +205,19 @@ class DuckDBWarehouse:
         if absent or not suffixes:
             names = ", ".join(f"{prefix}{suffix}.parquet" for suffix in absent[:10]) or f"{prefix}YYYYMMDD.parquet"
             raise WarehouseError(f"{self._data}: no such file: {names}")
-        sql = duckdb_files.events_sql([files[suffix] for suffix in suffixes], prefix)
-        self._execute(f'CREATE OR REPLACE VIEW "{name}" AS {sql}')
+        sql = duckdb_files.events_sql({suffix: files[suffix] for suffix in suffixes}, prefix)
+        if self._views.get(name) == sql:  # making a view opens every file
+            return
+        create = f'CREATE OR REPLACE VIEW "{name}" AS '
+        self._execute(create + sql)
+        rows, _ = self._execute(
+            "SELECT data_type FROM duckdb_columns() WHERE table_name = $name AND column_name = 'event_params'",
+            {"name": name},
+        )
+        completed = duckdb_files.with_value_fields(sql, rows[0][0] if rows else "")
+        if completed != sql:
+            self._execute(create + completed)
+        self._views[name] = sql
 
     def _load_table(self, query: Query) -> None:
         """Makes the source's table from its files: of Parquet a view, of CSV text whose types follow the query."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -10,20 +12,37 @@ from pipeline.warehouse.duckdb.csv_files import find_twice
 from pipeline.warehouse.interface import WarehouseError
 
 CSV_SUFFIXES = (".csv", ".tsv")
+_VALUE_FIELDS = {"string_value": "VARCHAR", "int_value": "BIGINT", "float_value": "DOUBLE", "double_value": "DOUBLE"}
+_TABLE_NAME = r"(?:(?:intraday|fresh)_)?[0-9]{8}"
+# A shard's number is that of BigQuery's extracts (12 digits, after what was written before the *) or of Spark's parts.
+_SHARD = r"[-_.]?[0-9]{12}|[-_.](?:part-?|shard-?)?[0-9]+(?:-of-[0-9]+)?"
+_DAILY_FILE = re.compile(rf"(?P<table>{_TABLE_NAME})(?:{_SHARD})?(?:\.(?:snappy|zstd|gz))?\.parquet", re.IGNORECASE)
 
 
-def daily_files(folder: Path, prefix: str) -> dict[str, Path]:
-    """The daily tables of a folder by what follows `prefix` in their names, sorted.
+def daily_files(folder: Path, prefix: str) -> dict[str, tuple[Path, ...]]:
+    """The daily tables of a folder: the files of each by the table's name after `prefix`, sorted.
+
+    A day may come in several files, as BigQuery's extracts of large tables do: `events_20251001-000000000000.parquet`.
+    A file whose name is not understood stands under its own name, so that a message can list it.
 
     Raises:
-        WarehouseError: there is no such folder, or no such file in it.
+        WarehouseError: there is no such folder, or no file in it begins with `prefix`.
     """
     if not folder.is_dir():
         raise WarehouseError(f"{folder}: no such folder; it must hold daily tables {prefix}YYYYMMDD.parquet")
-    files = {path.stem.removeprefix(prefix): path for path in sorted(folder.glob(f"{prefix}*.parquet"))}
+    files: dict[str, list[Path]] = {}
+    for path in sorted(folder.glob(f"{glob.escape(prefix)}*")):
+        name = path.name.removeprefix(prefix)
+        match = _DAILY_FILE.fullmatch(name)
+        files.setdefault(match["table"] if match and path.is_file() else name, []).append(path)
     if not files:
-        raise WarehouseError(f"{folder}: no daily table in it; files must be named {prefix}YYYYMMDD.parquet")
-    return files
+        held = sorted(path.name for path in folder.iterdir())
+        listed = ", ".join(held[:5]) + (f" and {len(held) - 5} more" if len(held) > 5 else "")
+        raise WarehouseError(
+            f"{folder}: no daily table in it; files must be named {prefix}YYYYMMDD.parquet, and the folder holds "
+            f"{listed or 'nothing'}"
+        )
+    return {name: tuple(files[name]) for name in sorted(files)}
 
 
 def fingerprint(path: Path) -> str:
@@ -32,11 +51,37 @@ def fingerprint(path: Path) -> str:
     return f"{status.st_size}-{status.st_mtime_ns}"
 
 
-def events_sql(files: Iterable[Path], prefix: str) -> str:
-    """A SELECT of the union of daily tables, with `_TABLE_SUFFIX` as a wildcard table of BigQuery has it."""
-    paths = ", ".join(quote(path) for path in files)
-    suffix = f"SUBSTR(PARSE_FILENAME(filename, true), {len(prefix) + 1})"
+def events_sql(tables: Mapping[str, Sequence[Path]], prefix: str) -> str:
+    """A SELECT of the union of daily tables, with the `_TABLE_SUFFIX` of a wildcard table of BigQuery.
+
+    Args:
+        tables: daily_files, or some of them.
+        prefix: as in daily_files.
+    """
+    paths = ", ".join(quote(path) for files in tables.values() for path in files)
+    name = "PARSE_FILENAME(filename, true)"
+    if all(path.stem == f"{prefix}{suffix}" for suffix, files in tables.items() for path in files):
+        suffix = f"SUBSTR({name}, {len(prefix) + 1})"
+    else:
+        suffix = f"REGEXP_EXTRACT({name}, {quote(f'^{re.escape(prefix)}({_TABLE_NAME})')}, 1)"
     return f"SELECT *, {suffix} AS _TABLE_SUFFIX FROM read_parquet([{paths}], union_by_name = true)"
+
+
+def with_value_fields(sql: str, kind: str) -> str:
+    """The events with every value field in event_params, NULL where the files do not have it.
+
+    Args:
+        sql: events_sql.
+        kind: DuckDB's type of event_params, such as `STRUCT("key" VARCHAR, "value" STRUCT(int_value BIGINT))[]`.
+    """
+    _, found, value = kind.partition('"value" STRUCT(')
+    absent = {name: type_ for name, type_ in _VALUE_FIELDS.items() if not re.search(rf"\b{name}\b", value)}
+    if not found or not absent:
+        return sql
+    added = ", ".join(f"{name} := CAST(NULL AS {type_})" for name, type_ in absent.items())
+    value = f"CASE WHEN p.value IS NOT NULL THEN STRUCT_INSERT(p.value, {added}) END"
+    completed = f"LIST_TRANSFORM(event_params, lambda p: STRUCT_PACK(key := p.key, value := {value}))"
+    return f"SELECT * REPLACE ({completed} AS event_params) FROM ({sql})"
 
 
 def table_files(path: Path) -> list[Path]:

@@ -1,17 +1,17 @@
-"""Reading one element of a list, such as an event parameter, without a join of the list to itself."""
+"""Reads one element of a list, such as an event parameter, without joining the list to its row."""
 
 from __future__ import annotations
 
 from sqlglot import exp
 
-_ELEMENT = "element"  # the variable of the lambdas made here
-_PARAMETER_FIELDS = ("key", "value")  # of an event parameter, where UNNEST gives the element no name
+_ELEMENT = "element"  # the variable of the lambdas
+_PARAMETER_FIELDS = ("key", "value")  # of an event parameter, if UNNEST has no alias
 
 
 def unpack_without_join(subquery: exp.Subquery) -> None:
     """Replaces `(SELECT e.v FROM UNNEST(list) AS e WHERE e.k = x)` by a filter of the list: 2 CPU seconds, not 100.
 
-    Leaves any other subquery as it is. Where two elements fit, BigQuery raises an error and this takes the first.
+    Leaves any other subquery unchanged. If two elements match, BigQuery raises an error and this takes the first one.
     """
     select = subquery.this
     if not isinstance(select, exp.Select) or not _is_lookup(select) or isinstance(subquery.parent, exp.From | exp.Join):
@@ -28,7 +28,7 @@ def unpack_without_join(subquery: exp.Subquery) -> None:
 
 
 def _is_lookup(select: exp.Select) -> bool:
-    """Whether it is SELECT <one value> FROM UNNEST(<one list>) WHERE <condition> [LIMIT 1], and no more."""
+    """Whether it is SELECT <one value> FROM UNNEST(<one list>) WHERE <condition> [LIMIT 1] and nothing else."""
     clauses = {name for name, value in select.args.items() if value}
     if clauses - {"limit"} != {"expressions", "from_", "where"} or len(select.expressions) != 1:
         return False
@@ -45,7 +45,7 @@ def _is_parameter_field(part: exp.Expression) -> bool:
 
 
 def _lambda(body: exp.Expression, name: str | None) -> exp.Lambda:
-    """A lambda of the element that the body calls `name`; without a name, each column is a field of the element."""
+    """A lambda over the element that the body calls `name`. Without a name, each column is a field of the element."""
     holder = exp.Paren(this=body.copy())
     for column in list(holder.find_all(exp.Column)):
         path = column.parts

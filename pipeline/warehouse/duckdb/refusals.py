@@ -1,4 +1,4 @@
-"""Constructs of BigQuery's SQL that sqlglot 30 translates for DuckDB without an error, and with another meaning."""
+"""Constructs of BigQuery's SQL that sqlglot 30 translates for DuckDB without an error but with another meaning."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _PARSERS = {
 
 
 def refuse_different(tree: exp.Query, parameter_types: Mapping[str, str]) -> None:
-    """Raises WarehouseError, naming the construct, if the tree holds one that DuckDB would understand differently."""
+    """Raises WarehouseError, which names the construct, if DuckDB would understand one in the tree differently."""
     for node in tree.walk():
         check = _REFUSALS.get(type(node))
         problem = check(node, parameter_types) if check else None

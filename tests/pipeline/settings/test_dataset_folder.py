@@ -5,6 +5,7 @@ import pytest
 
 import schema
 from models.config import SettingsError
+from pipeline.settings.dataset import leave_out_advice
 from pipeline.settings.dataset_folder import DatasetFolder
 
 
@@ -95,3 +96,24 @@ def test_the_day_up_to_which_events_are_read_can_be_another():
 
 def test_pipeline_names_are_those_that_vertex_takes():
     assert DatasetFolder.load(schema.ROOT / "online_shoppers").pipeline_name == "propensity-online-shoppers"
+
+
+def test_features_can_be_left_out(copy):
+    every = DatasetFolder.load(copy)
+    out = ("device_category", "sessions_1_7")
+    folder = DatasetFolder.load(copy, {"features.leave_out": list(out)})
+    assert set(every.features.names) - set(folder.features.names) == set(out)
+    assert folder.declared == every.features == every.declared
+    again = DatasetFolder.from_config(folder.to_config())
+    assert again.features == folder.features and again.dataset.features.leave_out == out
+    assert leave_out_advice(out).endswith("features: {leave_out: [device_category, sessions_1_7]}")
+
+
+def test_what_is_left_out_must_be_declared(copy):
+    edit(copy / "dataset.yaml", "windows:", "features: {leave_out: [sesions_1_7]}\nwindows:")
+    with pytest.raises(SettingsError, match=r"leave_out names 'sesions_1_7', .* did you mean 'sessions_1_7'"):
+        DatasetFolder.load(copy)
+    with pytest.raises(SettingsError, match="leaves no feature"):
+        DatasetFolder.load(
+            schema.ROOT / "ga4", {"features.leave_out": DatasetFolder.load(schema.ROOT / "ga4").features.names}
+        )

@@ -127,7 +127,8 @@ def test_missing_values_are_counted_alike_and_empty_features_named(tmp_path):
     assert report.missing_train["spent"] == 2571 and report.missing["spent"] == 3000
     assert report.empty_features == ("visits", "spent")
     assert report.warnings[:2] == tuple(
-        f"feature '{name}' has no value in the train split; leave it out of features.yaml"
+        f"feature '{name}' has no value in the train split; to go on without it, add to dataset.yaml: features: "
+        f"{{leave_out: [{name}]}}"
         for name in ("visits", "spent")
     )
     document = report.to_json()

@@ -10,9 +10,9 @@ from pipeline.settings.dataset import Dataset
 from pipeline.settings.dataset_folder import DatasetFolder
 from pipeline.settings.run import DuckDBSettings
 from pipeline.warehouse.duckdb.engine import DuckDBWarehouse
+from pipeline.warehouse.event_checks import EventCounts, count_events
 from pipeline.warehouse.features_table import (
     check_columns,
-    events_without_key,
     fingerprint,
     inner_query,
     query_for,
@@ -110,7 +110,7 @@ def test_split_of_events_by_snapshot_and_key(tmp_path):
         place = bucket(row["user_pseudo_id"])
         assert row["split"] == ("test" if is_test else "eval" if place < 12 else "train")
     with DuckDBWarehouse(DuckDBSettings(engine="duckdb"), tmp_path, folder.dataset.source) as warehouse:
-        assert warehouse.select(events_without_key(folder, PLAN)) == [{"events": 2}]
+        assert count_events(warehouse, folder, inner_query(folder, PLAN)) == EventCounts(events=402, without_key=2)
 
 
 @pytest.mark.parametrize("key", ["who", None])
@@ -206,12 +206,16 @@ def test_events_without_a_key_are_those_for_which_the_query_has_none(tmp_path, k
     dataset = Dataset(source={"kind": "ga4"}, columns={"label": "bought", "key": name, "date": "snapshot_date"})
     folder = dataclasses.replace(events_folder(query), dataset=dataset)
     with DuckDBWarehouse(DuckDBSettings(engine="duckdb"), tmp_path, folder.dataset.source) as warehouse:
-        assert warehouse.select(events_without_key(folder, PLAN)) == [{"events": 2 * nobody}]
+        assert count_events(warehouse, folder, inner_query(folder, PLAN)).without_key == 2 * nobody
 
 
-def test_a_key_that_is_no_expression_over_an_event_is_not_counted():
-    query = "SELECT MAX(e.user_pseudo_id) AS user_pseudo_id FROM `events_*` AS e"
-    assert events_without_key(events_folder(query), PLAN) is None
+def test_a_key_that_is_no_expression_over_an_event_is_not_counted(tmp_path):
+    for suffix in PLAN.table_suffixes:
+        rows = "SELECT 'u' AS user_pseudo_id"
+        duckdb.execute(f"COPY ({rows}) TO '{tmp_path}/events_{suffix}.parquet' (FORMAT parquet)")
+    folder = events_folder("SELECT MAX(e.user_pseudo_id) AS user_pseudo_id FROM `events_*` AS e")
+    with DuckDBWarehouse(DuckDBSettings(engine="duckdb"), tmp_path, folder.dataset.source) as warehouse:
+        assert count_events(warehouse, folder, inner_query(folder, PLAN)).without_key is None
 
 
 def columns_of(**types):

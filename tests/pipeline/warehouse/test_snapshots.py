@@ -5,7 +5,7 @@ import pytest
 from models.config import SettingsError
 from pipeline.settings.dataset import Dataset
 from pipeline.warehouse.interface import WarehouseError
-from pipeline.warehouse.snapshots import plan_snapshots, usable_tables
+from pipeline.warehouse.snapshots import plan_snapshots, unknown_tables_note, usable_tables
 
 DAY = datetime.timedelta(days=1)
 NEWEST = datetime.date(2024, 4, 30)
@@ -109,8 +109,58 @@ def test_missing_days_are_listed_unless_known():
 
 
 def test_too_few_days():
-    with pytest.raises(WarehouseError, match=r"8 snapshots need 96 days \(2024-01-20 to 2024-04-24\), 54 are there"):
+    with pytest.raises(
+        WarehouseError, match=r"8 snapshots need 96 days \(2024-01-20 to 2024-04-24\), but the source has 54 of them"
+    ):
         plan_snapshots(days(60), dataset(), TODAY)
+
+
+@pytest.mark.parametrize("kind", ["ga4", "ga360"])
+def test_a_snapshot_needs_the_same_days_whichever_others_there_are(kind):
+    source = {"kind": kind, **({"conversion_event": "transaction"} if kind == "ga360" else {})}
+    newest = datetime.date(2024, 4, 15)
+    own = {f"{newest + offset * DAY:%Y%m%d}" for offset in range(-30, 10)}  # lookback, gap and label window
+    for test_dates in (["2024-04-15"], ["2024-04-01", "2024-04-15"], ["2024-04-08", "2024-04-15"]):
+        explicit = {"train_dates": ["2024-02-01"], "test_dates": test_dates}
+        plan = plan_snapshots(days(200), dataset(source, snapshots=explicit), TODAY)
+        assert own <= set(plan.table_suffixes)
+
+
+def test_a_day_of_the_gap_must_not_be_missing():
+    explicit = {"train_dates": ["2024-02-01"], "test_dates": ["2024-04-15"]}
+    tables = [suffix for suffix in days(200) if suffix != "20240416"]
+    with pytest.raises(WarehouseError, match="no events table for 2024-04-16"):
+        plan_snapshots(tables, dataset(snapshots=explicit), TODAY)
+
+
+@pytest.mark.parametrize("kind", ["intraday", "fresh"])
+def test_the_way_to_tables_of_another_kind_is_told(kind):
+    gone = {"20240301", "20240302"}
+    tables = [suffix for suffix in days(200) if suffix not in gone]
+    with pytest.raises(WarehouseError) as error:
+        plan_snapshots([*tables, f"{kind}_20240301", f"{kind}_20230301"], dataset(), TODAY)
+    assert f"for 1 of them there is a table events_{kind}_YYYYMMDD: to read it, set source.tables: {kind}" in str(
+        error.value
+    )
+    assert "source.missing_days" in str(error.value)
+    with pytest.raises(WarehouseError, match=f"it holds events_{kind}_.* source.tables: {kind}"):
+        plan_snapshots(days(200, prefix=f"{kind}_"), dataset(), TODAY)
+    with pytest.raises(WarehouseError) as error:
+        plan_snapshots(tables, dataset(), TODAY)
+    assert kind not in str(error.value)
+
+
+def test_tables_that_are_not_understood_are_named():
+    tables = ["20240101", "intraday_20240102", "20241399", "users", "20240103.csv", *(f"x{n}" for n in range(9))]
+    [note] = unknown_tables_note(tables, dataset().source)
+    assert "events_20240103.csv, events_20241399, events_users, events_x0, events_x1 and 7 more" in note
+    assert unknown_tables_note(["20240101", "fresh_20240102"], dataset().source) == []
+    with pytest.raises(WarehouseError, match=r"no events table for 2024-03-01.*; not read, .*: events_20240301.csv"):
+        plan_snapshots([*(s for s in days(200) if s != "20240301"), "20240301.csv"], dataset(), TODAY)
+    with pytest.raises(WarehouseError, match=r"not enough days: .*; not read, .*: events_20240301.csv"):
+        plan_snapshots([*days(60), "20240301.csv"], dataset(), TODAY)
+    with pytest.raises(WarehouseError, match="it holds events_2024-01-01, events_users"):
+        plan_snapshots(["users", "2024-01-01"], dataset(), TODAY)
 
 
 def test_no_table_in_the_range():

@@ -54,6 +54,29 @@ def test_events_are_exactly_the_tables_that_the_query_names(events):
             warehouse.select(Query("SELECT 1 AS x FROM other"))
 
 
+def test_the_shards_of_a_day_are_that_day(events):
+    for name, rows in {
+        "20240102-000000000000.parquet": 10,  # beside events_20240102.parquet
+        "20240105-000000000000.parquet": 20,
+        "20240105-000000000001.parquet": 30,
+        "20240106_part-00000.snappy.parquet": 40,
+        "20240107000000000000.parquet": 50,
+        "intraday_20240108-000000000000.parquet": 60,
+    }.items():
+        write_parquet(events / f"events_{name}", f"SELECT i AS x, 'd' AS day FROM range({rows}) r(i)")
+    (events / "events_20240109.csv").write_text("x,day\n1,d\n")
+    (events / "events_20240110-.parquet").write_text("")
+    query = f"SELECT e._TABLE_SUFFIX AS s, COUNT(*) AS n FROM `events_*` AS e WHERE {SUFFIX_FILTER} GROUP BY s"
+    rows = {"20240101": 2, "20240102": 13, "20240105": 50, "20240106": 40, "20240107": 50, "intraday_20240108": 60}
+    with DuckDBWarehouse(SETTINGS, events, EVENTS) as warehouse:
+        named = warehouse.source_tables("events_")
+        assert named.keys() == {*rows, "intraday_20240103", "20240109.csv", "20240110-.parquet"}
+        found = warehouse.select(Query(query, {"table_suffixes": list(rows)}))
+        assert {row["s"]: row["n"] for row in found} == rows
+        (events / "events_20240105-000000000001.parquet").unlink()
+        assert warehouse.source_tables("events_")["20240105"] != named["20240105"]
+
+
 def test_fingerprint_changes_with_the_file(events):
     with DuckDBWarehouse(SETTINGS, events, EVENTS) as warehouse:
         before = warehouse.source_tables("events_")
@@ -231,7 +254,7 @@ def test_unusable_file(tmp_path, name, problem):
         ("SELECT nothing FROM rows", '"nothing"'),
         ("SELECT FOOBAR(s) FROM rows", "foobar"),
         ("SELECT * FROM absent", "'absent'"),
-        ("SELECT CAST(s AS INT64) AS x FROM rows", "source column s"),
+        ("SELECT CAST(s AS INT64) AS x FROM rows", "INT64 of column s"),
         ("SELECT 1 / n AS x FROM rows", "division by zero"),
     ],
 )
