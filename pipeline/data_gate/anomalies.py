@@ -13,6 +13,7 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 
 from pipeline.data_gate.feature_values import by_name
+from pipeline.settings.dataset import leave_out_advice
 
 _log = logging.getLogger("propensity")
 _SEVERITIES = {"warning": anomalies_pb2.AnomalyInfo.WARNING, "error": anomalies_pb2.AnomalyInfo.ERROR}
@@ -84,10 +85,7 @@ def _way_out(empty: Sequence[str]) -> str:
     if not empty:
         return ""
     features = "1 feature has" if len(empty) == 1 else f"{len(empty)} features have"
-    return (
-        f"\n{features} no value in any training row: {', '.join(empty)}. To train without, remove the declarations "
-        "from features.yaml, and from the curated schema if there is one (make schema)."
-    )
+    return f"\n{features} no value in any training row; {leave_out_advice(empty)}"
 
 
 def load_all(artifact: types.Artifact) -> dict[str, anomalies_pb2.Anomalies]:

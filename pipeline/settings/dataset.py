@@ -231,7 +231,9 @@ class FeatureChoice(Settings):
 
 def leave_out_advice(names: Iterable[str]) -> str:
     """What to add to dataset.yaml so that the run goes on without these features; the end of a sentence."""
-    return f"to go on without it, add to dataset.yaml: features: {{leave_out: [{', '.join(names)}]}}"
+    listed = list(names)
+    what = "it" if len(listed) == 1 else "them"
+    return f"to go on without {what}, add to dataset.yaml: features: {{leave_out: [{', '.join(listed)}]}}"
 
 
 class Dataset(Settings):

@@ -202,7 +202,8 @@ def test_an_empty_feature_is_named_with_the_way_out(gate):
     with pytest.raises(DataGateError) as error:
         gate(empty, statistics(seed=1))
     assert "split train: feature 'source': " in str(error.value)
-    assert "1 feature has no value in any training row: source. To train without, remove" in str(error.value)
+    way_out = "to go on without it, add to dataset.yaml: features: {leave_out: [source]}"
+    assert f"1 feature has no value in any training row; {way_out}" in str(error.value)
 
 
 def test_an_empty_feature_of_an_inferred_schema_is_named_too():

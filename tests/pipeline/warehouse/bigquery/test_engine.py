@@ -191,7 +191,7 @@ def test_arrow_batches_in_the_asked_order_of_columns():
         (exceptions.BadRequest("Query exceeded limit for bytes billed: 5"), "raise warehouse.max_gib"),
         (exceptions.BadRequest("Unrecognized name: visitz at [1:8]\nmore"), "visitz at"),
         (exceptions.BadRequest("Bad int64 value: secret"), "Bad int64 value"),
-        (exceptions.Conflict("Already Exists: Table a:b.c"), "another run's"),
+        (exceptions.Conflict("Already Exists: Table a:b.c"), "another run uses it"),
         (DefaultCredentialsError("no default"), "no usable credentials"),
     ],
 )
