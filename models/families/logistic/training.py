@@ -80,4 +80,5 @@ def train(
         if since_best >= settings.patience:
             break
     curves.close()
+    _PROGRESS.info("L2 strength %g kept, eval log loss %.4f", 1 / best.C, best_loss)
     return Regression(design, best)

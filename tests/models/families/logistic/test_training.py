@@ -73,18 +73,20 @@ def test_the_strength_with_the_lowest_eval_loss_is_kept(caplog):
     training, evaluation = sample(600), sample(2000, seed=1)
     with caplog.at_level(logging.INFO, logger="propensity.progress"):
         chosen = train(training, evaluation, INPUTS, Hyperparameters(patience=len(STRENGTHS)))
-    losses = {record.args[0]: record.args[1] for record in caplog.records}
+    *tried, kept = caplog.records
+    losses = {record.args[0]: record.args[1] for record in tried}
     assert tuple(losses) == STRENGTHS
     best = min(losses, key=losses.get)
     assert best not in (STRENGTHS[0], STRENGTHS[-1])
     assert np.isclose(1 / chosen.model.C, best)
+    assert kept.getMessage() == f"L2 strength {best:g} kept, eval log loss {losses[best]:.4f}"
     assert log_loss(evaluation.label, chosen.predict(evaluation)) == pytest.approx(losses[best], abs=1e-6)
 
 
 def test_training_stops_when_weaker_penalties_only_lose(caplog):
     with caplog.at_level(logging.INFO, logger="propensity.progress"):
         train(sample(600), sample(2000, seed=1), INPUTS, Hyperparameters(patience=1))
-    losses = [record.args[1] for record in caplog.records]
+    losses = [record.args[1] for record in caplog.records[:-1]]
     assert len(losses) < len(STRENGTHS) and np.argmin(losses) == len(losses) - 2
 
 
