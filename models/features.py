@@ -90,6 +90,13 @@ class Feature(Settings):
             raise ValueError(f"feature '{self.name}': window must be [first, last] with 1 <= first <= last")
         return self
 
+    @pydantic.model_serializer(mode="wrap")
+    def _without_what_does_not_apply(self, serialise: pydantic.SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields = serialise(self)
+        if self.kind is Kind.NUMERIC:
+            fields.pop("vocabulary", None)  # which a numeric feature may not have
+        return fields
+
 
 class FeatureSet(Settings):
     """All features of a data set, in the order of the file."""
@@ -135,8 +142,8 @@ class FeatureSet(Settings):
         return tuple(feature for feature in self.features if feature.slice)
 
     def to_config(self) -> list[dict[str, Any]]:
-        """The features as JSON-ready data, for a component's custom_config."""
-        return [feature.model_dump(mode="json", exclude_defaults=True) for feature in self.features]
+        """All that is known of the features, defaults as well, as JSON-ready data for a component's custom_config."""
+        return [feature.model_dump(mode="json") for feature in self.features]
 
     @classmethod
     def from_config(cls, config: list[dict[str, Any]]) -> FeatureSet:

@@ -67,7 +67,7 @@ def create_adoption_pipeline(
         previous=previous,
         # A model without an anchor was the first champion, so it is the anchor itself. Only the lost metadata knew
         # whether any other model had replaced its anchor; the anchor that it carries stays in force.
-        anchor_replaced=not challenger.has_anchor(str(model)),
+        anchor_replaced=int(not challenger.has_anchor(str(model))),
     )
     return tfx_pipeline.Pipeline(
         pipeline_name=name,

@@ -1,4 +1,4 @@
-"""Artifact types of our own, named as Vertex AI asks for it, and names of files that several modules read."""
+"""This project's artifact types, with names that Vertex AI accepts, and names of files that several modules read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ INFRA_CHECK = "check.json"  # of InfraCheck's InfraBlessing
 
 
 class Verdict(artifact.Artifact):
-    """Why a model was or was not blessed: `verdict.json` and `verdict.html`."""
+    """Why a model was blessed or not: `verdict.json` and `verdict.html`."""
 
     TYPE_NAME = "propensity.Verdict"
 

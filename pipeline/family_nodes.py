@@ -5,14 +5,14 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from tfx.components import Tuner
 from tfx.dsl.components.common.importer import Importer
 from tfx.proto import trainer_pb2
 from tfx.types import standard_artifacts
 
 from models.families import FAMILIES
 from pipeline.components.trainer import Trainer
-from pipeline.digest import code_digest
+from pipeline.components.tuner import Tuner
+from pipeline.fast.compat import json_utils
 from pipeline.settings.dataset_folder import DatasetFolder
 from pipeline.settings.training import Family
 from pipeline.training.arguments import config
@@ -22,20 +22,6 @@ if TYPE_CHECKING:
 
 # Steps that only some pipelines have.
 OPTIONAL_STEPS = tuple(f"{verb}{title}" for verb in ("Tune", "Train") for title in FAMILIES.values())
-# What the training and the tuning of every family compute with; the family's own package comes on top.
-_SHARED = (
-    "models.config",
-    "models.export",
-    "models.families.contract",
-    "models.features",
-    "models.hyperparameters",
-    "models.log_loss",
-    "models.signatures",
-    "models.tensors",
-    "models.training_data",
-    "pipeline.examples",
-    "pipeline.training.arguments",
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,11 +77,7 @@ def family_nodes(
             transform_graph=transform.outputs["transform_graph"],
             train_args=train_args,
             eval_args=eval_args,
-            custom_config={
-                **given,
-                "tuning": training.tuning.model_dump(mode="json"),
-                "digest": _digest(family, "pipeline.training.tuner_fn", "models.tuning"),
-            },
+            custom_config={**given, "tuning": training.tuning.model_dump(mode="json")},
         ).with_id(f"Tune{title}")
         hyperparameters = tuner.outputs["best_hyperparameters"]
     elif family in training.tuning.hyperparameters:
@@ -114,21 +96,7 @@ def family_nodes(
         raw_statistics=statistics.outputs["statistics"],
         train_args=train_args,
         eval_args=eval_args,
-        custom_config={
-            **given,
-            "digest": _digest(
-                family,
-                "pipeline.training.run_fn",
-                "pipeline.components.trainer",
-                "pipeline.champion.training_record",
-            ),
-            **(trainer_job.custom_config(title) if trainer_job else {}),
-        },
+        custom_config=json_utils.dumps({**given, **(trainer_job.custom_config(title) if trainer_job else {})}),
         custom_executor_spec=trainer_job.executor_spec() if trainer_job else None,
     ).with_id(f"Train{title}")
     return FamilyNodes(trainer, hyperparameters, (tuner, trainer) if tuner else (trainer,))
-
-
-def _digest(family: Family, *modules: str) -> str:
-    """Digest of what a node of the family computes with: an edit of another family changes nothing."""
-    return code_digest(f"models.families.{family}", *_SHARED, *modules)

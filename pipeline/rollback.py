@@ -144,7 +144,7 @@ def create_rollback_pipeline(
         model=model.outputs["result"],
         reason=reason,
         previous=restoration.previous,
-        anchor_replaced=restoration.anchor_replaced,
+        anchor_replaced=int(restoration.anchor_replaced),
     )
     pusher = Pusher(
         model=model.outputs["result"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import traceback
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
@@ -14,8 +15,11 @@ from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.orchestration.beam import beam_dag_runner
 from tfx.proto.orchestration import pipeline_pb2
 
+from pipeline import cached_artifacts
 from runners import failures
 from runners.console import Console
+
+_log = logging.getLogger("propensity")
 
 # Module globals, because Beam pickles its functions: what they use in this process must be found by name.
 _console: Console | None = None
@@ -35,17 +39,16 @@ class _ReportedNode(beam_dag_runner.PipelineNodeAsDoFn):
             return
         _check()
         with _console.component(self._node_id) as remarks:
+            with metadata.Metadata(self._mlmd_connection_config) as handle:
+                broken = cached_artifacts.withdraw_broken(handle.store, self._pipeline_info.id, self._node_id)
+            for artifact in broken:
+                _log.warning("%s lost files, so it is not used again", artifact.uri)
             super()._run_node()
             _check()
-            if self._came_from_cache():
+            with metadata.Metadata(self._mlmd_connection_config) as handle:
+                newest = cached_artifacts.record_contents(handle.store, self._pipeline_info.id, self._node_id)
+            if newest == metadata_store_pb2.Execution.CACHED:
                 remarks.append("cached")
-
-    def _came_from_cache(self) -> bool:
-        with metadata.Metadata(self._mlmd_connection_config) as handle:
-            context = handle.store.get_context_by_type_and_name("node", f"{self._pipeline_info.id}.{self._node_id}")
-            executions = handle.store.get_executions_by_context(context.id) if context else []
-        newest = max(executions, key=lambda execution: execution.id, default=None)
-        return newest is not None and newest.last_known_state == metadata_store_pb2.Execution.CACHED
 
 
 class ReportingBeamDagRunner(beam_dag_runner.BeamDagRunner):

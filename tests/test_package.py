@@ -11,7 +11,7 @@ import sys
 import schema
 from models.config import load_settings
 from pipeline.settings.dataset_folder import DatasetFolder
-from pipeline.digest import code_digest
+from pipeline.digest import reach
 from pipeline.settings.run import RunSettings
 from pipeline.sample.schema import export_schema
 from pathlib import Path
@@ -21,7 +21,7 @@ assert str(schema.ROOT).startswith(sys.argv[1]), schema.ROOT
 for name in ("ga4", "ga360", "online_shoppers"):
     assert DatasetFolder.load(schema.ROOT / name).schema_path.is_file()
 load_settings(Path(runners.__file__).parent / "local.yaml", RunSettings)
-code_digest("models", "pipeline.components", "preprocessing")
+assert str(reach("pipeline.components.evaluator").modules["pipeline.gate.rules"]).startswith(sys.argv[1])
 from propensity import Report, Verdict
 assert all(kind.TYPE_NAME == f"propensity.{kind.__name__}" for kind in (Report, Verdict))
 """

@@ -157,6 +157,16 @@ def load_tuning_module(name: str) -> TuningModule:
     return _module(name, "tuning")
 
 
+def model_modules(name: str) -> tuple[str, ...]:
+    """Dotted names of what `run_fn` loads to train the family."""
+    return f"{__package__}.{name}.model", f"{__package__}.{name}.hyperparameters"
+
+
+def tuning_modules(name: str) -> tuple[str, ...]:
+    """Dotted names of what `tuner_fn` loads to tune the family."""
+    return f"{__package__}.{name}.tuning", f"{__package__}.{name}.hyperparameters"
+
+
 def _module(name: str, *below: str) -> Any:
     if name not in FAMILIES:
         raise ValueError(f"no model family '{name}'; there are {', '.join(FAMILIES)}")

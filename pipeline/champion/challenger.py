@@ -20,7 +20,7 @@ from pipeline.fast.compat import path_utils
 ANCHOR_REPLACED = "anchor_replaced"  # 1 if the blessed model is the anchor from now on, else 0
 PREVIOUS_CHAMPION = "previous_champion"  # of a rollback: id of the champion before the restored one, "" for none
 
-# Properties of a Model that ModelSelector or a rollback made.
+# Properties of a Model that SelectModel or a rollback made.
 FAMILY = "family"
 SOURCE_URI = "source_model_uri"  # of the Trainer's Model that it is a copy of
 SOURCE_ID = "source_model_id"

@@ -1,6 +1,6 @@
-"""AlertOnFailure: Vertex AI's exit handler, which tells a Pub/Sub topic of a run that failed."""
+"""AlertOnFailure: an exit handler of Vertex AI that publishes failed runs to a Pub/Sub topic."""
 
-# Without postponed annotations: TFX reads the types of the parameters as they stand.
+# No postponed annotations: TFX reads the types of the parameters at run time.
 import json
 
 from tfx.dsl.component.experimental.annotations import Parameter
@@ -28,7 +28,7 @@ def AlertOnFailure(
 
 
 def alert(status: dict) -> dict[str, str]:
-    """What people need to know of a run that failed: its name, its state and the error, in one line."""
+    """The message on a failed run: its name, its state, and the error in one line."""
     return {
         "run": status.get("pipelineJobResourceName") or status.get("pipelineJobName", ""),
         "state": status.get("state", ""),

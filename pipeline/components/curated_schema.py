@@ -1,4 +1,4 @@
-"""CuratedSchema: like TFX's ImportSchemaGen, but the schema itself is the property, not the path of a file.
+"""CuratedSchema: TFX's ImportSchemaGen, but the property is the schema itself instead of the path of a file.
 
 So the cache key follows the content, and a pipeline that is compiled on one machine runs on another.
 """
@@ -14,21 +14,15 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx import types
 from tfx.components.schema_gen import executor as schema_gen_executor
-from tfx.dsl.components.base import base_component, base_executor, executor_spec
-from tfx.types import artifact_utils, component_spec, standard_artifacts, standard_component_specs
+from tfx.dsl.components.base import base_executor
+from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import io_utils
 
-
-class CuratedSchemaSpec(component_spec.ComponentSpec):
-    """Outputs and parameters of CuratedSchema."""
-
-    PARAMETERS = {"schema_text": component_spec.ExecutionParameter(type=str)}  # noqa: RUF012  (TFX reads a plain dict)
-    INPUTS = {}  # noqa: RUF012
-    OUTPUTS = standard_component_specs.ImportSchemaGenSpec.OUTPUTS
+from pipeline.components import specification
 
 
 class Executor(base_executor.BaseExecutor):
-    """Writes the schema where SchemaGen would."""
+    """Writes the schema to the file that SchemaGen would write."""
 
     def Do(
         self,
@@ -36,32 +30,36 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes `schema_text` as the one Schema of `output_dict`."""
+        """Writes `schema_text` as the one Schema of `output_dict`.
+
+        Raises:
+            ParseError: the text is not a Schema.
+        """
         self._log_startup(input_dict, output_dict, exec_properties)
-        folder = artifact_utils.get_single_uri(output_dict[standard_component_specs.SCHEMA_KEY])
-        text_format.Parse(exec_properties["schema_text"], schema_pb2.Schema())  # raises if it is none
+        folder = artifact_utils.get_single_uri(output_dict["schema"])
+        text_format.Parse(exec_properties["schema_text"], schema_pb2.Schema())
         path = os.path.join(folder, schema_gen_executor.DEFAULT_FILE_NAME)
         io_utils.write_string_file(path, exec_properties["schema_text"])
 
 
-class CuratedSchema(base_component.BaseComponent):
+class CuratedSchema(
+    specification.Component,
+    executor=Executor,
+    outputs={"schema": standard_artifacts.Schema},
+    parameters={"schema_text": str},
+):
     """Imports a schema.pbtxt that is under review in the repository.
 
+    Parameters:
+        schema_text: a text-format tensorflow_metadata Schema.
+
     Outputs:
-        schema: a Schema artifact.
+        schema: the Schema.
     """
 
-    SPEC_CLASS = CuratedSchemaSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
-
     def __init__(self, schema_file: Path, leave_out: Collection[str] = ()):
-        """Imports `schema_file`, a text-format tensorflow_metadata Schema, without the features of `leave_out`."""
-        super().__init__(
-            CuratedSchemaSpec(
-                schema_text=_without(schema_file.read_text(encoding="utf-8"), leave_out),
-                schema=types.Channel(type=standard_artifacts.Schema),
-            )
-        )
+        """Builds the component for the schema in a file, without the features of `leave_out`."""
+        super().__init__(schema_text=_without(schema_file.read_text(encoding="utf-8"), leave_out))
 
 
 def _without(text: str, leave_out: Collection[str]) -> str:

@@ -6,7 +6,6 @@ adds drift and skew against the statistics of the champion's training data, and 
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from typing import Any
@@ -14,13 +13,12 @@ from typing import Any
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 from tfx import types
-from tfx.dsl.components.base import base_component, base_executor, executor_spec
-from tfx.orchestration.data_types import RuntimeParameter
-from tfx.types import artifact_utils, component_spec, standard_artifacts
+from tfx.dsl.components.base import base_executor
+from tfx.types import artifact_utils, standard_artifacts
 
-from models.config import validate_settings
 from pipeline.champion import training_record
 from pipeline.champion.comparability import comparable_champion
+from pipeline.components import specification
 from pipeline.data_gate import anomalies
 from pipeline.data_gate.comparison import compare
 from pipeline.examples.data_summary import read_data_summary
@@ -28,26 +26,6 @@ from pipeline.fast.compat import stats_artifact_utils
 from pipeline.settings.gate import DataGateSettings
 
 _log = logging.getLogger("propensity")
-
-
-class DataGateSpec(component_spec.ComponentSpec):
-    """Inputs, outputs and parameters of DataGate."""
-
-    PARAMETERS = {  # noqa: RUF012  (TFX reads a plain dict)
-        "settings": component_spec.ExecutionParameter(type=str),
-        "accept_incompatible_champion": component_spec.ExecutionParameter(type=int),
-        "digest": component_spec.ExecutionParameter(type=str),
-    }
-    INPUTS = {  # noqa: RUF012
-        "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
-        "statistics": component_spec.ChannelParameter(type=standard_artifacts.ExampleStatistics),
-        "schema": component_spec.ChannelParameter(type=standard_artifacts.Schema),
-        "anomalies": component_spec.ChannelParameter(type=standard_artifacts.ExampleAnomalies),
-        "champion": component_spec.ChannelParameter(type=standard_artifacts.Model, optional=True),
-    }
-    OUTPUTS = {  # noqa: RUF012
-        "drift": component_spec.ChannelParameter(type=standard_artifacts.ExampleAnomalies),
-    }
 
 
 class Executor(base_executor.BaseExecutor):
@@ -65,14 +43,14 @@ class Executor(base_executor.BaseExecutor):
             input_dict: raw `examples`, their `statistics` and `schema`, `anomalies` of ExampleValidator, and the
                 `champion` Model, if there is one.
             output_dict: `drift`: ExampleAnomalies; split `train` holds the drift, split `test` the skew.
-            exec_properties: those of DataGateSpec.
+            exec_properties: DataGate's parameters.
 
         Raises:
             DataGateError: the data have anomalies.
             IncomparableChampionError: the champion cannot be compared on this run's test rows.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
-        settings = validate_settings(json.loads(exec_properties["settings"]), DataGateSettings, origin="data_gate")
+        settings = specification.read_settings(exec_properties, "settings", DataGateSettings)
         schema = _schema(input_dict)
         found = anomalies.load_all(artifact_utils.get_single_instance(input_dict["anomalies"]))
         champion, problems = comparable_champion(
@@ -109,50 +87,32 @@ def _schema(input_dict: dict[str, list[types.Artifact]]) -> schema_pb2.Schema:
     return tfdv.load_schema_text(os.path.join(artifact_utils.get_single_uri(input_dict["schema"]), "schema.pbtxt"))
 
 
-class DataGate(base_component.BaseComponent):
-    """Stops the run on anomalies of a severity, or a champion that cannot be compared.
+class DataGate(
+    specification.Component,
+    executor=Executor,
+    inputs={
+        "examples": standard_artifacts.Examples,
+        "statistics": standard_artifacts.ExampleStatistics,
+        "schema": standard_artifacts.Schema,
+        "anomalies": standard_artifacts.ExampleAnomalies,
+        "champion": specification.optional(standard_artifacts.Model),
+    },
+    outputs={"drift": standard_artifacts.ExampleAnomalies},
+    parameters={"settings": DataGateSettings, "accept_incompatible_champion": int},
+):
+    """Stops the run on anomalies of a severity, or on a champion that cannot be compared.
+
+    Inputs:
+        examples: raw Examples of this run.
+        statistics: their ExampleStatistics.
+        schema: the raw Schema.
+        anomalies: ExampleAnomalies of ExampleValidator.
+        champion: the latest blessed Model; it may resolve to nothing.
+
+    Parameters:
+        settings: severity and bounds.
+        accept_incompatible_champion: 1 to go on as on a first run if the champion cannot be compared.
 
     Outputs:
         drift: ExampleAnomalies of the comparison with the champion's training data; no splits on a first run.
     """
-
-    SPEC_CLASS = DataGateSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
-
-    def __init__(
-        self,
-        *,
-        examples: types.BaseChannel,
-        statistics: types.BaseChannel,
-        schema: types.BaseChannel,
-        anomalies: types.BaseChannel,
-        champion: types.BaseChannel,
-        settings: DataGateSettings,
-        accept_incompatible_champion: int | RuntimeParameter,
-        digest: str,
-    ):
-        """Builds the component.
-
-        Args:
-            examples: raw Examples of this run.
-            statistics: their ExampleStatistics.
-            schema: the raw Schema.
-            anomalies: ExampleAnomalies of ExampleValidator.
-            champion: the latest blessed Model; may resolve to none.
-            settings: severity and bounds.
-            accept_incompatible_champion: 1 to go on as on a first run if the champion cannot be compared.
-            digest: of this component's code.
-        """
-        super().__init__(
-            DataGateSpec(
-                examples=examples,
-                statistics=statistics,
-                schema=schema,
-                anomalies=anomalies,
-                champion=champion,
-                settings=json.dumps(settings.model_dump(mode="json"), sort_keys=True),
-                accept_incompatible_champion=accept_incompatible_champion,
-                digest=digest,
-                drift=types.Channel(type=standard_artifacts.ExampleAnomalies),
-            )
-        )

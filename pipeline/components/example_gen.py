@@ -1,9 +1,9 @@
-"""BigQueryExampleGen's executor: makes the features table in the warehouse and writes it as Examples, batch by batch.
+"""BigQueryExampleGen: makes the features table in the warehouse and writes its rows as Examples, batch by batch.
 
-TFX's own executor converts row by row through Python dicts and hashes whole rows into splits. This one keeps the
-component (driver, artifact layout, properties) and reads Arrow record batches from either engine; the split is a column
-which the SQL computed. The component's own properties say in which format the examples are written. What may differ
-from run to run is properties of their own, so that one compiled pipeline serves them all.
+TFX's executor converts each row through Python dicts and hashes whole rows into splits. This executor reads Arrow
+record batches from either engine, and the split is a column that the SQL computes. Driver, artifact layout and
+properties are TFX's. Values that differ from run to run are separate properties, so one compiled pipeline serves all
+runs.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import pyarrow as pa
 from google.protobuf import json_format, struct_pb2
 from tfx import types
 from tfx.components.example_gen import driver
-from tfx.dsl.components.base import base_component, base_executor, executor_spec
-from tfx.orchestration.data_types import RuntimeParameter
+from tfx.dsl.components.base import base_executor
 from tfx.proto import example_gen_pb2
-from tfx.types import artifact_utils, component_spec, standard_artifacts, standard_component_specs
+from tfx.types import artifact_utils, standard_component_specs
 
 from models.config import validate_settings
+from pipeline.components import specification
 from pipeline.examples import encoding, writers
 from pipeline.examples.data_summary import write_data_summary
 from pipeline.examples.leakage import LeakageProbe, leakage_warnings
@@ -39,24 +39,15 @@ _progress = logging.getLogger("propensity.progress")
 _RUN_PROPERTIES = ("as_of", "sample_percent", "data_fingerprint")
 
 
-def custom_config(folder: DatasetFolder, run: RunSettings, *, digest: str) -> example_gen_pb2.CustomConfig:
-    """What the executor needs, as the component's `custom_config`.
-
-    Args:
-        folder: the data set.
-        run: the engine and where its data is.
-        digest: of the code that reads them; changes the cache key when it changes.
-    """
-    document = {
-        "folder": folder.to_config(),
-        "run": run.model_dump(mode="json", include={"warehouse", "data"}, exclude_none=True),
-        "digest": digest,
-    }
-    return write_config(document)
+def custom_config(folder: DatasetFolder, run: RunSettings) -> example_gen_pb2.CustomConfig:
+    """What the executor needs of the data set and the run's settings, as the component's `custom_config`."""
+    return write_config(
+        {"folder": folder.to_config(), "run": run.model_dump(mode="json", include={"warehouse", "data"})}
+    )
 
 
 def write_config(document: dict[str, Any]) -> example_gen_pb2.CustomConfig:
-    """JSON-ready data as a component's `custom_config`; text, since a Struct would turn integers into floats."""
+    """JSON-ready data as a component's `custom_config`: text, since a Struct turns integers into floats."""
     struct = struct_pb2.Struct()
     struct.update({"json": json.dumps(document, sort_keys=True)})
     config = example_gen_pb2.CustomConfig()
@@ -73,17 +64,6 @@ def read_config(text: str) -> dict[str, Any]:
     return json.loads(json_format.MessageToDict(struct)["json"])
 
 
-class BigQueryExampleGenSpec(standard_component_specs.QueryBasedExampleGenSpec):
-    """TFX's specification of BigQueryExampleGen, and what may differ from run to run."""
-
-    PARAMETERS = {  # noqa: RUF012  (TFX reads a plain dict)
-        **standard_component_specs.QueryBasedExampleGenSpec.PARAMETERS,
-        "as_of": component_spec.ExecutionParameter(type=str),
-        "sample_percent": component_spec.ExecutionParameter(type=int),
-        "data_fingerprint": component_spec.ExecutionParameter(type=str),
-    }
-
-
 class Executor(base_executor.BaseExecutor):
     """Reads the features table and writes the examples of each split: Parquet, or gzip TFRecords of tf.Examples."""
 
@@ -98,13 +78,12 @@ class Executor(base_executor.BaseExecutor):
         Args:
             input_dict: empty.
             output_dict: `examples`: one Examples artifact.
-            exec_properties: those of BigQueryExampleGenSpec; `custom_config` as made by `custom_config`, the formats
+            exec_properties: BigQueryExampleGen's parameters; `custom_config` as made by `custom_config`, the formats
                 a pair of writers.FORMATS.
 
         Raises:
             SettingsError: the settings cannot be used.
-            WarehouseError: the query, its columns or its rows are not fit.
-            After an error no file is left behind.
+            WarehouseError: the query, its columns or its rows cannot be used. No file is left behind.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         document = read_config(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY])
@@ -127,51 +106,44 @@ class Executor(base_executor.BaseExecutor):
         _progress.info("%s rows: %s", f"{sum(rows.values()):,}", ", ".join(f"{k} {v:,}" for k, v in rows.items()))
 
 
-class BigQueryExampleGen(base_component.BaseComponent):
-    """TFX's BigQueryExampleGen, whose rows are those that a data set's query gives.
+class BigQueryExampleGen(
+    specification.Component,
+    executor=Executor,
+    extends=standard_component_specs.QueryBasedExampleGenSpec,
+    parameters={"as_of": str, "sample_percent": int, "data_fingerprint": str},
+):
+    """TFX's BigQueryExampleGen for the rows of a data set's query.
+
+    Parameters:
+        as_of, sample_percent, data_fingerprint: those of RunParameters, which may differ from run to run.
+        The others are TFX's.
 
     Outputs:
-        examples: an Examples artifact with the splits train, eval and test, and `data_report.json` beside them.
+        examples: Examples with the splits train, eval and test, and `data_report.json` beside them.
     """
 
-    SPEC_CLASS = BigQueryExampleGenSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
     DRIVER_CLASS = driver.QueryBasedDriver
 
     def __init__(
-        self,
-        *,
-        query: str,
-        custom_config: example_gen_pb2.CustomConfig,
-        example_format: str = "parquet",
-        as_of: str | RuntimeParameter,
-        sample_percent: int | RuntimeParameter,
-        data_fingerprint: str | RuntimeParameter,
+        self, *, folder: DatasetFolder, run: RunSettings, example_format: str = "parquet", **run_parameters: Any
     ):
         """Builds the component.
 
         Args:
-            query: the data set's query.sql, for people; the executor has it from `custom_config`.
-            custom_config: custom_config's.
+            folder: the data set.
+            run: the engine, and where its data is.
             example_format: of the files, `parquet` or `tfrecord`.
-            as_of: as in RunParameters.
-            sample_percent: likewise.
-            data_fingerprint: likewise.
+            run_parameters: `as_of`, `sample_percent` and `data_fingerprint`, or RuntimeParameters for them.
         """
-        input_config = example_gen_utils.make_default_input_config(query)
+        input_config = example_gen_utils.make_default_input_config(folder.query)
         payload_format, file_format = writers.FORMATS[example_format]
         super().__init__(
-            BigQueryExampleGenSpec(
-                input_config=input_config,
-                output_config=example_gen_utils.make_default_output_config(input_config),
-                output_data_format=payload_format,
-                output_file_format=file_format,
-                custom_config=custom_config,
-                as_of=as_of,
-                sample_percent=sample_percent,
-                data_fingerprint=data_fingerprint,
-                examples=types.Channel(type=standard_artifacts.Examples),
-            )
+            input_config=input_config,
+            output_config=example_gen_utils.make_default_output_config(input_config),
+            output_data_format=payload_format,
+            output_file_format=file_format,
+            custom_config=custom_config(folder, run),
+            **run_parameters,
         )
 
 

@@ -20,14 +20,14 @@ from typing import Any
 import tensorflow as tf
 from tfx import types
 from tfx.components.pusher import executor as pusher_executor
-from tfx.dsl.components.base import base_component, executor_spec
 from tfx.dsl.io import fileio
 from tfx.proto import pusher_pb2
-from tfx.types import artifact_utils, component_spec, standard_artifacts, standard_component_specs
+from tfx.types import artifact_utils, standard_artifacts, standard_component_specs
 from tfx.utils import io_utils
 
 from pipeline import serving_folder
 from pipeline.artifacts import PUSHED, PUSHED_CHAMPION, PUSHED_DESTINATION, PUSHED_VERSION
+from pipeline.components import specification
 from pipeline.fast.compat import path_utils, proto_utils
 
 CHAMPION_KEY = "champion"
@@ -48,19 +48,6 @@ class PushError(RuntimeError):
         self.filename = folder
 
 
-class PusherSpec(standard_component_specs.PusherSpec):
-    """TFX's Pusher specification, with the champion as input."""
-
-    PARAMETERS = {  # noqa: RUF012  (TFX reads a plain dict)
-        **standard_component_specs.PusherSpec.PARAMETERS,
-        "digest": component_spec.ExecutionParameter(type=str, optional=True),
-    }
-    INPUTS = {  # noqa: RUF012
-        **standard_component_specs.PusherSpec.INPUTS,
-        CHAMPION_KEY: component_spec.ChannelParameter(type=standard_artifacts.Model, optional=True),
-    }
-
-
 class Executor(pusher_executor.Executor):
     """Pushes the challenger if it is blessed, and the champion if it is not in the serving folder."""
 
@@ -73,9 +60,9 @@ class Executor(pusher_executor.Executor):
         """Writes the version, and a copy of it to the PushedModel.
 
         Args:
-            input_dict: those of PusherSpec.
+            input_dict: Pusher's inputs.
             output_dict: `pushed_model`: one PushedModel.
-            exec_properties: those of PusherSpec.
+            exec_properties: Pusher's parameters.
 
         Raises:
             PushError: the serving folder cannot be written.
@@ -125,46 +112,25 @@ def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or getattr(error, "message", None) or str(error)
 
 
-class Pusher(base_component.BaseComponent):
+class Pusher(
+    specification.Component,
+    executor=Executor,
+    extends=standard_component_specs.PusherSpec,
+    inputs={CHAMPION_KEY: specification.optional(standard_artifacts.Model)},
+):
     """Sees to it that the serving folder holds the champion.
+
+    Inputs:
+        model: the challenger.
+        model_blessing: its ModelBlessing.
+        infra_blessing: its InfraBlessing; optional.
+        champion: the latest blessed Model before this run; it may resolve to nothing.
 
     Outputs:
         pushed_model: PushedModel.
     """
 
-    SPEC_CLASS = PusherSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
-
-    def __init__(
-        self,
-        *,
-        model: types.BaseChannel,
-        model_blessing: types.BaseChannel,
-        serving: str,
-        infra_blessing: types.BaseChannel | None = None,
-        champion: types.BaseChannel | None = None,
-        digest: str | None = None,
-    ):
-        """Builds the component.
-
-        Args:
-            model: the challenger.
-            model_blessing: its ModelBlessing.
-            serving: the serving folder.
-            infra_blessing: its InfraBlessing, if there is one.
-            champion: the latest blessed Model before this run; may resolve to none.
-            digest: of this component's code.
-        """
-        super().__init__(
-            PusherSpec(
-                model=model,
-                model_blessing=model_blessing,
-                infra_blessing=infra_blessing,
-                champion=champion,
-                push_destination=pusher_pb2.PushDestination(
-                    filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=serving)
-                ),
-                digest=digest,
-                pushed_model=types.Channel(type=standard_artifacts.PushedModel),
-            )
-        )
+    def __init__(self, *, serving: str, **inputs: types.BaseChannel):
+        """Builds the component from its inputs and the serving folder."""
+        filesystem = pusher_pb2.PushDestination.Filesystem(base_directory=serving)
+        super().__init__(push_destination=pusher_pb2.PushDestination(filesystem=filesystem), **inputs)

@@ -1,9 +1,8 @@
-"""Report: the page that a run ends with, whatever its verdict was."""
+"""Report: writes the page that a run ends with, whatever the verdict."""
 
 from __future__ import annotations
 
 import datetime
-import json
 import math
 import os
 import typing
@@ -11,12 +10,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from tfx import types
-from tfx.dsl.components.base import base_component, base_executor, executor_spec
+from tfx.dsl.components.base import base_executor
 from tfx.dsl.io import fileio
-from tfx.types import artifact_utils, component_spec, standard_artifacts
+from tfx.types import artifact_utils, standard_artifacts
 
 from models.features import FeatureSet
 from pipeline import artifacts
+from pipeline.components import specification
 from pipeline.examples.data_summary import read_data_summary
 from pipeline.fast.compat import path_utils
 from pipeline.fast.scoring.score import MODEL_ERRORS
@@ -33,38 +33,6 @@ _SPLIT = "eval"  # the test split is for the gate alone
 _LOSSES = {"train/members_log_loss": "train", "train/log_loss": "train", "eval/log_loss": "eval"}
 
 
-class ReportSpec(component_spec.ComponentSpec):
-    """Inputs, outputs and parameters of Report."""
-
-    PARAMETERS = {  # noqa: RUF012  (TFX reads a plain dict)
-        "title": component_spec.ExecutionParameter(type=str),
-        "label": component_spec.ExecutionParameter(type=str),
-        "features": component_spec.ExecutionParameter(type=str),
-        "digest": component_spec.ExecutionParameter(type=str),
-    }
-    INPUTS = {  # noqa: RUF012
-        "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
-        "anomalies": component_spec.ChannelParameter(type=standard_artifacts.ExampleAnomalies),
-        "drift": component_spec.ChannelParameter(type=standard_artifacts.ExampleAnomalies),
-        "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
-        "infra_blessing": component_spec.ChannelParameter(type=standard_artifacts.InfraBlessing),
-        "verdict": component_spec.ChannelParameter(type=artifacts.Verdict),
-        "pushed_model": component_spec.ChannelParameter(type=standard_artifacts.PushedModel),
-        **{
-            f"{family}_{name}": component_spec.ChannelParameter(type=kind, optional=True)
-            for family in FAMILIES
-            for name, kind in (
-                ("model", standard_artifacts.Model),
-                ("run", standard_artifacts.ModelRun),
-                ("hyperparameters", standard_artifacts.HyperParameters),
-            )
-        },
-    }
-    OUTPUTS = {  # noqa: RUF012
-        "report": component_spec.ChannelParameter(type=artifacts.Report),
-    }
-
-
 class Executor(base_executor.BaseExecutor):
     """Reads the artifacts of the run and writes the page."""
 
@@ -77,14 +45,14 @@ class Executor(base_executor.BaseExecutor):
         """Writes `report.html`.
 
         Args:
-            input_dict: those of ReportSpec; of each family that was trained, its Model and ModelRun, and its
+            input_dict: Report's inputs; of each family that was trained, its Model and ModelRun, and its
                 HyperParameters if they were searched for.
             output_dict: `report`: one Report.
-            exec_properties: those of ReportSpec.
+            exec_properties: Report's parameters.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
-        one = {name: input_dict[name][0] for name in ReportSpec.INPUTS if input_dict.get(name)}
-        features = FeatureSet.from_config(json.loads(exec_properties["features"]))
+        one = {name: input_dict[name][0] for name in Report.SPEC_CLASS.INPUTS if input_dict.get(name)}
+        features = specification.read_settings(exec_properties, "features", FeatureSet)
         data = read_data_summary(one["examples"])
         pushed = (
             one["pushed_model"].get_int_custom_property(artifacts.PUSHED) == 1
@@ -106,7 +74,7 @@ class Executor(base_executor.BaseExecutor):
             pushed_to=one["pushed_model"].get_string_custom_property(artifacts.PUSHED_DESTINATION) if pushed else "",
             references=[collect.reference(name, artifact) for name, artifact in one.items()],
             versions=collect.library_versions(),
-            digest=exec_properties["digest"],
+            digest=exec_properties["run_digest"],
             made_at=f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC",
         )
         report = artifact_utils.get_single_instance(output_dict["report"])
@@ -131,7 +99,7 @@ def _family(name: str, one: Mapping[str, types.Artifact], rows: RawRows) -> Fami
     importance, problem = None, ""
     try:
         importance = permutation_importance(path_utils.serving_model_path(one[f"{name}_model"].uri), rows)
-    except MODEL_ERRORS as error:  # a model that cannot be served is something to report, not to fail by
+    except MODEL_ERRORS as error:  # the page reports a model that cannot be served
         problem = f"importance could not be measured: the model raised {type(error).__name__}"
     if importance is not None and not math.isfinite(importance.log_loss):
         importance, problem = None, "importance could not be measured: the model gives values that are no probabilities"
@@ -145,80 +113,49 @@ def _family(name: str, one: Mapping[str, types.Artifact], rows: RawRows) -> Fami
     )
 
 
-class Report(base_component.BaseComponent):
+class Report(
+    specification.Component,
+    executor=Executor,
+    inputs={
+        "examples": standard_artifacts.Examples,
+        "anomalies": standard_artifacts.ExampleAnomalies,
+        "drift": standard_artifacts.ExampleAnomalies,
+        "model": standard_artifacts.Model,
+        "infra_blessing": standard_artifacts.InfraBlessing,
+        "verdict": artifacts.Verdict,
+        "pushed_model": standard_artifacts.PushedModel,
+        **{
+            f"{family}_{name}": specification.optional(kind)
+            for family in FAMILIES
+            for name, kind in (
+                ("model", standard_artifacts.Model),
+                ("run", standard_artifacts.ModelRun),
+                ("hyperparameters", standard_artifacts.HyperParameters),
+            )
+        },
+    },
+    outputs={"report": artifacts.Report},
+    parameters={"title": str, "label": str, "features": FeatureSet, "run_digest": str},
+):
     """Writes one static page on the run.
+
+    Inputs:
+        examples: raw Examples.
+        anomalies: ExampleAnomalies of ExampleValidator.
+        drift: ExampleAnomalies of DataGate.
+        model: the challenger, of SelectModel.
+        infra_blessing: its InfraBlessing.
+        verdict: Verdict of the gate.
+        pushed_model: PushedModel of the Pusher.
+        <family>_model: Model of a family, if it was trained; `<family>_run`: its ModelRun; `<family>_hyperparameters`:
+            its HyperParameters, if a search found them.
+
+    Parameters:
+        title: the heading: the data set's name.
+        label: the label's name.
+        features: the features.
+        run_digest: of the data set and of the code of all components; the page shows it.
 
     Outputs:
         report: Report with `report.html`.
     """
-
-    SPEC_CLASS = ReportSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
-
-    def __init__(
-        self,
-        *,
-        examples: types.BaseChannel,
-        anomalies: types.BaseChannel,
-        drift: types.BaseChannel,
-        model: types.BaseChannel,
-        infra_blessing: types.BaseChannel,
-        verdict: types.BaseChannel,
-        pushed_model: types.BaseChannel,
-        title: str,
-        features: FeatureSet,
-        label: str,
-        digest: str,
-        keras_model: types.BaseChannel | None = None,
-        keras_run: types.BaseChannel | None = None,
-        keras_hyperparameters: types.BaseChannel | None = None,
-        xgboost_model: types.BaseChannel | None = None,
-        xgboost_run: types.BaseChannel | None = None,
-        xgboost_hyperparameters: types.BaseChannel | None = None,
-    ):
-        """Builds the component.
-
-        Args:
-            examples: raw Examples.
-            anomalies: of ExampleValidator.
-            drift: of DataGate.
-            model: the challenger, of SelectModel.
-            infra_blessing: its InfraBlessing.
-            verdict: of the gate.
-            pushed_model: of the Pusher.
-            title: what the page is headed with: the data set's name.
-            features: the features.
-            label: the label's name.
-            digest: of settings and code.
-            keras_model: Model of the Keras family, if it was trained.
-            keras_run: its ModelRun.
-            keras_hyperparameters: those that a search found for it.
-            xgboost_model: Model of the XGBoost family, if it was trained.
-            xgboost_run: its ModelRun.
-            xgboost_hyperparameters: those that a search found for it.
-        """
-        optional = {
-            "keras_model": keras_model,
-            "keras_run": keras_run,
-            "keras_hyperparameters": keras_hyperparameters,
-            "xgboost_model": xgboost_model,
-            "xgboost_run": xgboost_run,
-            "xgboost_hyperparameters": xgboost_hyperparameters,
-        }
-        super().__init__(
-            ReportSpec(
-                examples=examples,
-                anomalies=anomalies,
-                drift=drift,
-                model=model,
-                infra_blessing=infra_blessing,
-                verdict=verdict,
-                pushed_model=pushed_model,
-                title=title,
-                features=json.dumps(features.to_config()),
-                label=label,
-                digest=digest,
-                report=types.Channel(type=artifacts.Report),
-                **{name: channel for name, channel in optional.items() if channel is not None},
-            )
-        )

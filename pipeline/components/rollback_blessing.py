@@ -7,32 +7,16 @@ from typing import Any
 
 from tfx import types
 from tfx.components.evaluator import executor as evaluator_executor
-from tfx.dsl.components.base import base_beam_component, executor_spec
-from tfx.types import artifact_utils, component_spec, standard_artifacts
+from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import io_utils
 
 from pipeline.champion import challenger
+from pipeline.components import specification
 from pipeline.fast.compat import evaluator_constants as constants
 
 
-class RollbackBlessingSpec(component_spec.ComponentSpec):
-    """Inputs, outputs and parameters of RollbackBlessing."""
-
-    PARAMETERS = {  # noqa: RUF012  (TFX reads a plain dict)
-        "reason": component_spec.ExecutionParameter(type=str),
-        "previous": component_spec.ExecutionParameter(type=str),
-        "anchor_replaced": component_spec.ExecutionParameter(type=int),
-    }
-    INPUTS = {  # noqa: RUF012
-        "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
-    }
-    OUTPUTS = {  # noqa: RUF012
-        "blessing": component_spec.ChannelParameter(type=standard_artifacts.ModelBlessing),
-    }
-
-
 class Executor(evaluator_executor.Executor):
-    """Writes the blessing. A subclass of TFX's Evaluator executor, by which Vertex AI knows what its ids mean."""
+    """Writes the blessing. On Vertex AI, TFX resolves its ids only for subclasses of the Evaluator's executor."""
 
     def Do(
         self,
@@ -53,31 +37,23 @@ class Executor(evaluator_executor.Executor):
         io_utils.write_string_file(os.path.join(blessing.uri, constants.BLESSED_FILE_NAME), exec_properties["reason"])
 
 
-class RollbackBlessing(base_beam_component.BaseBeamComponent):
+class RollbackBlessing(
+    specification.BeamComponent,  # as TFX's Evaluator, whose executor is the base of this one
+    executor=Executor,
+    inputs={"model": standard_artifacts.Model},
+    outputs={"blessing": standard_artifacts.ModelBlessing},
+    parameters={"reason": str, "previous": str, "anchor_replaced": int},
+):
     """Blesses the restored model.
+
+    Inputs:
+        model: the restored Model.
+
+    Parameters:
+        reason: why, for people.
+        previous: id of the champion before the restored model, to which a second rollback leads; "" for none.
+        anchor_replaced: 1 if the restored model was the anchor itself; 0 if the anchor is the one that it carries.
 
     Outputs:
         blessing: ModelBlessing with the reason.
     """
-
-    SPEC_CLASS = RollbackBlessingSpec
-    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
-
-    def __init__(self, *, model: types.BaseChannel, reason: str, previous: str, anchor_replaced: bool):
-        """Builds the component.
-
-        Args:
-            model: the restored Model.
-            reason: why, for people.
-            previous: id of the champion before it, to which a second rollback leads; "" for none.
-            anchor_replaced: whether the restored model was the anchor itself; else the one that it carries is.
-        """
-        super().__init__(
-            RollbackBlessingSpec(
-                model=model,
-                reason=reason,
-                previous=previous,
-                anchor_replaced=int(anchor_replaced),
-                blessing=types.Channel(type=standard_artifacts.ModelBlessing),
-            )
-        )

@@ -8,6 +8,7 @@ from tfx import types
 from tfx.components.statistics_gen import component, executor
 from tfx.dsl.components.base import executor_spec
 
+from pipeline.components import specification
 from pipeline.fast.statistics import step
 
 
@@ -25,7 +26,11 @@ class Executor(executor.Executor):
             super().Do(input_dict, output_dict, exec_properties)
 
 
-class StatisticsGen(component.StatisticsGen):
-    """TFX's StatisticsGen with the executor above: the same specification, results and files."""
+class StatisticsGen(specification.Digested, component.StatisticsGen):
+    """TFX's StatisticsGen with the executor above: the same inputs, outputs, parameters, results and files."""
 
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
+
+
+class StockStatisticsGen(specification.Digested, component.StatisticsGen):
+    """TFX's StatisticsGen with TFX's executor."""

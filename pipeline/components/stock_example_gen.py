@@ -1,7 +1,7 @@
 """BigQueryExampleGen with TFX's own executor, for comparison: `example_gen: stock` in the run's settings.
 
-It reads row by row through Beam's BigQuery source, takes no query parameters, and writes no report of its own. So the
-runner makes and checks the features table beforehand, and each split has a query of literals on it.
+TFX's executor reads row by row through Beam's BigQuery source. It takes no query parameters and writes no data summary.
+So the runner makes and checks the features table beforehand, and each split has a query without parameters.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from tfx import types
-from tfx.extensions.google_cloud_big_query.example_gen import executor
+from tfx.dsl.components.base import executor_spec
+from tfx.extensions.google_cloud_big_query.example_gen import component, executor
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_component_specs
 
 from models.features import NOT_SET, Feature, Kind, Missing
+from pipeline.components import specification
 from pipeline.components.example_gen import read_config, write_config
 from pipeline.examples.data_summary import write_data_summary
 from pipeline.settings.dataset import SPLITS
@@ -29,7 +31,7 @@ class StockInput:
 
     Attributes:
         queries: by split, BigQuery SQL without parameters.
-        report: of the features table, as the checks found it.
+        report: the data summary of the features table.
     """
 
     queries: Mapping[str, str]
@@ -41,15 +43,15 @@ class StockInput:
         return example_gen_pb2.Input(splits=splits)
 
     def custom_config(self) -> example_gen_pb2.CustomConfig:
-        """The component's `custom_config`: the report."""
+        """The component's `custom_config`: the data summary."""
         return write_config({"report": dict(self.report)})
 
 
 def split_queries(extraction: Extraction) -> dict[str, Query]:
-    """For each split the SELECT on the features table that gives the examples our executor would write.
+    """For each split, the SELECT on the features table whose rows are the examples that our executor would write.
 
-    The stock executor takes INT64, FLOAT64, BOOL and STRING columns only: dates become text, and numbers FLOAT64, which
-    it writes as floats.
+    The stock executor only takes INT64, FLOAT64, BOOL and STRING columns. So dates become text, and numbers become
+    FLOAT64, which it writes as floats.
     """
     columns = extraction.folder.dataset.columns
     selected = ["t.unit AS unit"]
@@ -73,7 +75,7 @@ def _value(feature: Feature) -> str:
 
 
 class Executor(executor.Executor):
-    """TFX's executor; afterwards the report is put beside the splits, where the Trainer looks for it."""
+    """TFX's executor. It then puts the data summary beside the splits, where later components read it."""
 
     def Do(
         self,
@@ -81,10 +83,20 @@ class Executor(executor.Executor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """As TFX's; see there."""
+        """Arguments as TFX's."""
         properties = dict(exec_properties)
-        # What the stock executor would take for options of Beam's BigQuery source.
+        # TFX's executor would pass this on as options of Beam's BigQuery source.
         document = read_config(properties.pop(standard_component_specs.CUSTOM_CONFIG_KEY))
         super().Do(input_dict, output_dict, properties)
         examples = artifact_utils.get_single_instance(output_dict[standard_component_specs.EXAMPLES_KEY])
         write_data_summary(examples, document["report"])
+
+
+class StockBigQueryExampleGen(specification.Digested, component.BigQueryExampleGen):
+    """TFX's BigQueryExampleGen with the executor above."""
+
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)
+
+    def __init__(self, stock: StockInput):
+        """Builds the component for the queries of `stock`."""
+        super().__init__(input_config=stock.input_config(), custom_config=stock.custom_config())

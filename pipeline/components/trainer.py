@@ -1,4 +1,4 @@
-"""Trainer: TFX's own, and its model carries the statistics and the schema of the data it was trained on."""
+"""TFX's Trainer, whose model carries a training record: statistics and schema of the data it was trained on."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 import tensorflow_data_validation as tfdv
 from tfx import types
 from tfx.components.trainer import executor as trainer_executor
-from tfx.dsl.components.base import base_component, executor_spec
-from tfx.proto import trainer_pb2
-from tfx.types import artifact_utils, component_spec, standard_artifacts, standard_component_specs
+from tfx.types import artifact_utils, standard_artifacts, standard_component_specs
 
+from models.families.contract import model_modules
 from pipeline.champion import training_record
+from pipeline.components import specification
 from pipeline.examples.data_summary import read_data_summary
 from pipeline.fast.compat import json_utils, stats_artifact_utils
 
@@ -20,18 +20,8 @@ RAW_EXAMPLES_KEY = "raw_examples"
 RAW_STATISTICS_KEY = "raw_statistics"
 
 
-class TrainerSpec(standard_component_specs.TrainerSpec):
-    """TFX's Trainer specification with two more inputs, from which the model's `training_data` folder is written."""
-
-    INPUTS = {  # noqa: RUF012  (TFX reads a plain dict)
-        **standard_component_specs.TrainerSpec.INPUTS,
-        RAW_EXAMPLES_KEY: component_spec.ChannelParameter(type=standard_artifacts.Examples),
-        RAW_STATISTICS_KEY: component_spec.ChannelParameter(type=standard_artifacts.ExampleStatistics),
-    }
-
-
 class Executor(trainer_executor.GenericExecutor):
-    """Calls the `run_fn`, then describes its training data in the Model artifact."""
+    """Calls the `run_fn`, then writes the training record to the Model."""
 
     def Do(
         self,
@@ -39,7 +29,7 @@ class Executor(trainer_executor.GenericExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """As TFX's GenericExecutor; see there for the inputs, outputs and properties."""
+        """Arguments as TFX's GenericExecutor, with the inputs `raw_examples` and `raw_statistics`."""
         super().Do(input_dict, output_dict, exec_properties)
         statistics = artifact_utils.get_single_instance(input_dict[RAW_STATISTICS_KEY])
         schema_uri = artifact_utils.get_single_uri(input_dict[standard_component_specs.SCHEMA_KEY])
@@ -51,61 +41,37 @@ class Executor(trainer_executor.GenericExecutor):
         )
 
 
-class Trainer(base_component.BaseComponent):
-    """TFX's Trainer, for a dotted `run_fn`.
+class Trainer(
+    specification.Component,
+    executor=Executor,
+    extends=standard_component_specs.TrainerSpec,
+    inputs={
+        RAW_EXAMPLES_KEY: standard_artifacts.Examples,
+        RAW_STATISTICS_KEY: standard_artifacts.ExampleStatistics,
+    },
+):
+    """TFX's Trainer, for a dotted `run_fn`, with two more inputs, from which the training record is written.
+
+    Inputs:
+        examples: transformed Examples.
+        transform_graph: the TransformGraph that made them.
+        schema: the raw Schema.
+        raw_examples: the Examples before Transform.
+        raw_statistics: their ExampleStatistics.
+        hyperparameters: HyperParameters that replace those of `custom_config`; optional.
+
+    Parameters:
+        run_fn: dotted name of the training function, such as `pipeline.training.run_fn.run_fn`.
+        train_args: the split to train on; our models take their budget from their hyperparameters.
+        eval_args: the split to evaluate on; our models evaluate on all of it.
+        custom_config: JSON for the `run_fn`.
 
     Outputs:
-        model: a Model artifact: the SavedModel, and `training_data/` beside it.
-        model_run: a ModelRun artifact with the TensorBoard logs.
+        model: a Model: the SavedModel, and `training_data/` beside it.
+        model_run: a ModelRun with the TensorBoard logs.
     """
 
-    SPEC_CLASS = TrainerSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
-
-    def __init__(
-        self,
-        *,
-        run_fn: str,
-        examples: types.BaseChannel,
-        transform_graph: types.BaseChannel,
-        schema: types.BaseChannel,
-        raw_examples: types.BaseChannel,
-        raw_statistics: types.BaseChannel,
-        hyperparameters: types.BaseChannel | None,
-        train_args: trainer_pb2.TrainArgs,
-        eval_args: trainer_pb2.EvalArgs,
-        custom_config: dict[str, Any],
-        custom_executor_spec: executor_spec.ExecutorSpec | None = None,
-    ):
-        """Builds the component.
-
-        Args:
-            run_fn: dotted name of the training function, such as `pipeline.training.run_fn.run_fn`.
-            examples: transformed Examples.
-            transform_graph: the TransformGraph that made them.
-            schema: the raw Schema.
-            raw_examples: the Examples before Transform.
-            raw_statistics: their ExampleStatistics.
-            hyperparameters: HyperParameters that replace those of `custom_config`; None for those.
-            train_args: which split to train on; our models take their budget from their hyperparameters.
-            eval_args: unused by our models, which evaluate on the whole eval split.
-            custom_config: JSON-ready data for the `run_fn`, with a digest of its code.
-            custom_executor_spec: of another executor than the one that calls the `run_fn` in the step.
-        """
-        super().__init__(
-            TrainerSpec(
-                examples=examples,
-                transform_graph=transform_graph,
-                schema=schema,
-                raw_examples=raw_examples,
-                raw_statistics=raw_statistics,
-                hyperparameters=hyperparameters,
-                train_args=train_args,
-                eval_args=eval_args,
-                run_fn=run_fn,
-                custom_config=json_utils.dumps(custom_config),
-                model=types.Channel(type=standard_artifacts.Model),
-                model_run=types.Channel(type=standard_artifacts.ModelRun),
-            ),
-            custom_executor_spec=custom_executor_spec,
-        )
+    def modules_by_name(self) -> tuple[str, ...]:
+        """The module of the `run_fn`, and those of the model family that it trains."""
+        family = json_utils.loads(self.exec_properties["custom_config"]).get("family")
+        return specification.module_of(self.exec_properties["run_fn"]), *(model_modules(family) if family else ())

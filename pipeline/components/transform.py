@@ -10,6 +10,7 @@ from tfx.components.transform import executor
 from tfx.dsl.components.base import executor_spec
 from tfx.types import standard_component_specs as specs
 
+from pipeline.components import specification
 from pipeline.fast.transform import step
 
 
@@ -28,7 +29,15 @@ class Executor(executor.Executor):
         step.copy_format(input_dict[specs.EXAMPLES_KEY], output_dict.get(specs.TRANSFORMED_EXAMPLES_KEY, []))
 
 
-class Transform(tfx_components.Transform):
-    """TFX's Transform with the executor above: the same specification, results and files."""
+class StockTransform(specification.Digested, tfx_components.Transform):
+    """TFX's Transform with TFX's executor, for a dotted `preprocessing_fn`."""
+
+    def modules_by_name(self) -> tuple[str, ...]:
+        """The module of the `preprocessing_fn`."""
+        return (specification.module_of(self.exec_properties[specs.PREPROCESSING_FN_KEY]),)
+
+
+class Transform(StockTransform):
+    """TFX's Transform with the executor above: the same inputs, outputs, parameters, results and files."""
 
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(Executor)

@@ -27,7 +27,8 @@ TESTED_VERSIONS = {
 TUNER_LIBRARIES = ("keras-tuner",)
 EXECUTOR_LIBRARIES = tuple(name for name in TESTED_VERSIONS if name not in TUNER_LIBRARIES)
 
-_MODULES = {
+# Read by pipeline.digest as well, so that a component's cache key holds the versions of what it uses of these.
+LOADED_BY_NAME = {
     # TFDV: its combiners, called on record batches instead of in a Beam pipeline.
     "arrow_util": "tensorflow_data_validation.arrow.arrow_util",
     "schema_util": "tensorflow_data_validation.utils.schema_util",
@@ -84,9 +85,9 @@ def __getattr__(name: str) -> ModuleType:
         AttributeError: no such name.
         ImportError: the installed version of the library lacks the module.
     """
-    if name not in _MODULES:
+    if name not in LOADED_BY_NAME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = importlib.import_module(_MODULES[name])
+    module = importlib.import_module(LOADED_BY_NAME[name])
     globals()[name] = module
     return module
 

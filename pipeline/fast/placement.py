@@ -15,7 +15,7 @@ from typing import Any
 
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
 
-from pipeline.fast import compat
+from pipeline.fast.compat import TUNER_LIBRARIES, untested_versions
 from pipeline.settings.run import IN_PROCESS_ROWS, ExampleFormat, RunSettings
 
 _log = logging.getLogger("propensity")
@@ -52,10 +52,10 @@ class Executors:
 def executors(run: RunSettings) -> Executors:
     """Chooses the executors that the settings name, or warns and chooses TFX's own if a library was not tested."""
     batched, example_format = run.executors == "batched", run.example_format
-    if batched and (versions := compat.untested_versions()):
+    if batched and (versions := untested_versions()):
         _log.warning("This run uses TFX's stock executors: the batched ones were not tested with %s.", versions)
         batched, example_format = False, None
-    if versions := compat.untested_versions(compat.TUNER_LIBRARIES):
+    if versions := untested_versions(TUNER_LIBRARIES):
         _log.warning("Hyperparameter tuning was not tested with %s. It may fail.", versions)
     stock = not batched or run.example_gen == "stock"
     return Executors(batched, example_format or ("tfrecord" if stock else "parquet"))

@@ -23,6 +23,7 @@ from pipeline.report.run_data import Curve, Importance
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6B6B6B"
 PURPLE, YELLOW, SKY = "#CC79A7", "#E69F00", "#56B4E9"
 _STYLES = {"challenger": (BLUE, "-"), "champion": (ORANGE, "--")}
+LOADED_BY_NAME = ("models.families.*",)  # read by pipeline.digest
 _FAMILY_COLOURS = dict(zip(FAMILIES, (BLUE, ORANGE, GREEN, PURPLE, YELLOW, SKY), strict=False))
 _SETTINGS = {
     "svg.fonttype": "none",

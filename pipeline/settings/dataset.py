@@ -46,6 +46,9 @@ MISSING_VALUES = ("NA", "N/A", "NULL", "null", "NaN", "nan", "\\N")  # what pand
 FORBIDDEN_PREFIXES = ("_table_", "_file_", "_partition", "_row_timestamp", "__root__", "_colidentifier")
 
 
+_FOR_EVENTS = ("windows", "snapshots")  # sections that a table may not have
+
+
 class EventSource(Settings):
     """Events in daily tables: a Google Analytics 4 export (`events_*`) or a GA360 export (`ga_sessions_*`)."""
 
@@ -259,6 +262,14 @@ class Dataset(Settings):
             self._check_table()
         return self
 
+    @pydantic.model_serializer(mode="wrap")
+    def _without_what_does_not_apply(self, serialise: pydantic.SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields = serialise(self)
+        if not isinstance(self.source, EventSource):
+            for unfit in _FOR_EVENTS:
+                fields.pop(unfit, None)
+        return fields
+
     def _check_events(self) -> None:
         if self.columns.key is None or self.columns.date is None:
             raise ValueError("columns.key and columns.date are required for events")
@@ -266,7 +277,7 @@ class Dataset(Settings):
             raise ValueError("split.test_percent and split.test_from are for tables; snapshots decide the test split")
 
     def _check_table(self) -> None:
-        for unfit in ("windows", "snapshots"):
+        for unfit in _FOR_EVENTS:
             if unfit in self.model_fields_set:
                 raise ValueError(f"'{unfit}' is for events (source.kind ga4 or ga360), not for a table")
         if self.columns.date is None:

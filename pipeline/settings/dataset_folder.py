@@ -89,10 +89,10 @@ class DatasetFolder:
         return dataclasses.replace(self, dataset=self.dataset.model_copy(update={"snapshots": snapshots}))
 
     def to_config(self) -> dict[str, Any]:
-        """The data set as JSON, for a component's custom_config."""
+        """The data set as JSON with all settings, defaults as well, for a component's custom_config."""
         return {
             "name": self.name,
-            "dataset": self.dataset.model_dump(mode="json", exclude_unset=True),
+            "dataset": self.dataset.model_dump(mode="json"),
             "features": self.features.to_config(),
             "query": self.query,
         }

@@ -14,6 +14,8 @@ from models.features import DEFAULT_QUANTILES
 from models.hyperparameters import Hyperparameters
 from pipeline.gate.metrics import COMPARED
 
+LOADED_BY_NAME = ("models.families.*.hyperparameters",)  # read by pipeline.digest
+
 Family = Literal[tuple(FAMILIES)]
 Metric = Literal[COMPARED]  # the registry of metrics says which can be compared
 

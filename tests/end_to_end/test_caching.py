@@ -18,7 +18,11 @@ from runners import local_runner
 arguments = ["--dataset", "small", "--data", "customers.csv", "--output", "output"]
 for edit in json.loads(sys.argv[1]):
     for file, old, new in edit:
-        path = Path(file)
+        # The newest, where a pattern has several.
+        path = max(Path().glob(file), key=lambda path: path.stat().st_mtime)
+        if old is None:
+            path.write_text(new)
+            continue
         text = path.read_text()
         assert old in text, (file, old)
         path.write_text(text.replace(old, new, 1))
@@ -32,6 +36,10 @@ EDITS = {
     "query": [["schema/small/query.sql", "visits,", "visits + 1 AS visits,"]],
     "features": [["schema/small/features.yaml", "vocabulary: 10", "vocabulary: 11"]],
     "data": [["customers.csv", "customer-1,", "customer-one,"]],
+    "gate": [["pipeline/gate/rules.py", '"""', '"""Edited. ']],
+    "a cached file is emptied": [
+        ["output/small/artifacts/Transform/transform_graph/*/transform_fn/saved_model.pb", None, ""]
+    ],
 }
 DATA_STEPS = ("BigQueryExampleGen", "StatisticsGen", "ExampleValidator")
 
@@ -99,6 +107,16 @@ def test_an_edited_query_feature_set_or_table_is_read_again(runs, edit):
 
 def test_unchanged_steps_come_from_the_cache(runs):
     assert cached(runs["nothing, now that there is a champion"]) >= {*DATA_STEPS, "Transform", "TrainXGBoost"}
+
+
+def test_an_edited_gate_judges_again_what_was_trained_before(runs):
+    assert cached(runs["gate"]) >= {*DATA_STEPS, "Transform", "TrainXGBoost"}
+    assert "Evaluator" not in cached(runs["gate"])
+
+
+def test_a_cached_artifact_that_lost_a_file_is_made_again(runs):
+    assert cached(runs["a cached file is emptied"]) >= set(DATA_STEPS)
+    assert cached(runs["a cached file is emptied"]).isdisjoint({"Transform", "TrainXGBoost"})
 
 
 @pytest.fixture(scope="module")

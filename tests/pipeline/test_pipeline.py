@@ -69,26 +69,6 @@ def test_the_test_split_is_read_by_the_evaluator_only(dag):
     assert '"test"' not in dag["Transform"].exec_properties["splits_config"]
 
 
-@pytest.mark.parametrize(
-    "node",
-    [
-        "BigQueryExampleGen",
-        "DataGate",
-        "Transform",
-        "TrainKeras",
-        "TrainXGBoost",
-        "SelectModel",
-        "InfraCheck",
-        "Evaluator",
-        "Report",
-    ],
-)
-def test_our_code_is_part_of_the_cache_key(dag, monkeypatch, node):
-    monkeypatch.setattr("pipeline.pipeline.code_digest", lambda *modules: "another")
-    monkeypatch.setattr("pipeline.family_nodes.code_digest", lambda *modules: "another")
-    assert str(components()[node].exec_properties) != str(dag[node].exec_properties)
-
-
 def test_one_family_alone():
     nodes = components({"training.families": ["xgboost"]})
     assert "TrainKeras" not in nodes

@@ -87,7 +87,6 @@ def gate(tmp_path):
         properties = {
             "settings": json.dumps({**SETTINGS, **settings}),
             "accept_incompatible_champion": accept,
-            "digest": "",
         }
         data_gate.Executor().Do(inputs, {"drift": [drift]}, properties)
         return drift

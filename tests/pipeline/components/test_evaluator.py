@@ -19,11 +19,12 @@ from pipeline.artifacts import Verdict
 from pipeline.champion import challenger, training_record
 from pipeline.champion.comparability import IncomparableChampionError
 from pipeline.components import evaluator
+from pipeline.components.specification import settings_property
 from pipeline.evaluation.eval_config import eval_config
 from pipeline.examples.data_summary import write_data_summary
 from pipeline.fast import placement
 from pipeline.settings.dataset import Dataset
-from pipeline.settings.gate import GateSettings
+from pipeline.settings.gate import Evaluation, GateSettings
 from tests.pipeline.fast.metrics.tfma_results import assert_same_results
 from tests.pipeline.small_models import COUNTRIES, FEATURES, save_small_model, write_examples
 
@@ -170,12 +171,10 @@ def gate(tmp_path, examples, monkeypatch):
                 "eval_config": proto_utils.proto_to_json(eval_config(DATASET, FEATURES, signature="serving_default")),
                 "example_splits": '["test"]',
                 "gate": json.dumps({"min_positives": 100, "slice_min_positives": 100, **settings}),
-                "bounds": json.dumps(bounds or {}),
-                "operating_share": 0.1,
-                "features": json.dumps(FEATURES.to_config()),
-                "columns": json.dumps(DATASET.columns.model_dump()),
+                "evaluation_settings": settings_property(Evaluation(bounds=bounds or {})),
+                "features": settings_property(FEATURES),
+                "columns": settings_property(DATASET.columns),
                 "accept_incompatible_champion": accept,
-                "digest": "",
             },
         )
         document = json.loads((folder / "verdict" / "verdict.json").read_text())
@@ -343,18 +342,16 @@ def test_the_component_refuses_what_is_not_measured_by_arrays():
 
 
 def component(config, **options):
-    models = {name: types.Channel(type=standard_artifacts.Model) for name in ("model", "champion")}
+    models = {name: types.Channel(type=standard_artifacts.Model) for name in ("model", "baseline_model")}
     return evaluator.Evaluator(
         examples=types.Channel(type=standard_artifacts.Examples),
         infra_blessing=types.Channel(type=standard_artifacts.InfraBlessing),
         **models,
         eval_config=config,
         gate=GateSettings(),
-        bounds={},
-        operating_share=0.1,
+        evaluation_settings=DATASET.evaluation,
         features=FEATURES,
-        columns={"label": "bought", "key": None, "date": None},
+        columns=DATASET.columns,
         accept_incompatible_champion=0,
-        digest="",
         **options,
     )

@@ -52,8 +52,8 @@ def make_examples(folder, data, output, example_format="parquet", **parameters):
     """Runs the executor as the runner would."""
     run = RunSettings.model_validate({"warehouse": {"engine": "duckdb"}, "data": data})
     component = example_gen.BigQueryExampleGen(
-        query=folder.query,
-        custom_config=example_gen.custom_config(folder, run, digest="d"),
+        folder=folder,
+        run=run,
         example_format=example_format,
         **{name: value for name, value in {**RunParameters().values(), **parameters}.items() if name in PROPERTIES},
     )

@@ -13,8 +13,11 @@ from tfx.components.util import model_utils
 from tfx.types import standard_artifacts
 
 from pipeline.components import infra_check
+from pipeline.components.specification import settings_property
+from pipeline.infra.check import check
 from pipeline.infra.probe import Probe
 from pipeline.infra.served_model import ServedModel
+from pipeline.settings.gate import InfraCheckSettings
 from tests.pipeline.small_models import (
     FEATURES,
     SmallTransform,
@@ -33,11 +36,8 @@ REQUEST = {
     "p99_ms": 10_000.0,
 }
 PROPERTIES = {
-    "rows": 64,
-    "requests": 100,
-    "p99_ms": 10_000.0,
-    "features": json.dumps(FEATURES.to_config()),
-    "digest": "",
+    "settings": settings_property(InfraCheckSettings(rows=64, requests=100, p99_ms=10_000)),
+    "features": settings_property(FEATURES),
 }
 
 
@@ -221,7 +221,7 @@ def test_a_pause_of_the_machine_is_not_the_models(problems, good, monkeypatch, s
 
 
 def test_a_hanging_child_is_a_problem(good):
-    found = infra_check.check({**REQUEST, "model": good}, [serialised(raw_rows(1)[0])], time_limit_s=0.2)
+    found = check({**REQUEST, "model": good}, [serialised(raw_rows(1)[0])], time_limit_s=0.2)
     assert found["problems"] == ["starting the check: no end after 0.2 s"]
 
 
@@ -238,10 +238,8 @@ def test_a_crash_of_the_child_is_a_problem_that_says_where(good, tmp_path, monke
     python.write_text(f"#!/bin/sh\n{script}\n")
     python.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(python))
-    assert infra_check.check({**REQUEST, "model": good}, [b""])["problems"] == [problem]
+    assert check({**REQUEST, "model": good}, [b""])["problems"] == [problem]
 
 
 def test_no_rows_to_check_with_is_a_problem(good):
-    assert infra_check.check({**REQUEST, "model": good}, [])["problems"] == [
-        "the split eval has no rows to check the model with"
-    ]
+    assert check({**REQUEST, "model": good}, [])["problems"] == ["the split eval has no rows to check the model with"]

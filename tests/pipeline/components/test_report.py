@@ -9,6 +9,7 @@ from tfx.types import artifact_utils, standard_artifacts
 from models.features import FeatureSet
 from pipeline import artifacts
 from pipeline.components.report import Executor, Report
+from pipeline.components.specification import settings_property
 from tests.pipeline.report import documents
 from tests.pipeline.report.pages import Page
 from tests.pipeline.report.toy_model import save_toy_model
@@ -72,8 +73,8 @@ def run(tmp_path, model):
             {
                 "title": "small",
                 "label": "bought",
-                "features": json.dumps(FEATURES.to_config()),
-                "digest": "feedbeef",
+                "features": settings_property(FEATURES),
+                "run_digest": "feedbeef",
             },
         )
         source = (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
@@ -177,7 +178,7 @@ def test_the_component_takes_one_family_alone():
         title="small",
         features=FEATURES,
         label="bought",
-        digest="",
+        run_digest="",
     )
     assert set(report.inputs) == set(channels)
     assert report.outputs["report"].type is artifacts.Report

@@ -134,15 +134,15 @@ def test_each_exception_is_still_needed():
     assert {use for path in shipped_sources() for use in undocumented(path)} >= EXCEPTIONS
 
 
-@pytest.mark.parametrize("name", sorted(compat._MODULES))
+@pytest.mark.parametrize("name", sorted(compat.LOADED_BY_NAME))
 def test_each_module_exists_in_the_installed_version_and_is_not_documented(name):
-    assert getattr(compat, name).__name__ == compat._MODULES[name]
-    assert not is_documented(compat._MODULES[name])
+    assert getattr(compat, name).__name__ == compat.LOADED_BY_NAME[name]
+    assert not is_documented(compat.LOADED_BY_NAME[name])
 
 
 def test_each_module_is_used():
     source = "".join(path.read_text(encoding="utf-8") for path in shipped_sources() if path.name != "compat.py")
-    assert [name for name in compat._MODULES if name not in source] == []
+    assert [name for name in compat.LOADED_BY_NAME if name not in source] == []
 
 
 def test_an_unknown_name_is_refused():

@@ -1,8 +1,8 @@
-"""ModelSelector: which of the models that were trained challenges the champion, by their predictions on eval.
+"""SelectModel: chooses the trained model that challenges the champion, by its predictions on the eval split.
 
-The test split stays untouched until the gate. The winner's folder is copied below an artifact of this component's own,
-which is newer than the champion even when the trainers come from the cache: TFX's local resolver takes the blessed
-model with the highest id, Vertex's the newest blessing, and so they agree.
+The test split stays untouched until the gate. The component copies the winner to a new artifact, which is newer than
+the champion even if the Trainers come from the cache. So both resolvers agree on the champion: TFX's local one takes
+the blessed model with the highest id, Vertex AI's the model of the newest blessing.
 """
 
 from __future__ import annotations
@@ -12,47 +12,23 @@ import json
 import logging
 import os
 import typing
-from collections.abc import Mapping
 from typing import Any
 
 from tfx import types
-from tfx.dsl.components.base import base_component, base_executor, executor_spec
+from tfx.dsl.components.base import base_executor
 from tfx.dsl.io import fileio
-from tfx.orchestration.data_types import RuntimeParameter
-from tfx.types import artifact_utils, component_spec, standard_artifacts
+from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import io_utils
 
 from pipeline.artifacts import SELECTION
 from pipeline.champion import anchor, candidates, challenger
-from pipeline.settings.training import Family, Metric
+from pipeline.components import specification
+from pipeline.settings.training import Family
 
 _log = logging.getLogger("propensity")
 _progress = logging.getLogger("propensity.progress")
 
 _FAMILIES = typing.get_args(Family)
-
-
-class ModelSelectorSpec(component_spec.ComponentSpec):
-    """Inputs, outputs and parameters of ModelSelector."""
-
-    PARAMETERS = {  # noqa: RUF012  (TFX reads a plain dict)
-        "metric": component_spec.ExecutionParameter(type=str),
-        "label": component_spec.ExecutionParameter(type=str),
-        "accept_incompatible_champion": component_spec.ExecutionParameter(type=int),
-        "digest": component_spec.ExecutionParameter(type=str),
-    }
-    INPUTS = {  # noqa: RUF012
-        "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
-        **{
-            family: component_spec.ChannelParameter(type=standard_artifacts.Model, optional=True)
-            for family in _FAMILIES
-        },
-        "champion": component_spec.ChannelParameter(type=standard_artifacts.Model, optional=True),
-        "champion_blessing": component_spec.ChannelParameter(type=standard_artifacts.ModelBlessing, optional=True),
-    }
-    OUTPUTS = {  # noqa: RUF012
-        "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
-    }
 
 
 class Executor(base_executor.BaseExecutor):
@@ -70,10 +46,10 @@ class Executor(base_executor.BaseExecutor):
             input_dict: raw `examples` with the split eval; a Model of each family that was trained; `champion` and
                 `champion_blessing`, if there are any.
             output_dict: `model`: one Model.
-            exec_properties: those of ModelSelectorSpec.
+            exec_properties: SelectModel's parameters.
 
         Raises:
-            AnchorError: the champion cannot be scored, and the user has not accepted that.
+            AnchorError: the champion cannot be scored, and the parameters do not accept that.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         examples = artifact_utils.get_single_instance(input_dict["examples"])
@@ -113,7 +89,7 @@ class Executor(base_executor.BaseExecutor):
 
 
 def _tell(comparison: candidates.Comparison, metric: str, chosen: candidates.Candidate) -> None:
-    """Shows the choice, and as a warning what is wrong with a candidate."""
+    """Logs the choice, and a warning for each candidate that has a problem."""
     for candidate in comparison.candidates:
         if candidate.problem:
             _log.warning("%s", candidate.problem)
@@ -126,52 +102,31 @@ def _tell(comparison: candidates.Comparison, metric: str, chosen: candidates.Can
     _progress.info("%s", f"{line} ({others})" if others else line)
 
 
-class ModelSelector(base_component.BaseComponent):
+class SelectModel(
+    specification.Component,
+    executor=Executor,
+    inputs={
+        "examples": standard_artifacts.Examples,
+        **{family: specification.optional(standard_artifacts.Model) for family in _FAMILIES},
+        "champion": specification.optional(standard_artifacts.Model),
+        "champion_blessing": specification.optional(standard_artifacts.ModelBlessing),
+    },
+    outputs={"model": standard_artifacts.Model},
+    parameters={"metric": str, "label": str, "accept_incompatible_champion": int},
+):
     """Chooses the challenger.
+
+    Inputs:
+        examples: raw Examples, whose eval split is scored.
+        keras, xgboost, ...: by family, the Models that were trained; at least one.
+        champion: the latest blessed Model; it may resolve to nothing.
+        champion_blessing: its ModelBlessing.
+
+    Parameters:
+        metric: the metric by which the models are compared.
+        label: the label's feature.
+        accept_incompatible_champion: 1 to go on without an anchor if not even the champion can be scored.
 
     Outputs:
         model: a copy of the winner's Model, with `selection.json` and, if there is a champion, `anchor/`.
     """
-
-    SPEC_CLASS = ModelSelectorSpec
-    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
-
-    def __init__(
-        self,
-        *,
-        examples: types.BaseChannel,
-        models: Mapping[Family, types.BaseChannel],
-        champion: types.BaseChannel,
-        champion_blessing: types.BaseChannel,
-        metric: Metric,
-        label: str,
-        accept_incompatible_champion: int | RuntimeParameter,
-        digest: str,
-    ):
-        """Builds the component.
-
-        Args:
-            examples: raw Examples; their split eval is scored.
-            models: by family, the trained Models; at least one.
-            champion: the latest blessed Model; may resolve to none.
-            champion_blessing: its ModelBlessing.
-            metric: by which the models are compared.
-            label: the label's feature.
-            accept_incompatible_champion: 1 to go on without an anchor where not even the champion can be scored.
-            digest: of this component's code.
-        """
-        if not models:
-            raise ValueError("no model to select from: give one of a family at least")
-        super().__init__(
-            ModelSelectorSpec(
-                examples=examples,
-                **models,
-                champion=champion,
-                champion_blessing=champion_blessing,
-                metric=metric,
-                label=label,
-                accept_incompatible_champion=accept_incompatible_champion,
-                digest=digest,
-                model=types.Channel(type=standard_artifacts.Model),
-            )
-        )

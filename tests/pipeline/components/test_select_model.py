@@ -11,12 +11,12 @@ from tfx.types import standard_artifacts
 
 from pipeline.champion import challenger
 from pipeline.champion.anchor import AnchorError
-from pipeline.components import model_selector
+from pipeline.components import select_model
 from pipeline.fast.scoring.score import score_split
 from tests.pipeline.small_models import linear_score, raw_rows, save_altered_model, save_small_model, write_examples
 
 ROWS = [{**row, "bought": int((row["visits"] or 0) > 9)} for row in raw_rows(60)]
-PROPERTIES = {"metric": "log_loss", "label": "bought", "accept_incompatible_champion": 0, "digest": ""}
+PROPERTIES = {"metric": "log_loss", "label": "bought", "accept_incompatible_champion": 0}
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def select(tmp_path):
             inputs |= {"champion": [champion], "champion_blessing": [blessing]}
         model = standard_artifacts.Model()
         model.uri = str(tmp_path / "selected")
-        model_selector.Executor().Do(inputs, {"model": [model]}, {**PROPERTIES, **properties})
+        select_model.Executor().Do(inputs, {"model": [model]}, {**PROPERTIES, **properties})
         run.examples = examples
         return model
 
