@@ -14,6 +14,7 @@ from tfx.dsl.components.base import base_executor
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_artifacts
 
+from models.families.contract import display
 from models.features import FeatureSet
 from pipeline import artifacts
 from pipeline.components import specification
@@ -30,7 +31,6 @@ from pipeline.settings.training import Family as FamilyName
 REPORT_PAGE = "report.html"
 FAMILIES = typing.get_args(FamilyName)
 _SPLIT = "eval"  # the test split is for the gate alone
-_LOSSES = {"train/members_log_loss": "train", "train/log_loss": "train", "eval/log_loss": "eval"}
 
 
 class Executor(base_executor.BaseExecutor):
@@ -104,9 +104,10 @@ def _family(name: str, one: Mapping[str, types.Artifact], rows: RawRows) -> Fami
     if importance is not None and not math.isfinite(importance.log_loss):
         importance, problem = None, "importance could not be measured: the model gives values that are no probabilities"
     run, hyperparameters = one.get(f"{name}_run"), one.get(f"{name}_hyperparameters")
+    splits = display(name).curves
     return Family(
         name=name,
-        curves={_LOSSES[tag]: curve for tag, curve in read_curves(run.uri).items() if tag in _LOSSES} if run else {},
+        curves={splits[tag]: curve for tag, curve in read_curves(run.uri).items() if tag in splits} if run else {},
         importance=importance,
         problem=problem,
         hyperparameters=collect.read_hyperparameters(hyperparameters) if hyperparameters else None,

@@ -6,6 +6,7 @@ import pytest
 
 import schema
 from models.config import validate_settings
+from models.families import FAMILIES
 from pipeline.components.curated_schema import CuratedSchema
 from pipeline.pipeline import create_pipeline
 from pipeline.rollback import Restoration, create_rollback_pipeline
@@ -69,16 +70,22 @@ def test_the_test_split_is_read_by_the_evaluator_only(dag):
     assert '"test"' not in dag["Transform"].exec_properties["splits_config"]
 
 
-def test_one_family_alone():
-    nodes = components({"training.families": ["xgboost"]})
-    assert "TrainKeras" not in nodes
-    assert nodes["TrainXGBoost"] in nodes["SelectModel"].upstream_nodes
+@pytest.mark.parametrize("family", FAMILIES)
+def test_one_family_alone(family):
+    nodes = components({"training.families": [family]})
+    assert [name for name in nodes if name.startswith("Train")] == [f"Train{FAMILIES[family]}"]
+    for step in ("SelectModel", "Report"):
+        assert nodes[f"Train{FAMILIES[family]}"] in nodes[step].upstream_nodes
+
+
+def test_every_family_that_is_known_but_not_named_stays_untrained(dag):
+    assert {name for name in dag if name.startswith("Train")} == {"TrainKeras", "TrainXGBoost"}
 
 
 def test_hyperparameters_are_those_of_the_settings_of_a_search_or_of_an_earlier_run(dag):
     assert not [node for node in dag if node.startswith(("Tune", "Import"))]
-    searched = components({"training.tuning.search": "random"})
-    for family in ("Keras", "XGBoost"):
+    searched = components({"training.tuning.search": "random", "training.families": list(FAMILIES)})
+    for family in FAMILIES.values():
         assert searched[f"Tune{family}"] in searched[f"Train{family}"].upstream_nodes
         assert searched["DataGate"] in upstream(searched[f"Tune{family}"])
     imported = components({"training.tuning.hyperparameters": {"xgboost": "earlier/best_hyperparameters/17"}})
