@@ -9,9 +9,9 @@ from google.protobuf.text_format import ParseError
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx import types
 from tfx.dsl.io import fileio
-from tfx.utils import path_utils
 
 from pipeline.champion import training_record
+from pipeline.fast.compat import path_utils
 
 
 class IncomparableChampionError(RuntimeError):

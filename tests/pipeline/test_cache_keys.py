@@ -113,7 +113,6 @@ OF_DATASET = {
     "training.tuning": {"TuneKeras", "TuneXGBoost"},
     "evaluation": {"Evaluator"},
     "data_gate": {"DataGate"},
-    "features.leave_out": {"CuratedSchema"},  # the features themselves are left out where the folder is read
     "infra_check": {"InfraCheck"},
     "gate": {"Evaluator"},
     "": set(),
