@@ -22,6 +22,7 @@ from pipeline.warehouse.duckdb.types import bigquery_type, needed_cast
 from pipeline.warehouse.interface import Column, Query, WarehouseError
 
 BATCH_ROWS = 16_384
+WIDE_COLUMNS = 400  # from here on, writing Parquet takes more memory than sorting
 ROW_GROUP_ROWS = 32_768
 LITTLE_MEMORY_MB, THREAD_MEMORY_MB, LITTLE_COLUMNS = 240, 30, 40  # sorts a million rows of 40 columns in seconds
 
@@ -46,6 +47,7 @@ class DuckDBWarehouse:
         self._tables: set[str] = set()
         self._views: dict[str, str] = {}  # over events, by name: their SQL
         self._text: TextTable | None = None
+        self._translated: tuple[Query, Statement] | None = None
         self._folder = tempfile.TemporaryDirectory(prefix="propensity-duckdb-")
         config: dict[str, str | int] = {
             "memory_limit": settings.memory_limit,
@@ -133,7 +135,11 @@ class DuckDBWarehouse:
         return [(str(row[0]), str(row[1])) for row in rows]
 
     def _translate(self, query: Query) -> Statement:
-        return to_duckdb(query, lambda name: (self._locate(name, query),))
+        """The query in DuckDB's dialect; the last one is remembered, for wide queries take long to parse."""
+        if self._translated is None or self._translated[0] is not query:
+            self._translated = None  # the views are those of another query until this one succeeds
+            self._translated = query, to_duckdb(query, lambda name: (self._locate(name, query),))
+        return self._translated[1]
 
     def _execute(self, sql: str, parameters: Mapping[str, object] | None = None) -> tuple[list[tuple], list[str]]:
         with explained():
@@ -144,11 +150,15 @@ class DuckDBWarehouse:
     def _create_sorted(
         self, name: str, rows: str, parameters: Mapping[str, object], order_by: Sequence[str], columns: int
     ) -> None:
-        """Makes a sorted table by way of a Parquet file: neither the query nor the sorting holds all rows in memory."""
+        """Makes a sorted table, of long ones by way of a Parquet file: so no step holds all rows in memory."""
+        order = ", ".join(f'"{column}"' for column in order_by)
+        if columns >= WIDE_COLUMNS:
+            with explained(), contextlib.suppress(duckdb.OutOfMemoryException):
+                self._connection.execute(f'CREATE TABLE "{name}" AS {rows} ORDER BY {order}', dict(parameters) or None)
+                return
         unsorted = Path(self._folder.name) / f"{check_identifier(name)}.parquet"
         create = (
-            f'CREATE TABLE "{name}" AS SELECT * FROM read_parquet([{duckdb_files.quote(unsorted)}]) ORDER BY '
-            + ", ".join(f'"{column}"' for column in order_by)
+            f'CREATE TABLE "{name}" AS SELECT * FROM read_parquet([{duckdb_files.quote(unsorted)}]) ORDER BY {order}'
         )
         options = f"FORMAT parquet, ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
         try:

@@ -16,7 +16,7 @@ from pipeline.warehouse.interface import WarehouseError
 
 Run = Callable[[str], list[tuple[Any, ...]]]
 
-SAMPLE_ROWS = 2000  # enough to see that most text is no number, before all rows are looked at
+SAMPLE_ROWS = 256  # enough to see that most text is no number, before all rows are looked at
 COLUMNS_AT_ONCE = 100  # columns of one aggregate query; thousands would take longer to plan than to run
 
 
@@ -39,6 +39,8 @@ class TextTable:
         self._path = path
         self._source = source
         self._table = quote_name(f"text of {source.table}")
+        self._shown: Uses | None = None
+        self._orders: dict[str, list[DateOrder]] = {}
         delimiter, self.columns = csv_files.read_header(path)
         self._load(delimiter, scratch)
         ((self._rows,),) = run(f"SELECT COUNT(*) FROM {self._table}")
@@ -51,6 +53,8 @@ class TextTable:
         Raises:
             WarehouseError: values that do not fit what the data set declares; the message names column and row.
         """
+        if uses == self._shown:
+            return
         problems: list[str] = []
         selected = {}
         for column in self.columns:
@@ -68,6 +72,7 @@ class TextTable:
             raise WarehouseError("\n".join(f"{self._path}: {problem}" for problem in problems))
         view = quote_name(self._source.table)
         self._run(f"CREATE OR REPLACE VIEW {view} AS {select_with_structs(selected, self._table, self._path)}")
+        self._shown = uses
 
     def _load(self, delimiter: str, scratch: Path) -> None:
         create = functools.partial(self._read_csv, delimiter)
@@ -136,7 +141,9 @@ class TextTable:
         if profile.is_empty or (profile.reading.type == "BIGINT" and not needed):
             return None
         orders = text_types.date_orders(self._source.date_order)
-        fitting = self._fitting_orders(column, orders)
+        if column not in self._orders:
+            self._orders[column] = self._fitting_orders(column, orders)
+        fitting = self._orders[column]
         if len(fitting) == 1 and (needed or self._source.date_order or "yyyy" in fitting[0].shown):
             return fitting[0]
         if needed and fitting:
