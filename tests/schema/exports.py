@@ -119,8 +119,18 @@ def labels_of(rows: Rows) -> dict[tuple[str, datetime.date], int]:
     return {key: row["converted"] for key, row in rows.items()}
 
 
+def seen_outside(values: dict[int, Any], window: tuple[int, int]) -> set[Any]:
+    """More than one value if a feature changes with something that happens outside its window.
+
+    Args:
+        values: the feature's value of each user, by the age in days of all that the user did.
+        window: first and last day before the snapshot that the feature looks at.
+    """
+    return {value for age, value in values.items() if not window[0] <= age <= window[1]}
+
+
 def differences(rows: Rows, others: Rows, tolerance: float = 0.0) -> list[str]:
-    """What differs between two features tables, a line each: exact but for floats, whose bound is relative."""
+    """The differences between two features tables, a line each: exact but for floats, whose bound is relative."""
     lines = [f"{key}: only in one of both" for key in sorted(rows.keys() ^ others.keys())]
     for key in sorted(rows.keys() & others.keys()):
         row, other = rows[key], others[key]
