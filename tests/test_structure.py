@@ -13,6 +13,7 @@ MAY_IMPORT = {
     "propensity": {"pipeline"},
     "runners": {"models", "pipeline", "preprocessing", "runners", "schema"},
 }
+MOST_LINES = 300
 TOOLS = ("benchmarks", "tests", "tools")  # they may import anything; nothing else imports them
 
 
@@ -67,3 +68,8 @@ def test_no_modules_import_each_other():
         for name, targets in graph.items()
     }
     graphlib.TopologicalSorter(graph).prepare()  # raises CycleError, which names them
+
+
+def test_modules_are_short():
+    lines = {name: len(path.read_text().splitlines()) for name, path in modules(*MAY_IMPORT, "tools").items()}
+    assert {name: count for name, count in lines.items() if count > MOST_LINES} == {}

@@ -7,14 +7,14 @@ row: rows of one user stay together, and a rank metric needs the rows sorted onc
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from scipy import sparse, stats
+from scipy import stats
 
 from pipeline.gate.metrics import METRICS
+from pipeline.gate.weighted import WeightedMean, WeightedRanking
 
 _MAX_CELLS = 4_000_000  # of weights held at a time: 16 MB, and twice as much for the draws they are made of
 
@@ -57,81 +57,3 @@ def statistic(metric: str, label: np.ndarray, predicted: np.ndarray, unit: np.nd
     if entry.loss is not None:
         return WeightedMean.of(entry.loss(label, predicted), unit, units)
     return functools.partial(entry.ranked, WeightedRanking.of(label, predicted, unit, units))
-
-
-@dataclasses.dataclass(frozen=True)
-class WeightedRanking:
-    """Rank metrics of one model under weights.
-
-    Only the distinct predictions of positives matter, highest first; these are the levels. The sparse matrices sum the
-    weights of units by level. In those of the negatives, the last line holds what lies below all levels.
-
-    Attributes:
-        positives: `[levels, units]`: positives at each level.
-        negatives: `[levels + 1, units]`: negatives that lie at or above a level for the first time here.
-        negatives_midrank: the same, but half of a negative tied with a level counts here and half at the next.
-    """
-
-    positives: sparse.csr_matrix
-    negatives: sparse.csr_matrix
-    negatives_midrank: sparse.csr_matrix
-
-    @classmethod
-    def of(cls, label: np.ndarray, predicted: np.ndarray, unit: np.ndarray, units: int) -> WeightedRanking:
-        """Ranks rows; for the arguments see statistic()."""
-        positive = label == 1
-        values, level = np.unique(predicted[positive], return_inverse=True)  # ascending
-        levels = len(values)
-        at_or_below = levels - np.searchsorted(values, predicted[~positive], side="right")  # first level not above it
-        below = levels - np.searchsorted(values, predicted[~positive], side="left")  # first level below it
-        unit_of_negative = unit[~positive]
-
-        def sums(level: np.ndarray, unit: np.ndarray, levels: int, weight: float = 1.0) -> sparse.csr_matrix:
-            return sparse.csr_matrix((np.full(len(level), weight, np.float32), (level, unit)), shape=(levels, units))
-
-        return cls(
-            positives=sums(levels - 1 - level.reshape(-1), unit[positive], levels),
-            negatives=sums(at_or_below, unit_of_negative, levels + 1),
-            negatives_midrank=sums(
-                np.concatenate([at_or_below, below]), np.tile(unit_of_negative, 2), levels + 1, weight=0.5
-            ),
-        )
-
-    def roc_auc(self, weights: np.ndarray) -> np.ndarray:
-        """The weighted share of pairs in which the positive is higher, ties counting one half: `[replicates]`."""
-        positives = self.positives @ weights
-        above = np.cumsum(self.negatives_midrank @ weights, axis=0, dtype=np.float64)
-        wrong = np.einsum("lr,lr->r", positives, above[:-1])
-        with np.errstate(invalid="ignore"):  # a replicate without one of the classes: NaN
-            return 1 - wrong / (positives.sum(axis=0, dtype=np.float64) * above[-1])
-
-    def pr_auc(self, weights: np.ndarray) -> np.ndarray:
-        """Average precision, as scikit-learn defines it: `[replicates]`."""
-        positives = self.positives @ weights
-        true = np.cumsum(positives, axis=0, dtype=np.float64)
-        false = np.cumsum(self.negatives @ weights, axis=0, dtype=np.float64)[:-1]
-        with np.errstate(invalid="ignore"):
-            precision = np.where(true > 0, true / (true + false), 0)
-            return np.einsum("lr,lr->r", positives, precision) / true[-1]
-
-
-@dataclasses.dataclass(frozen=True)
-class WeightedMean:
-    """The mean of a value over rows under weights.
-
-    Attributes:
-        sums: `[2, units]` float64: the value's sum over each unit's rows, and how many rows it has.
-    """
-
-    sums: np.ndarray
-
-    @classmethod
-    def of(cls, values: np.ndarray, unit: np.ndarray, units: int) -> WeightedMean:
-        """Sums rows' values `[rows]` by unit."""
-        return cls(np.stack([np.bincount(unit, values, minlength=units), np.bincount(unit, minlength=units)]))
-
-    def __call__(self, weights: np.ndarray) -> np.ndarray:
-        """The weighted mean: `[replicates]`."""
-        total, rows = self.sums @ weights
-        with np.errstate(invalid="ignore"):
-            return total / rows

@@ -5,15 +5,13 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from pipeline.gate import calibration
 from pipeline.gate.top_share import gain
-
-if TYPE_CHECKING:
-    from pipeline.gate.bootstrap import WeightedRanking
+from pipeline.gate.weighted import WeightedRanking
 
 
 @dataclasses.dataclass(frozen=True)
