@@ -97,7 +97,7 @@ def check_table(
     """
     groups = warehouse.select(_groups_query(name, columns))
     if not groups:
-        seen = f"no user had an event between {window}" if window else "the query returns no row"
+        seen = f"no user had an event between {window}" if window else "the query returns no rows"
         raise WarehouseError(f"the features table is empty: {seen}")
     values = value_checks.count_values(warehouse, name, features)
     counts = tuple(
@@ -161,7 +161,7 @@ def _split_problems(splits: Sequence[Count]) -> list[str]:
     problems = []
     for count in splits:
         if not count.rows:
-            problems.append(f"split '{count.split}' is empty; look at 'split' and 'snapshots' in dataset.yaml")
+            problems.append(f"split '{count.split}' is empty; change 'split' or 'snapshots' in dataset.yaml")
         elif count.positives in (0, count.rows):
             label = 1 if count.positives else 0
             problems.append(f"split '{count.split}': all {count.rows} labels are {label}; both labels are needed")

@@ -1,4 +1,4 @@
-"""From a data set to its features table: what will be read, the checks before, the table, the checks after."""
+"""Makes the features table of a data set: finds what to read, checks it, makes the table, checks its rows."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Extraction:
 
     @property
     def example_columns(self) -> list[str]:
-        """Columns of the features table that become tf.Examples, and `split`; the raw key is not among them."""
+        """Columns of the features table that become examples, and `split`. The raw key is not one of them."""
         columns = self.folder.dataset.columns
         return ["unit", *([columns.date] if columns.date else []), columns.label, *self.folder.features.names, "split"]
 
@@ -101,10 +101,10 @@ def resolve(warehouse: Warehouse, folder: DatasetFolder, sample_percent: int = 1
 
 
 def make_features_table(warehouse: Warehouse, extraction: Extraction) -> checks.DataSummary:
-    """Creates the features table and checks its rows; a table that is not fit is dropped again.
+    """Creates the features table and checks its rows. A table that fails the checks is dropped.
 
     Raises:
-        WarehouseError: the query fails, or its rows are not fit to train on.
+        WarehouseError: the query fails, or its rows cannot be trained on.
     """
     columns = extraction.folder.dataset.columns
     order = [name for name in (columns.date, columns.key) if name] or ["unit"]
@@ -138,7 +138,7 @@ def summary_document(
 
 
 def _trained_through(extraction: Extraction, summary: checks.DataSummary) -> str | None:
-    """The last day that a training row knows of, as YYYY-MM-DD; None where no date divides training and test."""
+    """The last day that a training row depends on, as YYYY-MM-DD; None if no date separates training from test."""
     if extraction.plan:
         label_end = datetime.timedelta(days=extraction.folder.dataset.windows.label_end_days - 1)
         return (extraction.plan.train_dates[-1] + label_end).isoformat()

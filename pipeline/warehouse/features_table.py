@@ -1,4 +1,4 @@
-"""The features table: query.sql, and around it the hashed key (`unit`) and the split of each row."""
+"""The query of the features table: query.sql, with the hashed key (`unit`) and the split of each row added."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _VOLATILE = (exp.CurrentDate, exp.CurrentDatetime, exp.CurrentTime, exp.CurrentT
 
 
 def inner_query(folder: DatasetFolder, plan: SnapshotPlan | None) -> Query:
-    """query.sql with its parameters: for events those of the plan, for a table none."""
+    """query.sql with its parameters. Only events have parameters; the plan gives their values."""
     return Query(folder.query, _event_parameters(folder, plan) if plan else {}, _roles(folder))
 
 
@@ -66,7 +66,7 @@ def query_for(
     volatile = parse_select(text).find(*_VOLATILE)
     if volatile is not None:
         raise WarehouseError(
-            f"{folder.name}/query.sql: {volatile.sql('bigquery')} gives another result each time, so that "
+            f"{folder.name}/query.sql: {volatile.sql('bigquery')} gives another result each time, so "
             "unchanged steps could not be told from changed ones; use the query's parameters"
         )
     kept = [f"q.{quoted(name)}" for name in (columns.key, columns.date) if name]
@@ -76,7 +76,7 @@ def query_for(
     split, parameters = _split(folder, plan, whose)
     more = [f"q.{quoted(name)}" for name in counts]
     selected = ",\n  ".join([*kept, label, *features, *more, f"TO_HEX(MD5({whose})) AS unit", f"{split} AS split"])
-    # The text goes in whole, for the engine to run as it was written; its own lines, since it may end with a comment.
+    # The engine runs the text as it was written. It stands on its own lines, since it may end with a comment.
     sql = f"SELECT\n  {selected}\nFROM (\n{text}\n) AS q"
     conditions = []
     if plan and columns.key:
@@ -91,7 +91,7 @@ def query_for(
 
 
 def check_columns(folder: DatasetFolder, returned: Sequence[Column]) -> list[str]:
-    """Holds the columns of query.sql against what the data set declares.
+    """Compares the columns of query.sql with those that the data set declares.
 
     Args:
         folder: the data set.
@@ -189,7 +189,7 @@ def _bucket(whose: str, salt: str = "@split_salt") -> str:
 
 
 def _split(folder: DatasetFolder, plan: SnapshotPlan | None, whose: str) -> tuple[str, dict[str, Value]]:
-    """The CASE that names the split of a row, and its parameters."""
+    """SQL for the split of a row, with its parameters."""
     split, date = folder.dataset.split, folder.dataset.columns.date or ""
     bucket = _bucket(whose)
     parameters: dict[str, Value] = {"split_salt": split.salt, "eval_below": split.eval_percent}

@@ -1,4 +1,4 @@
-"""What the pipeline asks of a warehouse. SQL is BigQuery's dialect; each engine sees to its own."""
+"""The interface of a warehouse. SQL is in BigQuery's dialect; each engine translates it to its own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Value = bool | int | float | str | datetime.date | Sequence[datetime.date] | Seq
 
 
 class WarehouseError(RuntimeError):
-    """The warehouse cannot answer; the message names the table, column, file or row and says what to do."""
+    """A query or its data cannot be used. The message names the table, column, file or row and says what to do."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Column:
 
 
 class Warehouse(Protocol):
-    """An engine that holds the source and makes features tables. A context manager; closing frees what it holds."""
+    """An engine that reads the source and makes features tables. Use it as a context manager."""
 
     def source_tables(self, prefix: str) -> Mapping[str, str]:
         """Names after `prefix` (`20240131`, `intraday_20240201`) of the source's tables, each with a fingerprint.
@@ -51,7 +51,7 @@ class Warehouse(Protocol):
         """
 
     def estimate(self, query: Query) -> int | None:
-        """Bytes that a query would read, or None where the engine cannot tell.
+        """Bytes that a query would read, or None if the engine cannot tell.
 
         Raises:
             WarehouseError: the query is not valid.
@@ -65,11 +65,11 @@ class Warehouse(Protocol):
         """
 
     def create_table(self, name: str, query: Query, *, partition_by: str | None, order_by: Sequence[str]) -> None:
-        """Makes the table `name` from a query, replacing none: `CREATE TABLE ... AS`.
+        """Makes the table `name` from a query: `CREATE TABLE ... AS`. It replaces no table.
 
         Args:
-            name: an identifier; a run's own.
-            query: what it holds.
+            name: an identifier; each run has its own.
+            query: gives the rows.
             partition_by: a DATE column, or None.
             order_by: columns that make the order of rows reproducible where the engine keeps one.
 
@@ -78,7 +78,7 @@ class Warehouse(Protocol):
         """
 
     def select(self, query: Query) -> list[dict[str, object]]:
-        """Rows of a query with a small result; tables made by create_table are named as they were there."""
+        """Rows of a query with a small result. It can read the source and tables made by create_table, by name."""
 
     def read(self, name: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """The table's rows as Arrow batches, a few of them in memory at a time."""

@@ -9,7 +9,7 @@ from pipeline.warehouse.interface import Warehouse
 
 
 def open_warehouse(run_settings: RunSettings, dataset: Dataset) -> Warehouse:
-    """A warehouse over the data set's source; a context manager. The engine's library is imported here.
+    """Opens a warehouse over the data set's source, a context manager. Imports the engine's library.
 
     Raises:
         SettingsError: DuckDB without `data`.
@@ -17,7 +17,9 @@ def open_warehouse(run_settings: RunSettings, dataset: Dataset) -> Warehouse:
     settings = run_settings.warehouse
     if isinstance(settings, DuckDBSettings):
         if run_settings.data is None:
-            raise SettingsError("key 'data' is required with engine duckdb: the folder of daily tables, or the file")
+            raise SettingsError(
+                "key 'data' is required with engine duckdb: name the folder of daily tables, or the file of the table"
+            )
         from pipeline.warehouse.duckdb.engine import DuckDBWarehouse
 
         return DuckDBWarehouse(settings, run_settings.data, dataset.source)

@@ -1,4 +1,4 @@
-"""The embedded warehouse: DuckDB over Parquet and CSV files, with a database file of its own for features tables."""
+"""The embedded warehouse: DuckDB reads Parquet and CSV files and keeps features tables in a temporary database."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ LITTLE_MEMORY_MB, THREAD_MEMORY_MB, LITTLE_COLUMNS = 240, 30, 40  # sorts a mill
 class DuckDBWarehouse:
     """Implements pipeline.warehouse.interface.Warehouse.
 
-    The order of the rows that `read` returns is that of create_table's `order_by`, for any number of threads.
+    `read` returns rows in the order of create_table's `order_by`, whatever the number of threads.
     """
 
     def __init__(self, settings: DuckDBSettings, data: Path, source: EventSource | TableSource):
-        """Opens a database in a temporary folder, which `close` removes; the data is looked at when it is needed.
+        """Opens a database in a temporary folder, which `close` removes. The data is opened when a query needs it.
 
         Args:
             settings: memory and threads.
@@ -73,7 +73,7 @@ class DuckDBWarehouse:
         return {suffix: duckdb_files.table_fingerprint(paths) for suffix, paths in files.items()}
 
     def estimate(self, query: Query) -> int | None:
-        """See Warehouse: DuckDB cannot tell, but says whether the query is valid."""
+        """See Warehouse. DuckDB has no estimate; it checks that the query is valid."""
         self.columns(query)
         return None
 
@@ -83,7 +83,7 @@ class DuckDBWarehouse:
         return [Column(name, bigquery_type(kind)) for name, kind in self._describe(query)]
 
     def create_table(self, name: str, query: Query, *, partition_by: str | None, order_by: Sequence[str]) -> None:
-        """See Warehouse; there are no partitions here."""
+        """See Warehouse. DuckDB has no partitions."""
         casts = {column: needed_cast(kind) for column, kind in self._describe(query)}
         replaced = ", ".join(f'CAST("{column}" AS {kind}) AS "{column}"' for column, kind in casts.items() if kind)
         selected = f"* REPLACE ({replaced})" if replaced else "*"
@@ -102,7 +102,7 @@ class DuckDBWarehouse:
         return [dict(zip(names, row, strict=True)) for row in rows]
 
     def read(self, name: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """See Warehouse: batches of at most 16,384 rows, in the order in which the table was made."""
+        """See Warehouse. Batches hold at most 16,384 rows, in the order of the table."""
         selected = ", ".join(f'"{check_identifier(column)}"' for column in columns)
         with contextlib.closing(self._connection.cursor()) as cursor, self._little_memory(len(columns)), explained():
             # A cursor: an open result would block every other query of the connection.
@@ -129,13 +129,13 @@ class DuckDBWarehouse:
         self.close()
 
     def _describe(self, query: Query) -> list[tuple[str, str]]:
-        """Names and DuckDB types of a query's columns, also of those that have one name."""
+        """Names and DuckDB types of a query's columns; a doubled name is in the list twice."""
         statement = self._translate(query)
         rows, _ = self._execute(f"DESCRIBE {statement.sql}", statement.parameters)
         return [(str(row[0]), str(row[1])) for row in rows]
 
     def _translate(self, query: Query) -> Statement:
-        """The query in DuckDB's dialect; the last one is remembered, for wide queries take long to parse."""
+        """The query in DuckDB's dialect. The last result is kept, since wide queries take long to parse."""
         if self._translated is None or self._translated[0] is not query:
             self._translated = None  # the views are those of another query until this one succeeds
             self._translated = query, to_duckdb(query, lambda name: (self._locate(name, query),))
@@ -150,7 +150,7 @@ class DuckDBWarehouse:
     def _create_sorted(
         self, name: str, rows: str, parameters: Mapping[str, object], order_by: Sequence[str], columns: int
     ) -> None:
-        """Makes a sorted table, of long ones by way of a Parquet file: so no step holds all rows in memory."""
+        """Makes a sorted table. Long tables go through a Parquet file, so no step holds all rows in memory."""
         order = ", ".join(f'"{column}"' for column in order_by)
         if columns >= WIDE_COLUMNS:
             with explained(), contextlib.suppress(duckdb.OutOfMemoryException):
@@ -174,7 +174,7 @@ class DuckDBWarehouse:
             unsorted.unlink(missing_ok=True)
 
     def _little_memory(self, columns: int) -> contextlib.AbstractContextManager[None]:
-        """Keeps DuckDB from filling its memory limit with what it has just read or written; wide rows need more."""
+        """Lowers the memory limit, which DuckDB would fill with what it has read or written. Wide rows need more."""
         size, unit = self._memory_limit[:-2], self._memory_limit[-2:]
         (threads,) = self._connection.execute("SELECT current_setting('threads')").fetchall()[0]
         allowed = float(size) * {"MB": 1, "GB": 1000}[unit]
@@ -192,7 +192,7 @@ class DuckDBWarehouse:
                 self._execute(f"SET {name} = '{afterwards}'")
 
     def _locate(self, name: str, query: Query) -> str:
-        """The name of a table in DuckDB; the source's are made here when they are first asked for."""
+        """The name of a table in DuckDB. Makes the source's tables when a query first reads them."""
         if name in self._tables:
             return name
         if isinstance(self._source, EventSource):
@@ -230,7 +230,7 @@ class DuckDBWarehouse:
         self._views[name] = sql
 
     def _load_table(self, query: Query) -> None:
-        """Makes the source's table from its files: of Parquet a view, of CSV text whose types follow the query."""
+        """Makes the source's table: a view of Parquet files, or the text of a CSV file with types for this query."""
         source = self._source
         if not isinstance(source, TableSource):
             raise WarehouseError("only a table is loaded")
@@ -247,7 +247,7 @@ class DuckDBWarehouse:
         self._text.make_view(uses)
 
     def _parquet_columns(self, path: Path) -> list[str]:
-        """The names of a Parquet file's columns, as they are: reading it would make them unique."""
+        """The names of a Parquet file's columns as written; reading the file would rename doubles."""
         try:
             rows, _ = self._execute(f"SELECT name, num_children FROM parquet_schema({duckdb_files.quote(path)})")
         except WarehouseError as error:

@@ -1,4 +1,4 @@
-"""DuckDB's errors in words that name the table, column or function, and no value of the data."""
+"""Rewords DuckDB's errors: they name the table, column or function, but show no value of the data."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def describe(error: duckdb.Error) -> str:
         candidates = [line for line in lines[1:] if line.startswith("Candidate")]
         return " ".join([first, *candidates[:1]])
     if "No magic bytes" in first or "too small to be a Parquet file" in first:
-        return "a Parquet file is incomplete: still being written, or not Parquet"
+        return "a Parquet file is incomplete (still being written), or is not Parquet"
     if isinstance(error, duckdb.OutOfMemoryException):
         return "out of memory; raise warehouse.memory_limit"
     return _NUMBER.sub("(value)", _QUOTED.sub("(value)", first))

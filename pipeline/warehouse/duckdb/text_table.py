@@ -136,7 +136,7 @@ class TextTable:
         return results
 
     def _date_order(self, column: str, needed: bool, problems: list[str]) -> DateOrder | None:
-        """The one order in which all values of a column are dates, or None; what is wrong if it is needed."""
+        """The one order in which all values of a column are dates, or None. Adds a problem if one is needed."""
         profile = self._profiles[column]
         if profile.is_empty or (profile.reading.type == "BIGINT" and not needed):
             return None

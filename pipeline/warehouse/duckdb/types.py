@@ -1,4 +1,4 @@
-"""DuckDB's types by BigQuery's names."""
+"""BigQuery's names of DuckDB's types."""
 
 from __future__ import annotations
 
@@ -32,6 +32,6 @@ def bigquery_type(duckdb_type: str) -> str:
 
 
 def needed_cast(duckdb_type: str) -> str | None:
-    """The DuckDB type to which a column must be cast to have the one that BigQuery's has in Arrow, or None."""
+    """The DuckDB type to cast a column to so that it has the same Arrow type as on BigQuery, or None."""
     canonical = _CANONICAL.get(bigquery_type(duckdb_type))
     return canonical if canonical != duckdb_type else None

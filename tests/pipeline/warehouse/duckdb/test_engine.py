@@ -139,6 +139,16 @@ def test_table_has_bigquerys_arrow_types_and_is_read_in_order(tmp_path):
     assert len(digests) == 1
 
 
+def test_a_wide_table_is_sorted_too(tmp_path):
+    path = tmp_path / "rows.parquet"
+    columns = ", ".join(f"(i + {k}) AS c{k}" for k in range(500))
+    write_parquet(path, f"SELECT i, {columns} FROM range(300) r(i) ORDER BY hash(i)")
+    with open_table(path) as warehouse:
+        warehouse.create_table("features_x", Query("SELECT * FROM rows"), partition_by=None, order_by=["i"])
+        rows = [row for batch in warehouse.read("features_x", ["i", "c499"]) for row in batch.to_pylist()]
+    assert rows == [{"i": i, "c499": i + 499} for i in range(300)]
+
+
 def test_a_table_is_neither_replaced_nor_left(tmp_path):
     path = tmp_path / "rows.parquet"
     write_parquet(path, "SELECT 1 AS i")
