@@ -59,7 +59,7 @@ def project(tmp_path_factory):
         "columns: {label: bought, key: customer}\n"
         "split: {test_percent: 20}\n"
         "training: {families: [xgboost]}\n"
-        "gate: {min_positives: 50, margin: 0.2}\n"
+        "gate: {min_positives: 50, margin: 0.2, calibration: [0.2, 5]}\n"  # few rows show little
         "data_gate: {max_drift: 1, max_skew: 1}\n"  # a query is edited, and moves a feature
     )
     (small / "features.yaml").write_text(
