@@ -38,10 +38,13 @@ RUNTIME_PARAMETERS = (  # their values are equal all the same: those that the jo
 DRIVER = ("BigQueryExampleGen.driver",)  # Vertex AI has none; it replaces {SPAN} in queries, which ours do not have
 DATAFLOW = ("StatisticsGen.beam_args", "Transform.beam_args", "Evaluator.beam_args")
 ALERT = ("AlertOnFailure.*",)  # the exit handler; only Vertex AI has them
-TRAINER_JOB = tuple(
-    f"Train{family}.{what}"
-    for family in ("Keras", "XGBoost")
-    for what in ("executor", "properties.custom_config.value.ai_platform_*")
+TRAINER_JOB = (  # another executor, and so another digest of the code
+    *(
+        f"Train{family}.{what}"
+        for family in ("Keras", "XGBoost")
+        for what in ("executor", "properties.custom_config.value.ai_platform_*", "properties.digest.value")
+    ),
+    "Report.properties.run_digest.value",
 )
 ALWAYS = (*PLACES, *RUNTIME_PARAMETERS, *DRIVER)
 AS_DELIVERED = (*ALWAYS, *DATAFLOW, *ALERT)
@@ -170,7 +173,10 @@ MUTATIONS = {  # what is done to the job, and where it shows
         lambda job: constant(job, "SelectModel", "metric", "other"),
         "SelectModel.properties.metric.value",
     ),
-    "a number changed": (lambda job: constant(job, "InfraCheck", "rows", 1), "InfraCheck.properties.rows.value"),
+    "a number changed": (
+        lambda job: constant(job, "BigQueryExampleGen", "output_data_format", 1),
+        "BigQueryExampleGen.properties.output_data_format.value",
+    ),
     "a property changed within JSON": (
         lambda job: constant(
             job, "Transform", "splits_config", '{"analyze": ["train"], "transform": ["train", "test"]}'
@@ -182,10 +188,10 @@ MUTATIONS = {  # what is done to the job, and where it shows
         "Report.properties.title.value",
     ),
     "a property of another type": (
-        lambda job: component(job, "InfraCheck")["inputDefinitions"]["parameters"].update(
-            rows={"parameterType": "STRING"}
+        lambda job: component(job, "BigQueryExampleGen")["inputDefinitions"]["parameters"].update(
+            output_data_format={"parameterType": "STRING"}
         ),
-        "InfraCheck.properties.rows.type",
+        "BigQueryExampleGen.properties.output_data_format.type",
     ),
     "another parameter's value": (
         lambda job: job["runtimeConfig"]["parameterValues"].update(sample_percent=10),
