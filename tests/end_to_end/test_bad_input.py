@@ -24,6 +24,7 @@ def refused(tmp_path, capfd):
             (home / "serving" / "1" / "saved_model.pb").write_bytes(b"the model in production")
             before = folder_digest(home / "serving")
         arguments = ["--dataset", dataset, "--schema-root", str(schema_root), "--output", str(output)]
+        arguments += ["--accept-incompatible-champion"]  # ML Metadata does not know the model in production
         returned = local_runner.main([*arguments, *(["--data", str(data)] if data else [])])
         captured = capfd.readouterr()
         shown = captured.out + captured.err
@@ -63,7 +64,7 @@ def test_hyperparameters_that_are_not_there(refused, small, tmp_path):
     document["training"] = {"tuning": {"hyperparameters": {"xgboost": "absent/17"}}}
     (small / "dataset.yaml").write_text(yaml.safe_dump(document))
     shown = run_table(refused, small, table(), tmp_path, code=2)
-    assert "training.tuning.hyperparameters.xgboost: no folder absent/17" in shown
+    assert "training.tuning.hyperparameters.xgboost: absent/17 is not a folder" in shown
 
 
 def test_a_feature_that_the_query_does_not_return(refused, small, tmp_path):
@@ -124,6 +125,36 @@ def test_a_csv_with_ragged_rows(refused, small, tmp_path):
     shown = refused("small", data, schema_root=small.parent)
     assert "customers.csv" in shown
     assert "1235" in shown, "the row"
+
+
+def write_commas(small, tmp_path, expression):
+    """Writes a CSV file whose `spent` has a decimal comma, and a query that returns it by this expression."""
+    edit(small / "query.sql", "spent, ", f"{expression} AS spent, ")
+    data = tmp_path / "customers.csv"
+    frame = table()
+    frame["spent"] = [f"{value:.2f}".replace(".", ",") for value in frame["spent"]]
+    frame.to_csv(data, index=False)
+    return data
+
+
+def test_numbers_with_a_decimal_comma(refused, small, tmp_path):
+    shown = refused("small", write_commas(small, tmp_path, "spent"), schema_root=small.parent, code=2)
+    assert "column 'spent', a numeric feature, is text: its values are numbers with a decimal comma" in shown
+    assert "write CAST(REPLACE(spent, ',', '.') AS FLOAT64) AS spent" in shown
+
+
+def test_a_feature_that_a_cast_has_emptied(refused, small, tmp_path):
+    data = write_commas(small, tmp_path, "SAFE_CAST(spent AS FLOAT64)")
+    shown = refused("small", data, schema_root=small.parent, code=1)
+    assert f"SAFE_CAST(spent AS FLOAT64) is NULL in {ROWS:,} of {ROWS:,} rows that hold a value" in shown
+    assert "feature 'spent' has no value in the train split" in shown
+    assert "leave_out: [spent]" in shown
+
+
+def test_a_column_that_is_returned_twice(refused, small, tmp_path):
+    (small / "query.sql").write_text("SELECT c.*, IF(c.visits > 3, 1, 0) AS bought FROM `customers` AS c")
+    shown = run_table(refused, small, table(), tmp_path, code=2)
+    assert "the column 'bought' is returned twice" in shown
 
 
 def test_an_output_folder_that_cannot_be_written(refused, small, tmp_path):
