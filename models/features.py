@@ -7,6 +7,7 @@ transform graph, the models, the slices and the checks of the query's columns al
 from __future__ import annotations
 
 import enum
+import keyword
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ import pydantic
 
 from models.config import Settings, load_settings, validate_settings
 
-# tf.saved_model.save passes a signature's inputs by name to a method, whose own first parameter is called that.
-UNSERVABLE_NAMES = frozenset({"self"})
+# tf.saved_model.save passes a signature's inputs by name to a method, whose own first parameter is `self`. With
+# Python 3.13, it also refuses Python's keywords.
+UNSERVABLE_NAMES = frozenset({"self", *keyword.kwlist})
 
 NOT_SET = "(not set)"  # what a missing category becomes, as in Google Analytics' own reports
 

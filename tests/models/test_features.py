@@ -36,6 +36,7 @@ def test_survives_the_way_through_a_component():
         ({"name": "a", "kind": "categorical", "vocabulary": 1}, "greater than or equal to 2"),
         ({"name": "a", "kind": "numeric", "window": [8, 7]}, "1 <= first <= last"),
         ({"name": "self", "kind": "numeric"}, "feature 'self': TensorFlow cannot save .* rename it"),
+        ({"name": "class", "kind": "categorical"}, "feature 'class': TensorFlow cannot save .* rename it"),
     ],
 )
 def test_refuses_what_cannot_be(item, message):

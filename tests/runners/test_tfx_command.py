@@ -176,7 +176,9 @@ def test_the_repository_is_a_template(place, export, monkeypatch):
     def contents(folder):
         return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
-    assert contents(copy) == contents(export), "nothing is left out, and nothing of ours looks like a placeholder"
+    # TFX skips folders that begin with "_", which is where docs/ keeps its pictures: it reads every file as text.
+    expected = {name: content for name, content in contents(export).items() if not name.startswith("docs/_images/")}
+    assert contents(copy) == expected, "nothing else is left out, and nothing of ours looks like a placeholder"
 
     # Only the copy has this data set: its own packages are used.
     shutil.copytree(copy / "schema" / "ga4", copy / "schema" / "mine")

@@ -24,10 +24,10 @@ SHAPES = {
             "args",
             "kwargs",
             "cls",
-            "class",
             "transformed",
             "label",
             "named",
+            "match",
         )
     },
 }
