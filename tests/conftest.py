@@ -1,4 +1,5 @@
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,13 @@ def quiet_tensorflow():
     """TensorFlow's start-up lines say nothing about a test; its processes inherit this."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as runners.local_runner has it
+
+
+@pytest.fixture(scope="session", autouse=True)
+def usual_signals():
+    """A shell starts its background jobs with SIGINT ignored, and nohup ignores SIGHUP; tests send both."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

@@ -19,9 +19,17 @@ child.run_probe(Path(sys.argv[1]), Path(sys.argv[2]), 600)
 """
 
 
+def fields(pid):
+    """What Linux tells of a process after its name: state, parent, ...; none if it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
 def children(parent):
-    found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(parent)], capture_output=True, text=True).stdout
-    return [int(pid) for pid in found.split()]
+    pids = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+    return [pid for pid in pids if fields(pid)[1:2] == [str(parent)]]
 
 
 def wait_for(condition):
@@ -35,10 +43,7 @@ def wait_for(condition):
 
 
 def runs(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().split(")")[-1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+    return fields(pid)[:1] not in ([], ["Z"])
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
