@@ -107,6 +107,8 @@ class Proof:
         """Compares the run of the job with the run of BeamDagRunner."""
         run = f"{self._engine.mount}/{launcher.folder.relative_to(self._engine.storage)}"
         report = "comparison.txt"
+        # The image does not hold the tools.
+        shutil.copytree(ROOT / "tools", self._engine.storage / MACHINE / "tools", dirs_exist_ok=True)
         try:
             self._python(
                 "tools.local_vertex.compare",
@@ -139,7 +141,8 @@ class Proof:
 
     def _python(self, module: str, *args: str) -> None:
         log = self._log(module)
-        code = self._engine.run(Command(IMAGE, ("python", "-m", module), args), log)
+        env = {"PYTHONPATH": self._machine} if module.startswith("tools.") else {}
+        code = self._engine.run(Command(IMAGE, ("python", "-m", module), args, env=env), log)
         if code:
             tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
             raise ProofError(f"{tail}\npython -m {module} failed with exit code {code}; log: {log}")

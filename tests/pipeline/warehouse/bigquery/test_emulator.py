@@ -106,6 +106,11 @@ def both(bigquery_warehouse, duckdb_warehouse, folder):
         return ours
 
 
+@pytest.mark.xfail(
+    raises=WarehouseError,
+    strict=True,
+    reason="bqemulator 1.4.0 does not parse a subquery that returns a STRUCT; GoogleSQL's analyzer accepts the query",
+)
 def test_ga4_gives_the_rows_that_duckdb_gives(emulator, opened, tmp_path):
     shorter = {"source.time_zone": "UTC", "snapshots.train": 2, "snapshots.test": 1}
     folder = DatasetFolder.load(schema.ROOT / "ga4", shorter)
@@ -270,7 +275,7 @@ def test_a_features_dataset_that_is_not_there(opened, customers):
 
 def test_a_table_that_another_run_made(stored):
     warehouse, name = stored
-    with pytest.raises(WarehouseError, match=f"(?i)already exists.*{name}.*another run's") as raised:
+    with pytest.raises(WarehouseError, match=f"(?i)already exists.*{name}.*another run") as raised:
         warehouse.create_table(name, Query("SELECT c.* FROM customers AS c"), partition_by=None, order_by=[])
     assert_one_line(raised.value)
 
