@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import fnmatch
+import functools
+import gzip
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
@@ -20,6 +22,7 @@ SUFFIX = ".parquet"
 ROWS_PER_GROUP = 65_536  # rows of a Parquet row group: what is read at a time, and the least that a Beam worker takes
 
 _WILDCARDS = frozenset("*?[")
+_RECORD_FRAME = 16  # bytes that a TFRecord file adds to a record: its length and two checksums
 
 
 class LostExamplesError(FileNotFoundError):
@@ -112,10 +115,15 @@ def records(file: str, rows: int, *, most: int | None = None) -> Iterator[np.nda
     dataset = tf.data.TFRecordDataset(file, "GZIP" if file.endswith(".gz") else "")
     if most is not None:
         dataset = dataset.take(most)
+    size = 0
     try:
-        yield from dataset.batch(rows).prefetch(1).as_numpy_iterator()
+        for batch in dataset.batch(rows).prefetch(1).as_numpy_iterator():
+            size += sum(map(len, batch)) + _RECORD_FRAME * len(batch)
+            yield batch
     except (tf.errors.DataLossError, tf.errors.NotFoundError) as error:
         raise LostExamplesError(file, f"not a readable TFRecord file ({error.message.splitlines()[0]})") from error
+    if most is None and not _is_whole(file, size):
+        raise LostExamplesError(file, "not a readable TFRecord file (it ends within a record)")
 
 
 def serialised(files: Sequence[str], rows: int = 8_192) -> Iterator[list[bytes]]:
@@ -179,6 +187,30 @@ def _files(folder: str, pattern: str) -> list[str]:
         if not size:
             raise LostExamplesError(path, "the file is empty")
     return list(sizes)
+
+
+def _is_whole(file: str, size: int) -> bool:
+    """Whether a TFRecord file holds no more than the records that were read from it.
+
+    TensorFlow takes a file that ends within the first 12 bytes of a record for one that ends before that record.
+
+    Args:
+        file: its path; `.gz` at the end means gzip.
+        size: the records that were read, in bytes, with their frames.
+    """
+    length = tf.io.gfile.stat(file).length
+    if not file.endswith(".gz"):
+        return length == size
+    with tf.io.gfile.GFile(file, "rb") as stream:
+        stream.seek(max(length - 4, 0))
+        if int.from_bytes(stream.read(4), "little") == size % 2**32:  # RFC 1952: the size, modulo 2^32, comes last
+            return True
+        stream.seek(0)
+        try:  # A gzip file may have several members; each has a size of its own.
+            with gzip.open(stream) as content:
+                return sum(map(len, iter(functools.partial(content.read, 2**20), b""))) == size
+        except (EOFError, gzip.BadGzipFile):
+            return False
 
 
 def _parquet_batches(file: str, columns: Sequence[str] | None, rows: int, refuse: bool) -> Iterator[pa.RecordBatch]:

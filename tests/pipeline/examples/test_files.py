@@ -127,3 +127,36 @@ def test_a_parquet_file_may_have_any_path(tmp_path, monkeypatch, folder, relativ
         writer.write_batch(batch)
     with files.opened_parquet(path) as parquet:
         assert parquet.read().to_pydict() == {"x": [1, 2]}
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_a_tfrecord_file_that_ends_anywhere_within_a_record_is_refused(tmp_path, suffix):
+    records = [b"first", b"second"]
+    whole = tmp_path / f"whole{suffix}"
+    with tf.io.TFRecordWriter(str(whole), "GZIP" if suffix else "") as writer:
+        for record in records:
+            writer.write(record)
+    assert [batch.tolist() for batch in files.records(str(whole), 10)] == [records]
+    content = whole.read_bytes()
+    first = 12 + len(records[0]) + 4
+    for end in range(1, len(content)):
+        cut = tmp_path / f"cut-{end}{suffix}"
+        cut.write_bytes(content[:end])
+        if not suffix and end == first:
+            assert [batch.tolist() for batch in files.records(str(cut), 10)] == [records[:1]]
+            continue
+        with pytest.raises(LostExamplesError, match="not a readable TFRecord file"):
+            list(files.records(str(cut), 10))
+
+
+def test_a_gzip_file_of_several_members_is_whole(tmp_path):
+    members = []
+    for number in range(2):
+        with tf.io.TFRecordWriter(str(tmp_path / f"{number}.gz"), "GZIP") as writer:
+            writer.write(b"record %d" % number)
+        members.append((tmp_path / f"{number}.gz").read_bytes())
+    (tmp_path / "both.gz").write_bytes(b"".join(members))
+    assert [batch.tolist() for batch in files.records(str(tmp_path / "both.gz"), 10)] == [[b"record 0", b"record 1"]]
+    (tmp_path / "cut.gz").write_bytes(b"".join(members)[:-9])
+    with pytest.raises(LostExamplesError, match="not a readable TFRecord file"):
+        list(files.records(str(tmp_path / "cut.gz"), 10))
