@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
 
 from models.features import Feature, Missing
-from pipeline.gate.confidence import Z
 from pipeline.report import formats, plots
 from pipeline.report.run_data import Anomaly, RunData
 
@@ -91,15 +89,11 @@ def _snapshot_plot(dates: Sequence[Mapping[str, Any]], days: Sequence[str]) -> M
 
     def points(splits: Sequence[str]) -> list[tuple[float, float] | None]:
         counts = [_sum(dates, day, splits) for day in days]
-        return [_with_half_width(count) if count["rows"] else None for count in counts]
+        return [
+            plots.rate_with_half_width(count["positives"], count["rows"]) if count["rows"] else None for count in counts
+        ]
 
     return plots.base_rates(days, {"train and eval": points(("train", "eval")), "test": points(("test",))})
-
-
-def _with_half_width(count: Mapping[str, Any]) -> tuple[float, float]:
-    """A share and half of its 90 % interval by the normal approximation."""
-    rate = count["positives"] / count["rows"]
-    return rate, Z * math.sqrt(rate * (1 - rate) / count["rows"])
 
 
 def _anomaly(anomaly: Anomaly, names: Mapping[str, str]) -> Row:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -151,14 +152,17 @@ def importance(families: Mapping[str, Importance], features: Sequence[str]) -> M
 
 
 @_styled
-def base_rates(dates: Sequence[str], groups: Mapping[str, Sequence[tuple[float, float] | None]]) -> Markup:
-    """Base rate by snapshot in per cent, with 90 % intervals.
+def base_rates(
+    dates: Sequence[str], groups: Mapping[str, Sequence[tuple[float, float] | None]], axis: str = "Snapshot"
+) -> Markup:
+    """Base rate by date in per cent, with 90 % intervals.
 
     Args:
-        dates: snapshots in order.
-        groups: by name, for each group of splits, (rate, half width of its interval) or None for each date.
+        dates: snapshots or other dates in order.
+        groups: by name, for each group of rows, rate_with_half_width or None for each date.
+        axis: what the dates are.
     """
-    figure, axes = _figure("Snapshot", "Base rate, %", (4.9, 3.1))
+    figure, axes = _figure(axis, "Base rate, %", (4.9, 3.1))
     for (name, points), colour, marker in zip(groups.items(), (BLUE, ORANGE), ("o", "s"), strict=False):
         at = [position for position, point in enumerate(points) if point]
         rate = [100 * point[0] for point in points if point]
@@ -167,8 +171,15 @@ def base_rates(dates: Sequence[str], groups: Mapping[str, Sequence[tuple[float, 
     every = -(-len(dates) // 8)
     axes.set_xticks(range(0, len(dates), every), dates[::every], rotation=45, ha="right")
     axes.set_ylim(bottom=0)
-    axes.legend(loc="lower right")
-    return _svg(figure, "Base rate by snapshot")
+    if len(groups) > 1:
+        axes.legend(loc="lower right")
+    return _svg(figure, f"Base rate by {axis.lower()}")
+
+
+def rate_with_half_width(positives: int, rows: int) -> tuple[float, float]:
+    """A share and half of its 90 % interval by the normal approximation."""
+    rate = positives / rows
+    return rate, Z * math.sqrt(rate * (1 - rate) / rows)
 
 
 def _overlay(curves: Curves, kind: str, labels: tuple[str, str], title: str, guide: Any) -> Markup:
