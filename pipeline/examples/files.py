@@ -203,7 +203,8 @@ def _is_whole(file: str, size: int) -> bool:
         return length == size
     with tf.io.gfile.GFile(file, "rb") as stream:
         stream.seek(max(length - 4, 0))
-        if int.from_bytes(stream.read(4), "little") == size % 2**32:  # RFC 1952: the size, modulo 2^32, comes last
+        # RFC 1952: the size, modulo 2^32, comes last. The header of a file that is cut has zeros too.
+        if size and int.from_bytes(stream.read(4), "little") == size % 2**32:
             return True
         stream.seek(0)
         try:  # A gzip file may have several members; each has a size of its own.
