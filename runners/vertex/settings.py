@@ -11,8 +11,8 @@ import pydantic
 from pydantic import Field
 
 from models.config import Settings, SettingsError, load_settings
-from pipeline.settings.dataset import TimeZone
 from pipeline.settings.run import ProjectId, RunSettings
+from pipeline.settings.source import TimeZone
 
 CloudFolder = Annotated[
     str,

@@ -8,7 +8,7 @@ import sqlglot
 from sqlglot import exp
 
 from pipeline.warehouse.dialect import Statement
-from pipeline.warehouse.duckdb.csv_files import find_twice
+from pipeline.warehouse.duckdb.names import find_twice
 from pipeline.warehouse.interface import Value, WarehouseError
 
 Execute = Callable[[str, Mapping[str, Value]], tuple[list[tuple], list[str]]]

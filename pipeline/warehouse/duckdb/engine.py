@@ -10,8 +10,8 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from pipeline.settings.dataset import EventSource, TableSource
 from pipeline.settings.run import DuckDBSettings
+from pipeline.settings.source import EventSource, TableSource
 from pipeline.warehouse.dialect import Statement, check_identifier, parse_select, to_duckdb
 from pipeline.warehouse.duckdb import files as duckdb_files
 from pipeline.warehouse.duckdb.column_uses import column_uses
@@ -235,14 +235,16 @@ class DuckDBWarehouse:
         if not isinstance(source, TableSource):
             raise WarehouseError("only a table is loaded")
         files = duckdb_files.table_files(self._data)
-        if files[0].suffix.lower() == ".parquet":
+        if duckdb_files.is_parquet(files[0]):
             columns = {path: self._parquet_columns(path) for path in files}
             sql = duckdb_files.parquet_sql(files, columns)
             self._execute(f"CREATE VIEW {duckdb_files.quote_name(source.table)} AS {sql}")
             self._tables.add(source.table)
             return
         if self._text is None:
-            self._text = TextTable(lambda sql: self._execute(sql)[0], files[0], source, Path(self._folder.name))
+            self._text = TextTable(
+                lambda sql: self._execute(sql)[0], self._data, files, source, Path(self._folder.name)
+            )
         uses = column_uses(parse_select(query.sql), source.table, self._text.columns, query.roles)
         self._text.make_view(uses)
 

@@ -8,10 +8,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from pipeline.warehouse.duckdb.csv_files import find_twice
+from pipeline.warehouse.duckdb.compressed_files import COMPRESSED_SUFFIXES, refusal_by_name
+from pipeline.warehouse.duckdb.names import find_twice
 from pipeline.warehouse.interface import WarehouseError
 
-CSV_SUFFIXES = (".csv", ".tsv")
+TEXT_SUFFIXES = (".csv", ".tsv", ".tab", ".psv", ".txt")
+_NAMES = ".csv, .tsv, .txt or .parquet (a text file may be compressed, such as .csv.gz)"
 _VALUE_FIELDS = {"string_value": "VARCHAR", "int_value": "BIGINT", "float_value": "DOUBLE", "double_value": "DOUBLE"}
 _TABLE_NAME = r"(?:(?:intraday|fresh)_)?[0-9]{8}"
 # A shard's number is that of BigQuery's extracts (12 digits, after what was written before the *) or of Spark's parts.
@@ -84,24 +86,54 @@ def with_value_fields(sql: str, kind: str) -> str:
     return f"SELECT * REPLACE ({completed} AS event_params) FROM ({sql})"
 
 
+def is_text(path: Path) -> bool:
+    """Whether a file is text by its name, compressed or not."""
+    name = path.name.lower()
+    suffix = next((suffix for suffix in COMPRESSED_SUFFIXES if name.endswith(suffix)), "")
+    return name.removesuffix(suffix).endswith(TEXT_SUFFIXES)
+
+
+def is_parquet(path: Path) -> bool:
+    """Whether a file is Parquet by its name."""
+    return path.suffix.lower() == ".parquet"
+
+
 def table_files(path: Path) -> list[Path]:
-    """The files of one table: a CSV or Parquet file, or the Parquet files of a folder.
+    """The files of one table: a text or Parquet file, or the files of a folder, which are all of one of these kinds.
 
     Raises:
-        WarehouseError: there is no such file, or it is neither CSV nor Parquet.
+        WarehouseError: there is no such file, or it is neither text nor Parquet.
     """
     if path.is_dir():
-        parts = sorted(part for part in path.iterdir() if part.suffix.lower() == ".parquet" and part.is_file())
-        if not parts:
-            raise WarehouseError(
-                f"{path}: no .parquet file in this folder; name a CSV file, or a folder of Parquet files"
-            )
-        return parts
+        return _folder_files(path)
     if not path.is_file():
-        raise WarehouseError(f"{path}: no such file; name the table as CSV or Parquet, or a folder of Parquet files")
-    if path.suffix.lower() not in (*CSV_SUFFIXES, ".parquet"):
-        raise WarehouseError(f"{path}: neither CSV nor Parquet by its name; it must end in .csv, .tsv or .parquet")
+        raise WarehouseError(f"{path}: no such file; name the table as CSV or Parquet, or a folder of such files")
+    problem = refusal_by_name(path)
+    if problem:
+        raise WarehouseError(f"{path}: {problem}")
+    if not is_text(path) and not is_parquet(path):
+        raise WarehouseError(f"{path}: neither CSV nor Parquet by its name; it must end in {_NAMES}")
     return [path]
+
+
+def _folder_files(folder: Path) -> list[Path]:
+    """The files of a folder, sorted. Names that begin with . or _ are those of the program that wrote it."""
+    files = sorted(file for file in folder.iterdir() if file.is_file() and not file.name.startswith((".", "_")))
+    parquet, text = [list(filter(kind, files)) for kind in (is_parquet, is_text)]
+    if parquet and text:
+        raise WarehouseError(
+            f"{folder}: the folder holds {parquet[0].name} and {text[0].name}; name one of the files, or leave only "
+            "those of the table in it"
+        )
+    for file in files:
+        problem = refusal_by_name(file)
+        if problem and not parquet and not text:
+            raise WarehouseError(f"{file}: {problem}")
+    if not parquet and not text:
+        raise WarehouseError(
+            f"{folder}: no .parquet file and no text file in this folder; the names of a table's files end in {_NAMES}"
+        )
+    return parquet or text
 
 
 def table_fingerprint(files: Sequence[Path]) -> str:

@@ -1,39 +1,42 @@
-"""A CSV file as a table: its cells are text; their types come from all values and from the query that uses them."""
+"""Text files as a table: their cells are text; types come from all values and from the query that uses them."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.settings.dataset import TableSource
-from pipeline.warehouse.duckdb import csv_files, text_types
+from pipeline.settings.source import TableSource
+from pipeline.warehouse.duckdb import text_types
 from pipeline.warehouse.duckdb.column_uses import Use, Uses
 from pipeline.warehouse.duckdb.files import quote, quote_name, select_with_structs
+from pipeline.warehouse.duckdb.text_loading import Run, load
 from pipeline.warehouse.duckdb.text_types import READINGS, TEXT, DateOrder, Profile, Reading, on
 from pipeline.warehouse.interface import WarehouseError
-
-Run = Callable[[str], list[tuple[Any, ...]]]
 
 SAMPLE_ROWS = 256  # enough to see that most text is no number, before all rows are looked at
 COLUMNS_AT_ONCE = 100  # columns of one aggregate query; thousands would take longer to plan than to run
 
 
 class TextTable:
-    """A CSV file in DuckDB, each cell as the text of the file."""
+    """A CSV file, or several with the same columns, in DuckDB: each cell as the text of the file.
 
-    def __init__(self, run: Run, path: Path, source: TableSource, scratch: Path):
-        """Loads the file, once.
+    Attributes:
+        columns: the names of the columns.
+    """
+
+    def __init__(self, run: Run, path: Path, files: Sequence[Path], source: TableSource, scratch: Path):
+        """Loads the files, once.
 
         Args:
             run: executes SQL and returns its rows.
-            path: the CSV file.
-            source: the name of the table, and how the file writes what is missing.
-            scratch: a folder for a copy of the file, where it must be written again to be read.
+            path: the file or the folder, for messages.
+            files: the text files.
+            source: the name of the table, and how the files write what is missing.
+            scratch: a folder for copies of files that must be written again to be read.
 
         Raises:
-            WarehouseError: the file cannot be read; the message names the row.
+            WarehouseError: a file cannot be read; the message names the row.
         """
         self._run = run
         self._path = path
@@ -41,11 +44,9 @@ class TextTable:
         self._table = quote_name(f"text of {source.table}")
         self._shown: Uses | None = None
         self._orders: dict[str, list[DateOrder]] = {}
-        delimiter, self.columns = csv_files.read_header(path)
-        self._load(delimiter, scratch)
-        ((self._rows,),) = run(f"SELECT COUNT(*) FROM {self._table}")
-        if not self._rows:
-            raise WarehouseError(f"{path}: the file holds a header and no rows")
+        self._known: dict[str, Profile] = {}
+        self._loaded = load(run, files, source, self._table, scratch)
+        self.columns = self._loaded.columns
 
     def make_view(self, uses: Uses) -> None:
         """Makes the view that the query reads: each column with the type that its values and its uses give it.
@@ -57,16 +58,20 @@ class TextTable:
             return
         problems: list[str] = []
         selected = {}
-        for column in self.columns:
-            used = uses.get(column.lower(), set())
+        wanted = {column: uses.get(column.lower(), set()) for column in self.columns}
+        self._profile([c for c, used in wanted.items() if c not in self._known and not text_types.is_text(used)])
+        for column, used in wanted.items():
             name = quote_name(column)
-            kind = text_types.type_for(self._profiles[column], used)
+            if text_types.is_text(used):
+                selected[column] = name
+                continue
+            kind = text_types.type_for(self._known[column], used)
             selected[column] = name if kind == "VARCHAR" else f"CAST({name} AS {kind})"
             if kind in ("VARCHAR", "BIGINT") and not used & {Use.TEXT, Use.COMPARED, Use.WRITTEN}:
                 order = self._date_order(column, Use.DATE in used, problems)
                 if order:
                     selected[column] = f"CAST(STRPTIME({name}, {quote(order.format)}) AS DATE)"
-            if kind == "VARCHAR" and Use.NUMBER in used and not self._profiles[column].is_empty:
+            if kind == "VARCHAR" and Use.NUMBER in used and not self._known[column].is_empty:
                 problems.append(self._number_problem(column))
         if problems:
             raise WarehouseError("\n".join(f"{self._path}: {problem}" for problem in problems))
@@ -74,37 +79,9 @@ class TextTable:
         self._run(f"CREATE OR REPLACE VIEW {view} AS {select_with_structs(selected, self._table, self._path)}")
         self._shown = uses
 
-    def _load(self, delimiter: str, scratch: Path) -> None:
-        create = functools.partial(self._read_csv, delimiter)
-        try:
-            self._run(create(self._path))
-        except WarehouseError as error:
-            problem = csv_files.find_bad_row(self._path, delimiter)
-            if problem:
-                raise WarehouseError(f"{self._path}: {problem}") from error
-            # Rows that end in different ways, or one that is longer than DuckDB expects.
-            copy = scratch / "normalised.csv"
-            try:
-                longest = csv_files.normalise(self._path, copy, delimiter)
-                self._run(create(copy, more=f", max_line_size = {longest + 1024}"))
-            except WarehouseError as again:
-                raise WarehouseError(f"{self._path}: {again}") from again
-            finally:
-                copy.unlink(missing_ok=True)
-
-    def _read_csv(self, delimiter: str, path: Path, more: str = "") -> str:
-        columns = ", ".join(f"{quote(name)}: 'VARCHAR'" for name in self.columns)
-        missing = ", ".join(quote(text) for text in ("", *self._source.missing_values))
-        return (
-            f"CREATE OR REPLACE TABLE {self._table} AS SELECT * FROM read_csv({quote(path)}, auto_detect = false, "
-            f"columns = {{{columns}}}, delim = {quote(delimiter)}, quote = '\"', escape = '\"', comment = '', "
-            f"skip = 0, header = true, strict_mode = true, nullstr = [{missing}]{more})"
-        )
-
-    @functools.cached_property
-    def _profiles(self) -> dict[str, Profile]:
-        """What each column reads as. A sample rules most readings out; the others are held against all rows."""
-        left: dict[str, list[Reading]] = {column: list(READINGS) for column in self.columns}
+    def _profile(self, columns: Sequence[str]) -> None:
+        """Finds what columns read as. A sample rules most readings out; the others are held against all rows."""
+        left: dict[str, list[Reading]] = {column: list(READINGS) for column in columns}
         sampled = f"(SELECT * FROM {self._table} LIMIT {SAMPLE_ROWS})"
         fits = self._all_fit({(c, r.type): r.reads for c, found in left.items() for r in found}, sampled)
         left = {column: [r for r in found if fits[column, r.type]] for column, found in left.items()}
@@ -112,13 +89,11 @@ class TextTable:
         same_of = {c: next((r for r in found if same[c, r.type]), None) for c, found in left.items()}
         unsure = {(c, r.type): r.reads for c, found in left.items() if same_of[c] is None for r in found}
         fits = self._all_fit(unsure, self._table)
-        filled = self._all_fit(dict.fromkeys([(c, "") for c in self.columns], "FALSE"), self._table, empty=True)
-        profiles = {}
+        filled = self._all_fit(dict.fromkeys([(c, "") for c in columns], "FALSE"), self._table, empty=True)
         for column, found in left.items():
             reading = same_of[column] or next((r for r in found if fits[column, r.type]), TEXT)
             is_same = reading is TEXT or same_of[column] is not None
-            profiles[column] = Profile(reading, is_same, is_empty=filled[column, ""])
-        return profiles
+            self._known[column] = Profile(reading, is_same, is_empty=filled[column, ""])
 
     def _all_fit(
         self, tests: Mapping[tuple[str, str], str], rows: str, empty: bool = True
@@ -137,7 +112,7 @@ class TextTable:
 
     def _date_order(self, column: str, needed: bool, problems: list[str]) -> DateOrder | None:
         """The one order in which all values of a column are dates, or None. Adds a problem if one is needed."""
-        profile = self._profiles[column]
+        profile = self._known[column]
         if profile.is_empty or (profile.reading.type == "BIGINT" and not needed):
             return None
         orders = text_types.date_orders(self._source.date_order)
@@ -172,7 +147,7 @@ class TextTable:
         shown, test = tests[most] if row[most] else ("", "FALSE")
         odd = self._first_row(f"{name} IS NOT NULL AND NOT ({on(test, name)})")
         what = f"is no date {shown}, unlike {row[most]:,} others; mend the row, or" if row[most] else "is no date;"
-        return f"column '{column}', the date: row {odd} {what} write PARSE_DATE('<format>', {column}) in query.sql"
+        return f"column '{column}', the date: {odd} {what} write PARSE_DATE('<format>', {column}) in query.sql"
 
     def _number_problem(self, column: str) -> str:
         """Why text that a numeric feature returns is no number, and what keeps its values."""
@@ -186,18 +161,18 @@ class TextTable:
             return f"{start}its commas may be decimal commas or stand between thousands; write {advice}"
         if styles:
             return f"{start}its values are numbers {styles[0][1]}; write {on(styles[0][2], column)} AS {column}"
-        if self._profiles[column].reading.type in ("BIGINT", "DOUBLE"):
+        if self._known[column].reading.type in ("BIGINT", "DOUBLE"):
             return f"{start}the query also uses it as text; write CAST({column} AS FLOAT64) AS {column}"
         odd = self._first_row(f"{name} IS NOT NULL AND NOT ({patterns[0]})")
         return (
-            f"{start}row {odd} holds no plain number; if its text stands for a missing value, list it in "
+            f"{start}{odd} holds no plain number; if its text stands for a missing value, list it in "
             f"source.missing_values, else write SAFE_CAST({column} AS FLOAT64) AS {column}, which is NULL there"
         )
 
-    def _first_row(self, condition: str) -> int:
-        """The number of the first row for which a condition holds; the header is row 1."""
-        ((row,),) = self._run(f"SELECT MIN(rowid) FROM {self._table} WHERE {condition}")
-        return int(row) + 2
+    def _first_row(self, condition: str) -> str:
+        """Which row is the first for which a condition holds, for a message."""
+        ((rowid,),) = self._run(f"SELECT MIN(rowid) FROM {self._table} WHERE {condition}")
+        return self._loaded.place(int(rowid))
 
 
 def _parts(items: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:

@@ -91,6 +91,11 @@ class Profile:
     is_empty: bool = False
 
 
+def is_text(uses: set[Use]) -> bool:
+    """Whether a column with these uses is text whatever its values are."""
+    return Use.TEXT in uses and not uses & {Use.NUMBER, Use.LABEL, Use.DATE}
+
+
 def type_for(profile: Profile, uses: set[Use]) -> str:
     """The type that a column gets from its values and its uses in the query.
 
