@@ -69,23 +69,31 @@ class ColumnProfile:
             TIME, ARRAY, ...). STRING for each column of a text file, whose cells have no type.
         filled: rows with a value: neither NULL nor NaN nor an empty text, nor a text that the source takes for missing.
         distinct: distinct values, approximate above some thousands.
+        is_private: whether its values may tell who or what a row is: more than half of them differ, or its name or
+            their form says so. Then `values` is empty, and no one may show or write the ends of `numbers`.
         values: the most frequent values, the most frequent first; at most MOST_VALUES.
-        lengths: None if no row is filled, or for a type without a text.
-        forms: for text, the number of filled rows that read as each form; a value may read as several. Empty for other
-            types.
-        form: the one form that all filled values have, by which `numbers` and `dates` are computed: the first that fits
-            in the order of Form. None if there is none, or if the type needs none.
+        lengths: of STRING and BYTES (in bytes). None if no row is filled, and for other types.
+        forms: for text, the number of filled rows that read as each form; a value may read as several. A form is left
+            out if none of the most frequent values has it, and if all rows that have it have the same value by
+            `form` (see forms.SAME_VALUE). Two forms with the same rows are two readings of the column. For whole
+            numbers of another type, DATE_COMPACT and MONTH_COMPACT alone. Empty for other types.
+        form: the one form that all filled values have, but for those of `missing_like`; `numbers` and `dates` are
+            computed by it. The first that fits in the order of Form. None if there is none, or if the type needs none.
         odd_row: for a text file, the number of the first row that does not read as the form that most rows have; the
             header is row 1. None if there is none.
         missing_like: texts that usually stand for a missing value (`-`, `?`, `unknown`, `none`) and their rows.
         numbers: for numbers, and for text whose form is a number.
-        dates: for dates and timestamps, and for text whose form is a date.
+        dates: for dates and timestamps, and for text whose form is a date; also for whole numbers that all read as
+            DATE_COMPACT or MONTH_COMPACT.
+        epoch: for whole numbers that lie within the years 2000 to 2100 as times since 1970: `seconds`, `milliseconds`
+            or `microseconds`.
     """
 
     name: str
     type: str
     filled: int
     distinct: int
+    is_private: bool = False
     values: tuple[Frequency, ...] = ()
     lengths: Lengths | None = None
     forms: Mapping[Form, int] = dataclasses.field(default_factory=dict)
@@ -94,6 +102,7 @@ class ColumnProfile:
     missing_like: Mapping[str, int] = dataclasses.field(default_factory=dict)
     numbers: Numbers | None = None
     dates: Dates | None = None
+    epoch: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)

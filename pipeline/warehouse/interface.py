@@ -11,6 +11,9 @@ import pyarrow as pa
 
 Value = bool | int | float | str | datetime.date | Sequence[datetime.date] | Sequence[str]
 
+#: Roles of a query that takes every column of a text file as the text in the file.
+ALL_TEXT: Mapping[str, str] = {"*": "categorical"}
+
 
 class WarehouseError(RuntimeError):
     """A query or its data cannot be used. The message names the table, column, file or row and says what to do."""
@@ -24,7 +27,7 @@ class Query:
         sql: its text; tables without a project and data set are those of the source.
         parameters: values of the named parameters; a list is an ARRAY (of DATE or STRING), an empty one of STRING.
         roles: for outputs that the data set declares, `numeric`, `categorical`, `label`, `key` or `date`. An engine
-            that reads text files takes the types of their columns from it.
+            that reads text files takes the types of their columns from it. ALL_TEXT leaves every column as text.
     """
 
     sql: str

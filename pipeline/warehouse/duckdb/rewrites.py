@@ -111,6 +111,24 @@ def _instant(node: exp.Expression) -> exp.Expression:
     return node if is_cast else exp.Paren(this=_cast(node, exp.DType.TIMESTAMPTZ))
 
 
+def _parse_date(node: exp.Expression) -> exp.Expression:
+    """PARSE_DATE. sqlglot reads its own translation of the text again, and then knows no 'g' of REGEXP_REPLACE."""
+    text, format_ = node.this, node.args["format"].this
+    if not any(year in format_ for year in ("%Y", "%y", "%G")):
+        text, format_ = exp.Concat(expressions=[exp.Literal.string("1970 "), text]), f"%Y {format_}"
+    parsed = exp.Anonymous(this="STRPTIME", expressions=[text.copy(), exp.Literal.string(format_)])
+    return _cast(parsed, exp.DType.DATE)
+
+
+def _safe_function(node: exp.Expression) -> exp.Expression:
+    """SAFE.PARSE_DATE gives NULL for a text that is no date of the format."""
+    made = node.this  # by _parse_date
+    if isinstance(made, exp.Cast) and isinstance(made.this, exp.Anonymous) and made.this.this == "STRPTIME":
+        made.this.set("this", "TRY_STRPTIME")
+        return made
+    return node
+
+
 def _bit_count(node: exp.Expression) -> exp.Expression:
     """BIT_COUNT of a negative INT32 counts 32 bits in DuckDB."""
     node.set("this", _cast(node.this, exp.DType.BIGINT))
@@ -163,6 +181,8 @@ _REWRITES: dict[type[exp.Expression], Callable[[exp.Expression], exp.Expression]
     exp.IntDiv: _divide,
     exp.UnixToTime: _instant,
     exp.StrToTime: _instant,
+    exp.StrToDate: _parse_date,
+    exp.SafeFunc: _safe_function,
     exp.BitwiseCount: _bit_count,
     exp.Like: _like,
     exp.Substring: positions.substring,

@@ -1,0 +1,154 @@
+"""Columns beside the label: how well each alone ranks the rows, measured on a sample of rows."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+from pipeline.profiling.profile import Association
+from pipeline.profiling.source import CELLS_AT_ONCE, COLUMNS_AT_ONCE, Source, long_form, parts
+
+#: The most positives, and the most negatives, of which associations are computed.
+SAMPLED_ROWS = 100_000
+#: Rows of the base rate that each category's share of positives is smoothed with.
+SMOOTHING_ROWS = 10
+_LOWEST = "-1.7e308"  # ranks rows without a value below all others
+
+
+@dataclasses.dataclass(frozen=True)
+class Ranked:
+    """A column as SQL over the alias t: its number (FLOAT64), its category (STRING), or both."""
+
+    name: str
+    number: str | None
+    category: str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class _Sample:
+    """The rows that are looked at, as a FROM clause with `p` (is it a positive) and `h` (a hash of the row)."""
+
+    positive: str
+    hash: str
+    condition: str
+    base_rate: float
+    rows: int
+
+
+def associations(
+    source: Source, positive: str, columns: Sequence[Ranked], hashed: Sequence[str]
+) -> dict[str, Association]:
+    """Measures each column beside the label, on at most SAMPLED_ROWS positives and as many negatives.
+
+    Args:
+        source: the table.
+        positive: SQL over the alias t: TRUE for a positive, FALSE for a negative, NULL for neither.
+        columns: the columns.
+        hashed: SQL of STRING of the columns whose hash chooses the rows, and divides them into halves.
+
+    Raises:
+        WarehouseError: a statement fails.
+    """
+    sample = _sample(source, positive, hashed)
+    at_once = COLUMNS_AT_ONCE if source.is_billed else max(1, min(COLUMNS_AT_ONCE, CELLS_AT_ONCE // sample.rows))
+    found: dict[str, Association] = {}
+    for is_number in (True, False):
+        cells = [(c.name, c.number if is_number else c.category) for c in columns]
+        for part in parts([(name, sql) for name, sql in cells if sql is not None], at_once):
+            for row in source.select(_statement(source, sample, [sql for _, sql in part], is_number)):
+                name, new = part[row["k"]][0], _association(row)
+                if name not in found or (new.roc_auc or 0) > (found[name].roc_auc or 0):
+                    found[name] = new
+    return found
+
+
+def _sample(source: Source, positive: str, hashed: Sequence[str]) -> _Sample:
+    (row,) = source.select(
+        f"SELECT COUNTIF(s.p) AS positives, COUNTIF(NOT s.p) AS negatives "
+        f"FROM (SELECT ({positive}) AS p {source.from_}) AS s"
+    )
+    positives, negatives = int(row["positives"]), int(row["negatives"])
+    joined = ", '|', ".join(f"IFNULL({sql}, '')" for sql in hashed)
+    chosen = [
+        f"({'' if is_positive else 'NOT '}r.p" + _at_most(rows) + ")"
+        for is_positive, rows in ((True, positives), (False, negatives))
+    ]
+    kept = [min(rows, SAMPLED_ROWS) for rows in (positives, negatives)]
+    return _Sample(
+        positive=positive,
+        hash=f"TO_HEX(MD5(CONCAT({joined}, '')))",
+        condition=" OR ".join(chosen),
+        base_rate=kept[0] / max(1, sum(kept)),
+        rows=max(1, sum(kept)),
+    )
+
+
+def _at_most(rows: int) -> str:
+    """A condition on the hash that about SAMPLED_ROWS of the rows meet."""
+    if rows <= SAMPLED_ROWS:
+        return ""
+    return f" AND SUBSTR(r.h, 1, 8) < '{int(SAMPLED_ROWS / rows * 16**8):08x}'"
+
+
+def _statement(source: Source, sample: _Sample, cells: Sequence[str], is_number: bool) -> str:
+    inner = ", ".join(f"{sql} AS c{place}" for place, sql in enumerate(cells))
+    picked = (
+        f"FROM (SELECT ({sample.positive}) AS p, {sample.hash} AS h, {inner} {source.from_}) AS r "
+        f"WHERE {sample.condition}"
+    )
+    kept = {"p": "r.p", "half": "SUBSTR(r.h, 9, 1) < '8'"}
+    from_ = long_form(picked, [f"r.c{place}" for place in range(len(cells))], kept)
+    missing = _LOWEST if is_number else "''"
+    by_half = "" if is_number else ", s.half"
+    values = f"""g AS (
+  SELECT e.k AS k, IFNULL(e.v, {missing}) AS v{by_half and by_half + " AS half"},
+    COUNTIF(s.p) AS positives, COUNTIF(NOT s.p) AS negatives,
+    COUNTIF(s.p AND e.v IS NOT NULL) AS filled_positives, COUNTIF(NOT s.p AND e.v IS NOT NULL) AS filled_negatives
+  {from_}
+  GROUP BY e.k, IFNULL(e.v, {missing}){by_half}
+)"""
+    scored = values.replace("g AS", "scored AS", 1).replace("AS v", "AS score", 1)
+    scores = scored if is_number else _scored(values, sample)
+    return f"""
+WITH {scores},
+by_score AS (
+  SELECT c.k AS k, c.score AS score, SUM(c.positives) AS positives, SUM(c.negatives) AS negatives,
+    SUM(c.filled_positives) AS filled_positives, SUM(c.filled_negatives) AS filled_negatives
+  FROM scored AS c GROUP BY c.k, c.score
+),
+ranked AS (
+  SELECT b.*, SUM(b.negatives) OVER (PARTITION BY b.k ORDER BY b.score) AS up_to FROM by_score AS b
+)
+SELECT w.k AS k, SUM(w.positives * (w.up_to - 0.5 * w.negatives)) AS area, SUM(w.positives) AS positives,
+  SUM(w.negatives) AS negatives, SUM(w.filled_positives) AS filled_positives,
+  SUM(w.filled_negatives) AS filled_negatives
+FROM ranked AS w GROUP BY w.k
+"""
+
+
+def _scored(values: str, sample: _Sample) -> str:
+    """Each category of one half gets the share of positives that it has in the other half."""
+    smooth = f"{SMOOTHING_ROWS * sample.base_rate!r}"
+    rows = "(g.positives + g.negatives)"
+    return f"""{values},
+scored AS (
+  SELECT g.k AS k,
+    (SUM(g.positives) OVER (PARTITION BY g.k, g.v) - g.positives + {smooth})
+      / (SUM({rows}) OVER (PARTITION BY g.k, g.v) - {rows} + {SMOOTHING_ROWS}) AS score,
+    g.positives AS positives, g.negatives AS negatives,
+    g.filled_positives AS filled_positives, g.filled_negatives AS filled_negatives
+  FROM g
+)"""
+
+
+def _association(row: Mapping[str, object]) -> Association:
+    positives, negatives = float(row["positives"]), float(row["negatives"])
+    auc = None
+    if positives and negatives:
+        auc = float(row["area"]) / (positives * negatives)
+        auc = max(auc, 1 - auc)
+    return Association(
+        roc_auc=auc,
+        filled_positives=float(row["filled_positives"]) / positives if positives else 0.0,
+        filled_negatives=float(row["filled_negatives"]) / negatives if negatives else 0.0,
+    )

@@ -1,0 +1,111 @@
+"""The table that is profiled: its columns, the SQL of their cells, and the statements that are run over it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from pipeline.warehouse.dialect import quoted
+from pipeline.warehouse.interface import ALL_TEXT, Query, Warehouse
+
+Item = TypeVar("Item")
+
+#: Columns of one statement of aggregates. With more, parsing and planning take longer than scanning.
+COLUMNS_AT_ONCE = 50
+#: Cells that one statement groups by their value, where the engine runs in this machine's memory.
+CELLS_AT_ONCE = 2_000_000
+
+TEXT = frozenset({"STRING"})
+NUMBERS = frozenset({"INT64", "FLOAT64", "NUMERIC", "BIGNUMERIC"})
+DAYS = frozenset({"DATE", "DATETIME", "TIMESTAMP"})
+#: Types whose values have a text that can be counted.
+COUNTED = TEXT | NUMBERS | DAYS | {"BOOL", "TIME"}
+
+
+def back_ticked(name: str) -> str:
+    """A column's name in back-ticks, whatever it holds."""
+    return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
+
+
+def column_sql(name: str) -> str:
+    """SQL of a column, or of a field by its path (`device.category`), of the table with the alias t."""
+    return "t." + ".".join(back_ticked(part) for part in name.split("."))
+
+
+@dataclasses.dataclass(frozen=True)
+class Cells:
+    """A column and its BigQuery type."""
+
+    name: str
+    type: str
+
+    @property
+    def sql(self) -> str:
+        """SQL of a cell; NULL where it is missing: an empty text, NaN."""
+        column = column_sql(self.name)
+        if self.type == "STRING":
+            return f"NULLIF({column}, '')"
+        return f"IF(IS_NAN({column}), NULL, {column})" if self.type == "FLOAT64" else column
+
+    @property
+    def text_sql(self) -> str:
+        """SQL of a cell as text."""
+        return self.sql if self.type == "STRING" else f"CAST({self.sql} AS STRING)"
+
+
+class Source:
+    """Runs statements over one table, and counts the bytes that BigQuery reads for them."""
+
+    def __init__(self, warehouse: Warehouse, table: str, *, is_text: bool):
+        """Takes the warehouse, the name by which a query reads the table, and whether it is a text file."""
+        self._warehouse = warehouse
+        self._table = table
+        self._roles = ALL_TEXT if is_text else {}
+        self._is_text = is_text
+        self.from_ = f"FROM {quoted(table)} AS t"
+        # An engine that can tell the bytes of a query scans a column anew in every statement, on many machines.
+        self.is_billed = warehouse.estimate(self._query(f"SELECT COUNT(*) AS n {self.from_}")) is not None
+        self.bytes_read = 0 if self.is_billed else None
+
+    def select(self, sql: str) -> list[dict[str, Any]]:
+        """Rows of a statement with a small result. Raises WarehouseError."""
+        query = self._query(sql)
+        if self.bytes_read is not None:
+            self.bytes_read += self._warehouse.estimate(query) or 0
+        return self._warehouse.select(query)
+
+    def columns(self) -> list[Cells]:
+        """The columns in the table's order, with each field of a STRUCT by its path."""
+        return list(self._expanded("", f"SELECT t.* {self.from_}"))
+
+    def _expanded(self, above: str, sql: str) -> Iterator[Cells]:
+        for column in self._warehouse.columns(self._query(sql)):
+            name = above + column.name
+            if column.type == "STRUCT":
+                inner = f"SELECT s.* FROM (SELECT {column_sql(name)} AS s {self.from_}) AS u"
+                yield from self._expanded(f"{name}.", inner)
+            else:
+                yield Cells(name, "STRING" if self._is_text else column.type)
+
+    def _query(self, sql: str) -> Query:
+        return Query(sql, roles=self._roles)
+
+
+def parts(items: Sequence[Item], size: int) -> Iterable[Sequence[Item]]:
+    """The items in parts of at most `size`."""
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def long_form(from_: str, cells: Sequence[str], kept: Mapping[str, str] | None = None) -> str:
+    """FROM clause with a row `e` for each cell: `e.k` is its place in the list and `e.v` the cell.
+
+    Args:
+        from_: the FROM clause of the rows.
+        cells: SQL of cells of one type.
+        kept: SQL of values that `s` keeps beside the cells, by name.
+    """
+    named = {**(kept or {}), **{f"c{place}": sql for place, sql in enumerate(cells)}}
+    selected = ", ".join(f"{sql} AS {name}" for name, sql in named.items())
+    structs = ", ".join(f"STRUCT({place} AS k, s.c{place} AS v)" for place in range(len(cells)))
+    return f"FROM (SELECT {selected} {from_}) AS s CROSS JOIN UNNEST([{structs}]) AS e"
