@@ -18,9 +18,14 @@ ARGS ?=
 TESTS ?= tests
 WORKERS ?= 2
 ROWS ?= 200000
-export DATA OUTPUT REASON
+LABEL ?=
+KEY ?=
+DATE ?=
+POSITIVE ?=
+UPDATE ?=
+export DATA OUTPUT REASON LABEL KEY DATE POSITIVE
 
-.PHONY: help run schema rollback sample vertex-compile image vertex-local emulator test benchmark docs lint lock clean
+.PHONY: help run init schema rollback sample vertex-compile image vertex-local emulator test benchmark docs lint lock clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -34,6 +39,11 @@ $(READY): requirements.txt tools/environment.sh
 run: $(READY) ## Run the pipeline (on sample data, unless DATASET= and DATA= name yours).
 	@$(PYTHON) -m runners.local_runner --dataset $(DATASET) --settings $(SETTINGS) \
 	    $(if $(DATA),--data "$$DATA") $(if $(OUTPUT),--output "$$OUTPUT") $(if $(VERBOSE),--verbose) $(ARGS)
+
+init: $(READY) ## Make schema/<DATASET>/ for the table DATA= (LABEL= POSITIVE= KEY= DATE= decide; UPDATE=1 compares).
+	@$(PYTHON) -m runners.init --dataset "$(DATASET)" --settings "$(SETTINGS)" $(if $(DATA),--data "$$DATA") \
+	    $(if $(LABEL),--label "$$LABEL") $(if $(POSITIVE),--positive "$$POSITIVE") $(if $(KEY),--key "$$KEY") \
+	    $(if $(DATE),--date "$$DATE") $(if $(UPDATE),--update) $(if $(OUTPUT),--output "$$OUTPUT") $(ARGS)
 
 schema: $(READY) ## Write schema/<DATASET>/schema.pbtxt for the features of features.yaml, and show what changes.
 	@$(PYTHON) -m pipeline.raw_schema $(DATASET)

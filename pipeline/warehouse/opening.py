@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from models.config import SettingsError
-from pipeline.settings.dataset import Dataset
+from pipeline.settings.dataset import Dataset, EventSource, TableSource
 from pipeline.settings.run import DuckDBSettings, RunSettings
 from pipeline.warehouse.interface import Warehouse
 
@@ -14,6 +14,11 @@ def open_warehouse(run_settings: RunSettings, dataset: Dataset) -> Warehouse:
     Raises:
         SettingsError: DuckDB without `data`.
     """
+    return open_source(run_settings, dataset.source)
+
+
+def open_source(run_settings: RunSettings, source: EventSource | TableSource) -> Warehouse:
+    """Opens a warehouse over a source that may have no data set yet. Like open_warehouse otherwise."""
     settings = run_settings.warehouse
     if isinstance(settings, DuckDBSettings):
         if run_settings.data is None:
@@ -22,7 +27,7 @@ def open_warehouse(run_settings: RunSettings, dataset: Dataset) -> Warehouse:
             )
         from pipeline.warehouse.duckdb.engine import DuckDBWarehouse
 
-        return DuckDBWarehouse(settings, run_settings.data, dataset.source)
+        return DuckDBWarehouse(settings, run_settings.data, source)
     from pipeline.warehouse.bigquery.engine import BigQueryWarehouse
 
-    return BigQueryWarehouse(settings, dataset.source)
+    return BigQueryWarehouse(settings, source)

@@ -1,0 +1,150 @@
+"""Proposes the split: which rows are test, how many go to eval, and whether the table can carry a verdict at all."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import math
+from collections.abc import Sequence
+
+from pipeline.profiling.profile import Day
+from pipeline.settings.gate import GateSettings
+
+#: The share of the rows that is test where the positives allow it, in percent.
+TEST_PERCENT = 20
+#: The most that test takes to reach `gate.min_positives`.
+MOST_TEST_PERCENT = 40
+#: The most that the newest single date may take as test.
+MOST_LAST_DATE_PERCENT = 60
+#: The share of the keys for eval where the positives allow it, in percent, and the most.
+EVAL_PERCENT = 10
+MOST_EVAL_PERCENT = 20
+#: Positives in eval below which the run warns that the choice of the family is uncertain.
+EVAL_POSITIVES = 100
+#: By how much more than `gate.min_positives` a split by hash aims for, since it hits its share only about.
+SPARE = 1.1
+#: The base rate of test against that of the rows before, below which labels of test may not be known yet.
+UNSETTLED = 0.5
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitChoice:
+    """How rows are divided.
+
+    Attributes:
+        test_percent: percentage of the keys that is test; None with `test_from`.
+        test_from: the first day of test; None with `test_percent`.
+        eval_percent: percentage of the (other) keys for eval.
+        test_reason: why.
+        eval_reason: why.
+        test_positives: positives expected in test.
+        attention: what a person should know, in sentences.
+    """
+
+    test_percent: int | None
+    test_from: datetime.date | None
+    eval_percent: int
+    test_reason: str
+    eval_reason: str
+    test_positives: int
+    attention: tuple[str, ...] = ()
+
+
+def choose_split(rows: int, positives: int, days: Sequence[Day] | None) -> SplitChoice:
+    """The split of a table.
+
+    Args:
+        rows: rows with a label.
+        positives: those with 1.
+        days: rows and positives by date; None without a date.
+    """
+    needed = GateSettings().min_positives
+    if days:
+        cut = _cut(days, rows, needed)
+        if cut is not None:
+            return _by_date(cut, days)
+    rarer = min(positives, rows - positives)
+    percent = max(TEST_PERCENT, math.ceil(100 * SPARE * needed / rarer)) if rarer else TEST_PERCENT
+    reason = f"about {{0:,}} positives in test; a verdict needs {needed}"
+    if percent > MOST_TEST_PERCENT:
+        percent = TEST_PERCENT
+    elif percent > TEST_PERCENT:
+        reason += f", which {TEST_PERCENT} % would not give"
+    expected = round(positives * percent / 100)
+    eval_percent, eval_reason = _eval(positives)
+    note = ("there are too few dates for a split by time",) if days is not None else ()
+    return SplitChoice(percent, None, eval_percent, reason.format(expected), eval_reason, expected, note)
+
+
+def too_little(rows: int, positives: int, split: SplitChoice) -> list[str]:
+    """Why the table cannot carry a model or a verdict, with the numbers needed; empty if it can."""
+    needed = GateSettings().min_positives
+    if not rows:
+        return ["no row has a label"]
+    if positives in (0, rows):
+        return [
+            f"all {rows:,} labels are {1 if positives else 0}: a model needs rows of both classes, and a verdict needs "
+            f"{needed} positives in test. `make run` will stop until the table has both"
+        ]
+    if split.test_positives >= needed:
+        return []
+    share = (split.test_percent or TEST_PERCENT) / 100
+    total = math.ceil(needed / share)
+    return [
+        f"{positives:,} positives in {rows:,} rows give about {split.test_positives:,} in test, and a verdict needs "
+        f"{needed} (gate.min_positives). The run will train and report, but its verdict will be 'undecided': it takes "
+        f"about {total:,} positives, which are {math.ceil(total / (positives / rows)):,} rows at this base rate"
+    ]
+
+
+def operating_share(base_rate: float) -> float:
+    """The share of rows to act on: about as many as there are positives."""
+    return round(min(0.5, max(0.01, base_rate)), 2)
+
+
+def _cut(days: Sequence[Day], rows: int, needed: int) -> Day | None:
+    """The first day of test, with the rows and positives from it on; None if no day divides the rows well.
+
+    Of the days that leave enough positives in test, it is the one whose share is next to TEST_PERCENT; where none does,
+    it is the one next to it of all.
+    """
+    possible = []
+    later_rows = later_positives = 0
+    for place, day in enumerate(sorted(days, key=lambda day: day.date, reverse=True)[:-1]):
+        later_rows += day.rows
+        later_positives += day.positives
+        share = 100 * later_rows / rows
+        most = MOST_TEST_PERCENT if place else MOST_LAST_DATE_PERCENT
+        if TEST_PERCENT / 2 <= share <= most and 0 < later_positives < later_rows:
+            possible.append(Day(day.date, later_rows, later_positives))
+    enough = [cut for cut in possible if min(cut.positives, cut.rows - cut.positives) >= needed]
+    return min(enough or possible, key=lambda cut: abs(100 * cut.rows / rows - TEST_PERCENT), default=None)
+
+
+def _by_date(cut: Day, days: Sequence[Day]) -> SplitChoice:
+    rows = sum(day.rows for day in days)
+    positives = sum(day.positives for day in days)
+    before_rows, before = rows - cut.rows, positives - cut.positives
+    reason = (
+        f"the newest {cut.rows / rows:.0%} of the rows, with {cut.positives:,} positives; a verdict needs "
+        f"{GateSettings().min_positives}"
+    )
+    attention = ()
+    rate, rate_before = cut.positives / cut.rows, before / before_rows
+    if rate < UNSETTLED * rate_before:
+        attention = (
+            f"the base rate is {rate:.1%} from {cut.date} on and {rate_before:.1%} before. If the newest labels are "
+            "not known yet, leave those rows out: add a condition to WHERE in query.sql",
+        )
+    eval_percent, eval_reason = _eval(before)
+    return SplitChoice(None, cut.date, eval_percent, reason, eval_reason, cut.positives, attention)
+
+
+def _eval(positives: int) -> tuple[int, str]:
+    """The percentage for eval, and why."""
+    percent = EVAL_PERCENT
+    if positives:
+        percent = min(MOST_EVAL_PERCENT, max(EVAL_PERCENT, math.ceil(100 * EVAL_POSITIVES / positives)))
+    expected = round(positives * percent / 100)
+    reason = f"about {expected:,} positives in eval; the choice of the family needs about {EVAL_POSITIVES}"
+    return percent, reason

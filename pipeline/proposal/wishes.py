@@ -1,0 +1,44 @@
+"""What a person wants to decide: `LABEL=`, `KEY=`, `DATE=` and `POSITIVE=` of `make init`."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+
+from models.config import SettingsError
+from pipeline.profiling.profile import ColumnProfile, TableProfile
+
+_SHOWN_COLUMNS = 30  # of a message that lists them
+
+
+@dataclasses.dataclass(frozen=True)
+class Wishes:
+    """Columns, as the source names them, and the value of the label that counts as 1. None leaves it to the facts."""
+
+    label: str | None = None
+    key: str | None = None
+    date: str | None = None
+    positive: str | None = None
+
+
+def named_column(profile: TableProfile, name: str, wish: str) -> ColumnProfile:
+    """The column that a person named; case and blanks around it do not matter if the name is found otherwise.
+
+    Args:
+        profile: the table.
+        name: what was typed.
+        wish: for the message, such as `LABEL`.
+
+    Raises:
+        SettingsError: the table has no such column; the message names the nearest.
+    """
+    columns = {column.name: column for column in profile.columns}
+    if name in columns:
+        return columns[name]
+    alike = [column for column in profile.columns if column.name.strip().casefold() == name.strip().casefold()]
+    if len(alike) == 1:
+        return alike[0]
+    near = difflib.get_close_matches(name, columns, n=1)
+    listed = ", ".join(list(columns)[:_SHOWN_COLUMNS]) + (", ..." if len(columns) > _SHOWN_COLUMNS else "")
+    hint = f"; did you mean {wish}={near[0]}?" if near else "."
+    raise SettingsError(f"{wish}={name}: {profile.source} has no column of this name{hint} It has: {listed}")

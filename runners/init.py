@@ -1,0 +1,135 @@
+"""Makes a data set of a table: `make init DATASET=<name> DATA=<file, folder or BigQuery table>`.
+
+It profiles the table in its warehouse, decides what a person would, and writes `schema/<name>/` with a reason beside
+each decision. It asks only what nobody else can know.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import schema
+from models.config import SettingsError
+from pipeline.profiling.table_profiler import TableProfiler
+from pipeline.proposal import folder, summary, update
+from pipeline.proposal.names import is_dataset_name
+from pipeline.proposal.propose import propose
+from pipeline.proposal.wishes import Wishes
+from pipeline.report.profile_page import render_profile
+from pipeline.settings.source import TableSource
+from pipeline.warehouse.interface import Warehouse, WarehouseError
+from pipeline.warehouse.opening import open_source
+from runners.signals import end
+from runners.sources import DEFAULT_SETTINGS, Source, find_source
+
+DONE, REFUSED = 0, 2
+PAGE = "profile.html"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Proposes a data set, or shows what has changed in its table.
+
+    Returns:
+        The exit code: 0 if the folder was written; 2 if something cannot be used, or a person must decide.
+    """
+    args = _parser().parse_args(arguments)
+    wishes = Wishes(label=args.label, key=args.key, date=args.date, positive=args.positive)
+    try:
+        return _init(args, wishes)
+    except (SettingsError, WarehouseError) as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return REFUSED
+
+
+def _init(args: argparse.Namespace, wishes: Wishes) -> int:
+    if args.update:
+        return _update(args)
+    folder.check_name(args.schema_root, args.dataset, is_dataset_name(args.dataset))
+    source = find_source(args.data, args.settings, args.dataset)
+    return _propose_table(args, source, wishes)
+
+
+def _propose_table(args: argparse.Namespace, source: Source, wishes: Wishes) -> int:
+    """Writes the folder and the page for a table, and shows what to do next."""
+
+    def opened(settings: TableSource) -> Warehouse:
+        return open_source(source.run, settings)
+
+    proposal = propose(args.dataset, source.shown, source.table or "", source.is_text, opened, wishes)
+    files = folder.files_of(proposal, args.schema_root)
+    if source.settings_text is not None:
+        files["run.yaml"] = source.settings_text
+    written = folder.write_folder(args.schema_root, args.dataset, files)
+    command = source.next_command(args.dataset, _shown(written))
+    page = _write_page(args.output or source.run.output, args.dataset, render_profile(summary.page(proposal, command)))
+    for line in summary.lines(proposal):
+        print(line)
+    print(f"Wrote {_shown(written)}/: {', '.join(files)}")
+    print(f"The profile, as a page: {_shown(page)}")
+    print()
+    for line in summary.look_first(proposal):
+        print(line)
+    print()
+    print("Next:")
+    print(command)
+    return DONE
+
+
+def _update(args: argparse.Namespace) -> int:
+    """Shows what has changed in the table of a data set, and adds what is new."""
+    path = args.schema_root / args.dataset
+    data_set = update.load_table(path)
+    source = find_source(args.data, args.settings, args.dataset)
+    table = data_set.dataset.source
+    with open_source(source.run, table) as warehouse:
+        profiler = TableProfiler(warehouse, source.shown, table.table, is_text=source.is_text)
+        found = update.update(data_set, profiler.profile(), profiler)
+    for line in update.lines(found, source.shown):
+        print(line)
+    folder.replace_files(path, found.files)
+    print()
+    written = [name for name in found.files if name != folder.RECORD]
+    if written:
+        print(f"Added to {', '.join(written)} in {_shown(path)}/. Review the lines, then:")
+    else:
+        print("Nothing was added. Next:")
+    print(source.next_command(args.dataset, _shown(path)))
+    return DONE
+
+
+def _write_page(output: Path, dataset: str, text: str) -> Path:
+    """Writes the page of the profile. Raises SettingsError if it cannot be written."""
+    page = output / dataset / PAGE
+    try:
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"{page} cannot be written: {error.strerror or error}") from error
+    return page
+
+
+def _shown(path: Path) -> Path:
+    """A path relative to the working folder, if it lies there."""
+    path, here = path.absolute(), Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dataset", required=True, help="the name of the folder below schema/ to make")
+    parser.add_argument("--data", help="a CSV or Parquet file, a folder, or project.dataset.table of BigQuery")
+    parser.add_argument("--label", help="the column to predict")
+    parser.add_argument("--positive", help="the value of the label that counts as 1")
+    parser.add_argument("--key", help="the column that says whose row it is")
+    parser.add_argument("--date", help="the column with the day of the row")
+    parser.add_argument("--update", action="store_true", help="show what has changed in the table, and add what is new")
+    parser.add_argument("--settings", type=Path, default=DEFAULT_SETTINGS, help="how and where to run")
+    parser.add_argument("--output", type=Path, help="where the page of the profile goes, below a folder per data set")
+    parser.add_argument("--schema-root", type=Path, default=schema.ROOT, help=argparse.SUPPRESS)
+    return parser
+
+
+if __name__ == "__main__":
+    end(main())
