@@ -21,6 +21,7 @@ SHOWN_PERIODS = 24
 _ROWS_OF_PERIOD = 50
 
 LEFT_OUT = "left out"  # the use of a column that the models do not see
+CATEGORY = "category"  # the use of a column whose values are shown one by one, also if they are numbers
 
 Row = dict[str, Any]
 
@@ -129,17 +130,17 @@ def _column(column: ColumnProfile, page: ProfilePage) -> Row:
         "reason": note.reason,
         "filled": formats.percent(column.filled / rows) if rows else formats.NOTHING,
         "distinct": formats.count(column.distinct),
-        "values": _values(column, rows),
-        "bars": _bars(column, rows),
+        "values": _values(column, rows, note.use),
+        "bars": _bars(column, rows, note.use),
         "auc": formats.number(association.roc_auc, 3) if association else "",
     }
 
 
-def _values(column: ColumnProfile, rows: int) -> str:
+def _values(column: ColumnProfile, rows: int, use: str) -> str:
     """The range of numbers and dates, or the most frequent values with their shares."""
     if column.dates:
         return f"{column.dates.first} to {column.dates.last}"
-    if column.numbers:
+    if column.numbers and use != CATEGORY:
         ends = dict(zip(QUANTILES, column.numbers.quantiles, strict=True))
         low, middle, high = (_short(ends[share]) for share in (0.0, 0.5, 1.0))
         return f"{low} to {high}, median {middle}"
@@ -149,9 +150,9 @@ def _values(column: ColumnProfile, rows: int) -> str:
     return ", ".join(shown)
 
 
-def _bars(column: ColumnProfile, rows: int) -> Markup:
+def _bars(column: ColumnProfile, rows: int, use: str) -> Markup:
     """A small picture: quantiles as a box, or the shares of the most frequent values as bars."""
-    if column.numbers and not column.dates:
+    if column.numbers and not column.dates and use != CATEGORY:
         ends = dict(zip(QUANTILES, column.numbers.quantiles, strict=True))
         low, high = ends[0.01], ends[0.99]
         if not high > low:
