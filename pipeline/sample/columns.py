@@ -22,12 +22,12 @@ def param_lists(params: list[tuple[str, np.ndarray, pa.Array]]) -> pa.Array:
     """The column `event_params`.
 
     Args:
-        params: for each parameter its key, which events have it (bool [events]), and its values [events], of which the
-            type (string, int64 or float64) decides where in the export they stand.
+        params: for each parameter its key, which events have it (bool [events]), and its values [events]. The type of
+            the values (string, int64 or float64) decides which value field of the export holds them.
     """
     present = np.column_stack([where for _, where, _ in params])
     event, param = np.nonzero(present)
-    # Values stand parameter after parameter; `origin` says where each entry of the lists finds its own.
+    # The values are ordered by parameter, the lists by event: `origin` is the position of each list entry's value.
     begins = np.r_[0, np.cumsum(present.sum(axis=0))]
     origin = (begins[:-1] + np.cumsum(present, axis=0) - 1)[event, param]
     kinds = {"string_value": pa.string(), "int_value": pa.int64(), "double_value": pa.float64()}
@@ -60,7 +60,7 @@ def item_lists(events: DayEvents, items: DayItems) -> pa.Array:
 
 
 def strings(vocabulary: tuple[str, ...], codes: np.ndarray) -> pa.Array:
-    """The words of codes; NULL for MISSING."""
+    """The vocabulary's text for each code; NULL for MISSING."""
     codes = np.asarray(codes).astype(np.int64)
     return pa.array(vocabulary, pa.string()).take(pa.array(codes, mask=codes == MISSING))
 
@@ -71,18 +71,18 @@ def constant(text: str, rows: int) -> pa.Array:
 
 
 def prefixed(prefix: str, number: np.ndarray, is_missing: np.ndarray) -> pa.Array:
-    """Texts made of a prefix and a number; NULL where missing."""
+    """The prefix followed by each number; NULL where missing."""
     text = pa.array(number, mask=is_missing).cast(pa.string())
     return pc.binary_join_element_wise(pa.scalar(prefix), text, "")
 
 
 def transaction_ids(transaction: np.ndarray) -> pa.Array:
-    """The export's ids of transactions; NULL for MISSING."""
+    """Transaction ids as the export writes them; NULL for MISSING."""
     return prefixed("T", 1_000_000 + transaction, transaction == MISSING)
 
 
 def pseudo_ids(first_touch: np.ndarray) -> pa.Array:
-    """GA4's client ids: a number and the second of the first visit. An odd factor makes the numbers differ."""
+    """GA4's client ids: a number and the second of the first visit. The factor is odd, so the numbers differ."""
     number = np.arange(len(first_touch), dtype=np.int64) * 1_640_531_527 % 2**31
     first, second = pa.array(number).cast(pa.string()), pa.array(first_touch).cast(pa.string())
     return pc.binary_join_element_wise(first, second, ".")

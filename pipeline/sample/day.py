@@ -1,4 +1,4 @@
-"""The events of one day of the sample as plain arrays: which, in what order, when, with which items."""
+"""The events of one day of the sample as plain arrays: their types, order, times and items."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EVENT_NAMES = (
     "purchase",
 )
 SESSION_START, FIRST_VISIT, PAGE_VIEW, SCROLL, ENGAGEMENT, VIEW_ITEM, ADD_TO_CART, CHECKOUT, PURCHASE = range(9)
-# Where in a session events of each type lie: from, and over how long (any unit).
+# Where events of each type lie within a session: the earliest place, and the range after it (any unit).
 EARLIEST = np.array([0.0, 0.1, 0.3, 0.5, 2.0, 1.0, 3.0, 9.0, 10.0])
 SPREAD = np.array([0.0, 0.0, 6.0, 6.0, 9.0, 6.0, 5.0, 0.5, 0.5])
 FIRST_PAGE_POSITION = 0.2
@@ -42,9 +42,9 @@ class DayEvents:
         session: int64, the event's session.
         name: int8, code into EVENT_NAMES.
         position: int64, 0 for a session's first event.
-        is_entrance: bool, the first page view of its session.
+        is_entrance: bool, whether it is the first page view of its session.
         micros: int64, microseconds since the session began.
-        pause_ms: int64, milliseconds since the event before.
+        pause_ms: int64, milliseconds since the previous event.
     """
 
     session: np.ndarray
@@ -64,7 +64,7 @@ class DayItems:
         product: int64 [items].
         price: float64 [items].
         quantity: int64 [items].
-        revenue: float64 [events], sum of price x quantity.
+        revenue: float64 [events], the sum of price x quantity over the event's items.
     """
 
     offsets: np.ndarray
@@ -81,8 +81,8 @@ def draw_events(
 
     Args:
         sessions: SESSION records of the day.
-        is_first: bool [sessions], the user's first session ever.
-        seconds_left: int64 [sessions], seconds from their begin to the end of the day; all events lie within.
+        is_first: bool [sessions], whether it is the user's first session ever.
+        seconds_left: int64 [sessions], seconds from the session's start to the end of the day. All its events fit in.
         rng: draws order and pauses.
     """
     count = len(sessions)
@@ -114,27 +114,27 @@ def draw_events(
     position = np.arange(total) - begin
     pause = np.where(place <= FIRST_PAGE_POSITION, 0, rng.exponential(PAUSE_SECONDS * MICROS, total)).astype(np.int64)
     elapsed = np.cumsum(pause)
-    elapsed -= elapsed[begin]  # a session's first event has no pause
+    elapsed -= elapsed[begin]  # no pause before a session's first event
     longest = np.zeros(count, np.int64)
     np.maximum.at(longest, session, elapsed)
-    room = seconds_left * MICROS - 1000  # events of a session differ by a microsecond at least
+    room = seconds_left * MICROS - 1000  # events of a session are at least one microsecond apart
     shrink = np.minimum(1.0, room / np.maximum(longest, 1))[session]
     micros = (elapsed * shrink).astype(np.int64) + position
     return DayEvents(session, name, position, is_entrance, micros, (pause * shrink).astype(np.int64) // 1000)
 
 
 def is_engaged(sessions: np.ndarray) -> np.ndarray:
-    """Whether GA4 would call the sessions engaged, bool [sessions]: more than one page, or a purchase."""
+    """Whether GA4 counts the sessions as engaged, bool [sessions]: more than one page view, or a purchase."""
     return (sessions["page_views"] > 1) | (sessions["purchases"] > 0)
 
 
 def draw_items(name: np.ndarray, transaction: np.ndarray, rng: np.random.Generator) -> DayItems:
-    """Draws the items of events; those of a purchase follow from its transaction, however often it arrives.
+    """Draws the items of events. A purchase's items depend on its transaction alone, so repeated events have the same.
 
     Args:
-        name: int8 [events].
+        name: int8 [events], codes into EVENT_NAMES.
         transaction: int64 [events], MISSING where nothing is bought.
-        rng: draws all others.
+        rng: draws the items of all other events.
     """
     kind = ITEMS_OF_EVENT[name]
     bought = transaction != MISSING
@@ -152,7 +152,7 @@ def draw_items(name: np.ndarray, transaction: np.ndarray, rng: np.random.Generat
 
 
 def scramble(value: np.ndarray) -> np.ndarray:
-    """Non-negative pseudo-random int64 that depend on int64 `value` alone (the finaliser of SplitMix64)."""
+    """Non-negative pseudo-random int64 numbers that depend on the int64 `value` alone (SplitMix64's finaliser)."""
     mixed = np.asarray(value).astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -38,18 +38,18 @@ from pipeline.sample.day import (
 from pipeline.sample.schema import build_table
 from pipeline.sample.users import MISSING, Users
 
-SECONDS_BEFORE_FIRST_DAY = 72_000  # some time in the evening of the day before
+SECONDS_BEFORE_FIRST_DAY = 72_000  # before UTC midnight of the first day: an early moment on the previous day
 
 
 class DayTables:
-    """Makes one day's table at a time, so that memory does not grow with the number of days.
+    """Makes one day's table at a time: memory does not grow with the number of days.
 
     Attributes:
-        user_pseudo_id: string [users], as exported for users with consent.
+        user_pseudo_id: string [users], as the export has it for users with consent.
     """
 
     def __init__(self, parameters: SampleParameters, users: Users, sessions: np.ndarray):
-        """Takes all SESSION records, in any order, the simulated days before the first table included."""
+        """Takes all SESSION records in any order, including those of the simulated days before the first table."""
         self._parameters, self._users = parameters, users
         self._clock = LocalClock(parameters.time_zone, parameters.warm_up_day, parameters.end_day)
         sessions = sessions[np.lexsort((sessions["second"], sessions["day"], sessions["user"]))]
@@ -67,9 +67,9 @@ class DayTables:
         self._sessions, self._number, self._starts = sessions[by_day], number[by_day], starts[by_day]
 
     def table(self, day: int) -> pa.Table:
-        """The table of an epoch day, as exported on the day after the newest table.
+        """The table of an epoch day, as it looks on the day after the newest table.
 
-        The newest tables lack sessions that arrive later, but no table before the newest settled day does.
+        Tables after the newest settled day still lack some sessions; those up to it are complete.
         """
         rng = np.random.default_rng([self._parameters.seed, day])
         here = np.arange(*np.searchsorted(self._sessions["day"], (day, day + 1)))
@@ -135,7 +135,7 @@ class DayTables:
         users, session = self._users, events.session
         user = sessions["user"][session].astype(np.int64)
         consent = users.has_consent[user]
-        unlocated = (rng.random(len(sessions)) < 0.02)[session]  # besides users whose place is never known
+        unlocated = (rng.random(len(sessions)) < 0.02)[session]  # besides users who never have a country
         country = np.where(unlocated, MISSING, users.country[user])
         region = np.where(country == MISSING, MISSING, country * who.REGIONS_PER_COUNTRY + users.region[user])
         came_from = np.where(sessions["source"] == who.DIRECT, MISSING, sessions["source"])[session]
@@ -184,7 +184,7 @@ class DayTables:
         tells_source &= source != who.DIRECT
         engaged = np.isin(name, (PAGE_VIEW, SCROLL, ENGAGEMENT, ADD_TO_CART)) & (events.pause_ms > 0)
         everywhere = np.ones(len(name), bool)
-        # Key, where it is, what it is there.
+        # Key, which events have it, its values.
         params: list[tuple[str, np.ndarray, pa.Array]] = [
             ("ga_session_id", known, pa.array(starts[session])),
             ("ga_session_number", known, pa.array(number[session])),

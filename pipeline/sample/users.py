@@ -1,4 +1,4 @@
-"""The visitors of the sample's shop: users with fixed traits, and sessions that do not depend on purchases."""
+"""The visitors of the sample's shop: users with fixed traits, and their sessions without purchases."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.sample.calendar import SampleParameters
 
-MISSING = -1  # code of a category that the export leaves NULL
+MISSING = -1  # code of a category that is NULL in the export
 
 DEVICES = ("mobile", "desktop", "tablet")
 SYSTEMS = ("Android", "iOS", "Windows", "Macintosh", "Linux")
@@ -21,13 +21,13 @@ MEDIUMS = ("organic", "(none)", "referral", "email", "organic", "cpc", "affiliat
 SOURCE_SHARES = (0.36, 0.24, 0.11, 0.08, 0.06, 0.10, 0.05)
 DIRECT = SOURCES.index("(direct)")
 
-OLDEST_USER_DAYS = 120  # how long before the first simulated day users may have come first
+OLDEST_USER_DAYS = 120  # a user's first visit is at most so many days before the first simulated day
 RETURNS_PER_USER = 4.0
 MOST_RETURNS = 300
 BOT_SHARE = 0.002
 WEEKDAY_FACTORS = np.array([1.0, 0.97, 0.95, 0.93, 0.9, 0.72, 0.8])  # Monday to Sunday
 SEASON_PEAK = 335  # day of the year: early December
-LATEST_START = 82_000  # second of the day: before the end of the shortest day of the year
+LATEST_START = 82_000  # second of the day; the shortest local day has 82,800
 SECOND_CLASSES = 3  # kinds of session; see `new_sessions`
 BROWSING, BUYING, RELOADING = range(SECOND_CLASSES)
 
@@ -37,7 +37,7 @@ SESSION = np.dtype(
         ("day", np.int32),  # epoch day, local
         ("second", np.int32),  # of the local day
         ("has_id", np.bool_),  # False: the export has no ga_session_id
-        ("source", np.int8),  # of the session; the user's first source is a trait
+        ("source", np.int8),  # of this session; the user's first source is a trait
         ("page_views", np.int16),
         ("scrolls", np.int16),
         ("item_views", np.int16),
@@ -56,10 +56,10 @@ class Users:
     Attributes:
         first_day: epoch day of the first visit.
         earlier_sessions: sessions before the simulated days.
-        interest: standard normal; how much is looked at in a session.
-        is_bot: many short sessions, nothing else.
-        has_consent: False: events without user_pseudo_id.
-        is_logged_in: events with a user_id.
+        interest: standard normal, clipped; the higher it is, the more pages and items a session has.
+        is_bot: whether the user is a bot: many sessions of one page.
+        has_consent: whether the user's events have a user_pseudo_id.
+        is_logged_in: whether the user's events have a user_id.
         device, system, browser, language, country, region, source: categories.
     """
 
@@ -79,10 +79,10 @@ class Users:
 
 
 def draw_users_and_sessions(parameters: SampleParameters, rng: np.random.Generator) -> tuple[Users, np.ndarray]:
-    """Draws the users and their browsing sessions within the simulated days.
+    """Draws the users and their browsing sessions on the simulated days.
 
     Returns:
-        The users, and SESSION records sorted by day. No two sessions of a user begin in the same second.
+        The users, and SESSION records sorted by day. A user's sessions never begin in the same second.
     """
     users = parameters.users
     first_day = rng.integers(parameters.warm_up_day - OLDEST_USER_DAYS, parameters.end_day + 1, users)
@@ -116,14 +116,14 @@ def draw_users_and_sessions(parameters: SampleParameters, rng: np.random.Generat
 def _visits(
     first_day: np.ndarray, is_bot: np.ndarray, parameters: SampleParameters, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """User and epoch day of each visit up to the newest table, among them visits before the simulated days."""
+    """User and epoch day of each visit up to the newest table, including visits before the simulated days."""
     users = len(first_day)
     rate = np.exp(rng.normal(0.0, 1.2, users) - 1.2**2 / 2)  # a few users make most of the visits
     returns = np.minimum(rng.poisson(RETURNS_PER_USER * rate), MOST_RETURNS)
     returns[is_bot] = 60 + rng.poisson(150, is_bot.sum())
     user = np.repeat(np.arange(users), 1 + returns)
     visit = np.arange(len(user)) - np.repeat(np.cumsum(1 + returns) - (1 + returns), 1 + returns)
-    # Returns either gather around a burst of interest, so that recency tells something, or spread over months.
+    # Half of the returns gather around a burst of interest, so recency predicts; the others spread over months.
     burst = (first_day + rng.exponential(12.0, users))[user] + np.abs(rng.normal(0.0, 3.0, len(user)))
     spread = first_day[user] + rng.exponential(40.0, len(user))
     day = np.where(rng.random(len(user)) < 0.5, burst, spread).astype(np.int64)
@@ -135,7 +135,7 @@ def _visits(
 
 
 def activity(day: np.ndarray) -> np.ndarray:
-    """Share of the intended visits that happen on epoch days: a week, and a year with its peak before Christmas."""
+    """Share of the drawn visits that happen on epoch days: by weekday, and by season with a peak before Christmas."""
     season = 0.9 + 0.1 * np.cos(2 * np.pi * (np.asarray(day) % 365.25 - SEASON_PEAK) / 365.25)
     return WEEKDAY_FACTORS[(np.asarray(day) + 3) % 7] * season  # 1970-01-01 was a Thursday
 
@@ -143,7 +143,7 @@ def activity(day: np.ndarray) -> np.ndarray:
 def _browse(
     user: np.ndarray, day: np.ndarray, first_source: np.ndarray, traits: Users, rng: np.random.Generator
 ) -> np.ndarray:
-    """What happens in browsing sessions."""
+    """The browsing sessions with their counts of events."""
     count = len(user)
     interest = traits.interest[user]
     sessions = new_sessions(user, day, BROWSING, rng)
@@ -162,13 +162,13 @@ def _browse(
 
 
 def new_sessions(user: np.ndarray, day: np.ndarray, kind: int, rng: np.random.Generator) -> np.ndarray:
-    """SESSION records at a random time of their day, nothing in them yet."""
+    """SESSION records at a random time of their day, with all counts 0."""
     count = len(user)
     sessions = np.zeros(count, SESSION)
     sessions["user"], sessions["day"] = user, day
     hour = np.where(rng.random(count) < 0.6, rng.normal(12.5, 3.0, count), rng.normal(20.0, 1.8, count))
     second = (hour * 3600).astype(np.int32) % (LATEST_START - SECOND_CLASSES)
-    # Seconds differ between kinds of session, so that none of one kind takes the id of another kind.
+    # Sessions of different kinds begin in different seconds, so their ids differ.
     sessions["second"] = second - second % SECOND_CLASSES + kind
     sessions["has_id"] = rng.random(count) >= 0.03
     sessions["transaction"] = MISSING
@@ -176,7 +176,7 @@ def new_sessions(user: np.ndarray, day: np.ndarray, kind: int, rng: np.random.Ge
 
 
 def without_clashes(sessions: np.ndarray) -> np.ndarray:
-    """Drops sessions that begin in the same second as another of the same user: they would share their id."""
+    """Drops sessions that begin in the same second as another one of the same user: they would share an id."""
     key = (sessions["user"].astype(np.int64) << 34) | (sessions["day"].astype(np.int64) << 17) | sessions["second"]
     _, kept = np.unique(key, return_index=True)
     return sessions[np.sort(kept)]
