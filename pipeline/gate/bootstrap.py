@@ -1,8 +1,8 @@
 """The Poisson bootstrap by unit: each replicate weights every unit's rows by a draw from Poisson(1).
 
-Like the ordinary bootstrap it resamples units, but independently of each other, so replicates are matrix products
-(Hanley and MacGibbon 2006, Computer Methods and Programs in Biomedicine 83:57). A weight belongs to a unit, not to a
-row: rows of one user stay together, and a rank metric needs the rows sorted once for all replicates.
+It resamples units like the ordinary bootstrap, but independently of each other, so that replicates are matrix products
+(Hanley and MacGibbon 2006, Computer Methods and Programs in Biomedicine 83:57). Units have weights, rows do not: the
+rows of one user stay together, and a rank metric sorts the rows once for all replicates.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from scipy import stats
 from pipeline.gate.metrics import METRICS
 from pipeline.gate.weighted import WeightedMean, WeightedRanking
 
-_MAX_CELLS = 4_000_000  # of weights held at a time: 16 MB, and twice as much for the draws they are made of
+_MAX_CELLS = 4_000_000  # weights in memory at a time: 16 MB, and 32 MB for their random bits
 
 Statistic = Callable[[np.ndarray], np.ndarray]  # weights [units, replicates] -> values [replicates]; NaN: not defined
 
@@ -48,10 +48,10 @@ def statistic(metric: str, label: np.ndarray, predicted: np.ndarray, unit: np.nd
         label: `[rows]`, 0 or 1.
         predicted: `[rows]` float64, probabilities.
         unit: `[rows]`, codes in [0, units).
-        units: how many units the weights are of; some may have no row here.
+        units: number of units that have weights; some may have no row here.
 
     Returns:
-        The function; with integer weights its values are those of the metric on rows repeated so many times.
+        The function. With integer weights its values equal the metric on rows repeated that many times.
     """
     entry = METRICS[metric]
     if entry.loss is not None:

@@ -42,11 +42,11 @@ def fit(label: np.ndarray, predicted: np.ndarray) -> Line | None:
     """The calibration line.
 
     Args:
-        label: `[rows]`, 0 or 1, both of them.
+        label: `[rows]`, 0 or 1; both occur.
         predicted: `[rows]`, probabilities.
 
     Returns:
-        The line of greatest likelihood; None if the predictions do not vary or separate the classes.
+        The line of maximum likelihood; None if the predictions do not vary or separate the classes.
     """
     if predicted[label == 0].max() <= predicted[label == 1].min() or predicted[label == 1].max() <= (
         predicted[label == 0].min()
@@ -95,7 +95,7 @@ def slope_interval(label: np.ndarray, predicted: np.ndarray, unit: np.ndarray) -
 
 
 def observed_over_expected_interval(label: np.ndarray, predicted: np.ndarray, unit: np.ndarray) -> Estimate | None:
-    """Sum of labels over sum of predictions with its bounds; None without a positive or an expected one."""
+    """Sum of labels over sum of predictions, with its bounds; None if one of the sums is 0."""
     observed, expected = float(label.sum()), float(predicted.sum())
     if observed == 0 or expected <= 0:
         return None

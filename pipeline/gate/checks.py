@@ -1,6 +1,6 @@
-"""The questions put to a challenger. Each gives a Check: the figures, the outcome, and a sentence for a reader.
+"""The checks of a challenger. Each returns a Check: the figures, the outcome, and a sentence for a reader.
 
-Those about its probabilities are in probability_checks.py.
+The checks of its probabilities are in probability_checks.py.
 """
 
 from __future__ import annotations
@@ -15,33 +15,33 @@ from pipeline.gate.texts import compared, difference_format, percent
 from pipeline.gate.verdict import Check, Difference, Outcome, SliceResult
 from pipeline.settings.gate import Bound, GateSettings
 
-MAX_UNCHANGED = 1e-6  #: Two models whose predictions differ by no more than this on all test rows are the same.
+MAX_UNCHANGED = 1e-6  #: Two models count as the same if their predictions differ by at most this on every test row.
 
 
 def largest_difference(predictions: np.ndarray, others: np.ndarray) -> float:
-    """Between two models' predictions `[rows]` on the same rows."""
+    """The largest difference between two models' predictions `[rows]` for the same rows."""
     return float(np.abs(predictions - others).max())
 
 
 def infrastructure(problems: Sequence[str]) -> Check:
-    """Whether the model can be served; `problems` are InfraCheck's."""
+    """Checks whether the model can be served; `problems` are InfraCheck's."""
     if not problems:
         return Check("infra", "pass", "The infrastructure check found that the model can be served.")
     return Check("infra", "fail", f"The model cannot be served: {'; '.join(problems).rstrip('.')}.")
 
 
 def withdrawn(reason: str) -> Check:
-    """That the challenger is a model which a rollback withdrew, and why."""
-    text = f"This very model was withdrawn by a rollback ({reason}); training must give another one first."
+    """Refuses a challenger that a rollback has withdrawn, and says why it was withdrawn."""
+    text = f"A rollback withdrew this model ({reason}). It stays refused until training produces a different one."
     return Check("withdrawn", "fail", text)
 
 
 def broken_bounds(metrics: Mapping[str, float | None], bounds: Mapping[str, Bound]) -> list[Check]:
-    """The absolute bounds of the settings that the challenger breaks.
+    """Checks the challenger against the absolute bounds of the settings; only broken ones give a Check.
 
     Args:
         metrics: its point metrics on the whole test split.
-        bounds: by metric. One whose metric is not defined on these rows is not broken.
+        bounds: by metric. A bound on a metric that is not defined on these rows is not broken.
     """
     found = []
     for name, bound in sorted(bounds.items()):
@@ -49,9 +49,9 @@ def broken_bounds(metrics: Mapping[str, float | None], bounds: Mapping[str, Boun
         if value is None:
             continue
         if bound.lower is not None and value < bound.lower:
-            text, asked = f"{name} is {value:.4f}, the least allowed is {bound.lower:g}", f"≥ {bound.lower:g}"
+            text, asked = f"{name} is {value:.4f}, but must be at least {bound.lower:g}", f"≥ {bound.lower:g}"
         elif bound.upper is not None and value > bound.upper:
-            text, asked = f"{name} is {value:.4f}, the most allowed is {bound.upper:g}", f"≤ {bound.upper:g}"
+            text, asked = f"{name} is {value:.4f}, but must be at most {bound.upper:g}", f"≤ {bound.upper:g}"
         else:
             continue
         text = f"An absolute bound of the settings is broken: {text}."
@@ -60,33 +60,33 @@ def broken_bounds(metrics: Mapping[str, float | None], bounds: Mapping[str, Boun
 
 
 def unchanged(largest: float, *, same_model: bool = False) -> Check:
-    """Whether the challenger predicts anything else than the champion.
+    """Checks whether the challenger's predictions differ from the champion's.
 
     Args:
-        largest: difference between their predictions over all rows.
-        same_model: whether they are known to be one model.
+        largest: the largest difference between their predictions over all rows.
+        same_model: whether both are known to be copies of one model.
     """
     bound = f"> {MAX_UNCHANGED:g}"
     if same_model:
-        text = "The challenger is the champion: the same trained model, and nothing that it was trained on has changed."
+        text = "The challenger is the champion: nothing has changed since it was trained, so there is no new model."
         return Check("unchanged", "shown", text, value=largest, bound=bound)
     if largest <= MAX_UNCHANGED:
-        text = f"The challenger predicts the same as the champion: on all test rows within {MAX_UNCHANGED:g}."
+        text = f"The challenger predicts the same as the champion, within {MAX_UNCHANGED:g} on all test rows."
         return Check("unchanged", "shown", text, value=largest, bound=bound)
-    text = f"The challenger's predictions differ from the champion's, by up to {largest:.2g}."
+    text = f"The challenger's predictions differ from the champion's by up to {largest:.2g}."
     return Check("unchanged", "pass", text, value=largest, bound=bound)
 
 
 def positives(count: int, rows: int, needed: int) -> Check:
-    """Whether there are enough positives to judge by (and, where they are the rarer class, enough negatives)."""
+    """Checks whether there are enough rows of the rarer class, positives or negatives, for a verdict."""
     enough = min(count, rows - count) >= needed
     text = f"The {rows:,} test rows hold {count:,} positives; a verdict needs at least {needed:,}"
-    text += "." if rows - count >= needed else f", and as many negatives, of which there are {rows - count}."
+    text += "." if rows - count >= needed else f", and as many negatives (now {rows - count:,})."
     return Check("positives", "pass" if enough else "undecided", text, value=count, bound=f"≥ {needed}")
 
 
 def slice_difference(result: SliceResult, settings: GateSettings, *, family: int) -> Check:
-    """Whether a slice with a difference is not clearly worse than the champion's.
+    """Checks that the challenger is not clearly worse than the champion on a slice that has a difference.
 
     Args:
         result: the slice, judged together with the others.
@@ -116,16 +116,16 @@ def slice_difference(result: SliceResult, settings: GateSettings, *, family: int
 
 
 def floor(level: Difference | None, settings: GateSettings) -> Check:
-    """Whether the challenger is better than the worst value of the metric that the settings accept.
+    """Checks whether the challenger is better than the worst value of the metric that the settings accept.
 
     Args:
-        level: the metric itself, its sign turned where lower values are better; None with too few users to tell.
+        level: the metric itself, negated if lower values are better; None if there are too few users to tell.
         settings: metric and floor.
     """
     entry = METRICS[settings.metric]
     bound = f"{'>' if entry.sign > 0 else '<'} {settings.floor:g}"
     if level is None:
-        text = f"Too few users have a positive, or a negative, to tell whether {entry.in_sentence} keeps the floor."
+        text = f"Too few users have positives, or negatives, to tell whether {entry.in_sentence} meets the floor."
         return Check("floor", "undecided", text, metric=settings.metric, bound=bound)
     least = entry.sign * settings.floor
     outcome: Outcome = "pass" if level.lower > least else "fail" if level.upper <= least else "undecided"
@@ -139,12 +139,12 @@ def floor(level: Difference | None, settings: GateSettings) -> Check:
 
 
 def no_champion() -> Check:
-    """What stands for the comparison when there is nothing to compare with."""
+    """The check in place of the comparison, if there is no champion."""
     return Check("champion", "pass", "There is no champion yet: the other checks alone decide.")
 
 
 def comparison(name: str, difference: Difference | None, settings: GateSettings, *, rule: str, positives: int) -> Check:
-    """Whether the challenger is as good as the champion, or as the anchor.
+    """Checks whether the challenger is as good as the champion or the anchor.
 
     Args:
         name: champion or anchor.
@@ -159,7 +159,7 @@ def comparison(name: str, difference: Difference | None, settings: GateSettings,
     threshold = -settings.margin if rule == "non_inferior" else 0.0
     bound = f"> {threshold:g}"
     if difference is None:
-        text = f"Too few users have a positive, or a negative, to compare the challenger with the {name}."
+        text = f"Too few users have positives, or negatives, to compare the challenger with the {name}."
         return Check(name, "undecided", text, metric=settings.metric, bound=bound)
     number = difference_format(settings.margin)
     error = error_of_a_run(settings.runs_per_year)

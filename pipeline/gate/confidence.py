@@ -11,7 +11,7 @@ POWER = 0.8  #: How likely a verdict passes with the number of positives that th
 
 
 def quantile(error: float) -> float:
-    """Standard errors from a value to its one-sided bound with this error."""
+    """The distance from a value to its one-sided bound with this error, in standard errors."""
     return statistics.NormalDist().inv_cdf(1 - error)
 
 
@@ -19,7 +19,7 @@ Z = quantile(ERROR)
 
 
 def error_of_a_run(runs_per_year: int | None) -> float:
-    """The error that each run may have so that that of all runs of a year together is ERROR (Bonferroni).
+    """The error of each run that holds the error of a whole year's runs at ERROR (Bonferroni).
 
     Args:
         runs_per_year: how many runs share the error; None gives ERROR to each run.
@@ -28,7 +28,7 @@ def error_of_a_run(runs_per_year: int | None) -> float:
 
 
 def positives_needed(positives: int, standard_error: float, distance: float, error: float = ERROR) -> int:
-    """Positives at which a value that lies a distance within its bound passes with probability POWER.
+    """The number of positives with which a value at this distance within its bound passes with probability POWER.
 
     Args:
         positives: how many there are now.

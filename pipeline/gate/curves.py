@@ -1,4 +1,4 @@
-"""Curves of one model, thinned to what a plot can show."""
+"""Curves of one model, with as many points as a plot can show."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ def curves(label: np.ndarray, predicted: np.ndarray) -> dict[str, Curve]:
     """ROC, PR, gain and calibration curve.
 
     Args:
-        label: `[rows]`, 0 or 1, both of them.
+        label: `[rows]`, 0 or 1; both occur.
         predicted: `[rows]`, probabilities.
 
     Returns:
         `roc`: x false positive rate, y true positive rate. `pr`: x recall, y precision. `gain`: x share of rows,
-        highest predictions first, y share of positives among them. Each has at most MAX_POINTS points. `calibration`:
-        mean `predicted`, `observed` share of positives and number of `rows` in each of up to BINS bins of about
-        equally many rows.
+        highest predictions first, y share of the positives among them. Each has at most MAX_POINTS points.
+        `calibration`: mean `predicted`, `observed` share of positives and number of `rows` in each of up to BINS bins
+        of about equally many rows.
     """
     false_positive_rate, true_positive_rate, _ = sklearn_metrics.roc_curve(label, predicted)
     precision, recall, _ = sklearn_metrics.precision_recall_curve(label, predicted)
@@ -35,7 +35,7 @@ def curves(label: np.ndarray, predicted: np.ndarray) -> dict[str, Curve]:
 
 
 def thinned(x: np.ndarray, y: np.ndarray, points: int = MAX_POINTS) -> Curve:
-    """At most `points` of a curve's points, its ends among them, at even distances along it."""
+    """At most `points` of a curve's points, evenly spaced along it and including both ends."""
     if len(x) > points:
         travelled = np.concatenate([[0], np.cumsum(np.abs(np.diff(x)) + np.abs(np.diff(y)))])
         kept = np.searchsorted(travelled, np.linspace(0, travelled[-1], points))

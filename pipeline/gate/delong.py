@@ -13,11 +13,11 @@ def auc_difference(
     """ROC AUC of challenger minus champion, in O(rows log rows).
 
     The variance is that of DeLong, DeLong and Clarke-Pearson (1988, Biometrics 44:837) for clustered rows: Obuchowski
-    (1997, Biometrics 53:567). Both are sums over placements, so the difference's variance is that of placements'
-    differences.
+    (1997, Biometrics 53:567). Both are sums over placements, so the variance of the difference is the variance of the
+    placements' differences.
 
     Args:
-        label: `[rows]`, 0 or 1, both of them.
+        label: `[rows]`, 0 or 1; both occur.
         challenger: `[rows]`, predictions.
         champion: `[rows]`, predictions.
         unit: `[rows]`, codes from 0 on.
@@ -44,7 +44,7 @@ def mean_difference(challenger: np.ndarray, champion: np.ndarray, unit: np.ndarr
     """Mean of challenger minus champion and its standard error, as a ratio estimator over units.
 
     Args:
-        challenger: `[rows]`, one loss a row.
+        challenger: `[rows]`, the loss of each row.
         champion: `[rows]`, the same.
         unit: `[rows]`, codes from 0 on.
     """
@@ -55,10 +55,10 @@ def mean_difference(challenger: np.ndarray, champion: np.ndarray, unit: np.ndarr
 
 
 def placements(label: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """Each row's placement among the other class, ties counting one half; their mean in either class is the ROC AUC.
+    """Each row's placement among the other class; ties count one half. Its mean over either class is the ROC AUC.
 
     Args:
-        label: `[rows]`, 0 or 1, both of them.
+        label: `[rows]`, 0 or 1; both occur.
         predicted: `[rows]`.
 
     Returns:
@@ -77,6 +77,6 @@ def _share_below(ordered: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def _correction(unit: np.ndarray) -> float:
-    """N / (N - 1) of N units, for the mean that was estimated from the same units."""
+    """N / (N - 1) for N units: the correction of a variance whose mean comes from the same units."""
     units = len(np.unique(unit))
     return units / max(units - 1, 1)

@@ -1,6 +1,6 @@
 """By how much one model is better than another on the same rows, with bounds.
 
-Differences are positive where the challenger is better, whichever way the metric points.
+A positive difference means that the challenger is better, whether higher or lower values of the metric are better.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from pipeline.gate.metrics import METRICS
 from pipeline.gate.verdict import Difference
 
 BOOTSTRAP, DELONG, RATIO = "bootstrap", "delong", "ratio"
-#: With more units, intervals are analytic where the metric allows it, and bootstrapped otherwise.
+#: Above this number of units, metrics with an analytic interval use it; all others are bootstrapped.
 MAX_BOOTSTRAP_UNITS = 50_000
-#: Fewest units with a positive, and fewest with a negative, for which an interval is given.
+#: An interval needs at least this many units with a positive, and as many with a negative.
 MIN_UNITS = 10
 
 
@@ -29,7 +29,7 @@ class Pair:
     Attributes:
         challenger: `[all rows]` float64, probabilities.
         champion: `[all rows]` float64, probabilities; None to measure the challenger alone. The "difference" is then
-            the metric itself, its sign turned where lower values are better.
+            the metric itself, negated if lower values are better.
         rows: numbers of the rows to compare them on; None for all.
     """
 
@@ -39,14 +39,14 @@ class Pair:
 
 
 def method(metric: str, units: int) -> str:
-    """How intervals of a metric are made, by the number of units of the whole test split."""
+    """How the intervals of a metric are computed for this number of units of the whole test split."""
     return (_analytic(metric) or BOOTSTRAP) if units > MAX_BOOTSTRAP_UNITS else BOOTSTRAP
 
 
 def with_lower_error(difference: Difference, error: float) -> Difference:
     """The same with a lower bound that errs less often than ERROR, by the normal distribution.
 
-    The percentiles of a bootstrap are no estimate so far out. With ERROR itself the difference stays as it is.
+    A bootstrap cannot estimate percentiles so far out. With ERROR itself the difference is returned unchanged.
     """
     if error >= ERROR:
         return difference
@@ -90,7 +90,7 @@ def bootstrap_differences(
     metric: str,
     weights: Iterable[np.ndarray],
 ) -> dict[Hashable, Difference | None]:
-    """As differences(), by the bootstrap; all pairs under the same `weights`, chunks `[units, replicates]`."""
+    """Like differences(), by the bootstrap; all pairs share the `weights`, chunks `[units, replicates]`."""
     units = int(unit.max()) + 1
     chosen = _chosen(pairs, label, unit)
     statistics = {name: rows.difference(metric, units) for name, rows in chosen.items()}
@@ -109,7 +109,7 @@ def bootstrap_differences(
 def analytic_differences(
     pairs: Mapping[Hashable, Pair], label: np.ndarray, unit: np.ndarray, *, metric: str
 ) -> dict[Hashable, Difference | None]:
-    """As differences(), by standard errors and the normal distribution; for metrics with an analytic interval."""
+    """Like differences(), by standard errors and the normal distribution; for metrics with an analytic interval."""
     found: dict[Hashable, Difference | None] = dict.fromkeys(pairs)
     entry = METRICS[metric]
     for name, rows in _chosen(pairs, label, unit).items():
@@ -127,7 +127,7 @@ def analytic_differences(
 
 
 def _analytic(metric: str) -> str | None:
-    """The analytic method of a metric; None where only the bootstrap gives its intervals."""
+    """The analytic method of a metric; None if only the bootstrap gives its intervals."""
     entry = METRICS[metric]
     return RATIO if entry.loss is not None else DELONG if entry.delong else None
 

@@ -21,7 +21,7 @@ class Scored:
     Attributes:
         label: `[rows]`, 0 or 1; at least one row.
         predicted: `[rows]` float64, probabilities.
-        operating_share: the share of rows, highest predictions first, that precision and recall are of.
+        operating_share: the share of rows, highest predictions first, that precision and recall refer to.
     """
 
     label: np.ndarray
@@ -40,7 +40,7 @@ class Scored:
 
     @functools.cached_property
     def line(self) -> calibration.Line | None:
-        """The calibration line, where there is one."""
+        """The calibration line; None if there is none."""
         return calibration.fit(self.label, self.predicted) if self.both else None
 
     def gain(self, share: float) -> float | None:

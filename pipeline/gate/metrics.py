@@ -12,7 +12,7 @@ import numpy as np
 
 from pipeline.gate.metric import Metric, Scored
 
-TOP_PERCENT = (1, 5, 10, 20)  #: Percent of the rows, highest predictions first, that lift and gain are reported for.
+TOP_PERCENT = (1, 5, 10, 20)  #: Percent of the rows, highest predictions first, for which lift and gain are reported.
 
 
 def log_losses(label: np.ndarray, predicted: np.ndarray) -> np.ndarray:
@@ -197,7 +197,7 @@ def point_metrics(label: np.ndarray, predicted: np.ndarray, operating_share: flo
     Args:
         label: `[rows]`, 0 or 1; at least one row.
         predicted: `[rows]` float64, probabilities.
-        operating_share: the share of rows, highest predictions first, that precision and recall are of.
+        operating_share: the share of rows, highest predictions first, that precision and recall refer to.
 
     Returns:
         A value for each of METRICS; None where it is not defined on these rows: with labels of one class only, or, for

@@ -1,4 +1,4 @@
-"""Checks of a challenger's probabilities: do they say more than the base rate, and do they match frequencies?"""
+"""Checks of a challenger's probabilities: are they better than the base rate, and do they match frequencies?"""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from pipeline.settings.gate import GateSettings
 
 
 def log_loss(value: float, base_rate: float, improvement: Difference | None, *, first: bool) -> Check:
-    """Whether the challenger says more than the base rate does.
+    """Checks whether the challenger's probabilities are better than the base rate.
 
     Args:
         value: the challenger's log loss.
         base_rate: of the test rows.
-        improvement: on predicting the base rate for every row, by unit; None if there are too few units to tell.
-        first: whether there is no champion to compare with. The challenger must then beat the base rate beyond doubt,
-            since nothing else tells it from a model that knows nothing.
+        improvement: over predicting the base rate for every row, by unit; None if there are too few units to tell.
+        first: whether there is no champion to compare with. The challenger must then beat the base rate beyond doubt:
+            no other check tells it from a model that knows nothing.
     """
     bound = entropy(base_rate)
     text = f"Log loss is {value:.4f}; predicting the base rate for every row gives {bound:.4f}"
@@ -28,7 +28,7 @@ def log_loss(value: float, base_rate: float, improvement: Difference | None, *, 
     if first and outcome == "pass":
         least = None if improvement is None else _bound(improvement, FIRST_RUN_ERROR)
         if least is None:
-            text += ", but too few users have a positive, or a negative, to tell whether that is chance"
+            text += ", but too few users have positives, or negatives, to tell whether that is chance"
         else:
             sure = percent(1 - FIRST_RUN_ERROR)
             text += f", which is {improvement.value:.2g} more (with {sure} confidence, at least {least:.2g})"
@@ -38,9 +38,12 @@ def log_loss(value: float, base_rate: float, improvement: Difference | None, *, 
 
 
 def calibration_slope(estimate: Estimate | None, settings: GateSettings, *, positives: int) -> Check:
-    """Whether predictions are as far apart as the truth; `positives` are those of the test rows."""
+    """Checks that predictions are neither too extreme nor too cautious; `positives` counts those of the test rows."""
     if estimate is None:
-        text = "There is no calibration slope: the predictions do not vary, or they separate the classes (a leak?)."
+        text = (
+            "There is no calibration slope: all predictions are equal, or they separate the classes. If they do, look "
+            "for a feature that knows the label."
+        )
         return Check("calibration_slope", "fail", text, metric="calibration_slope", bound=between(settings.calibration))
     needed = positives_needed(positives, (estimate.upper - estimate.lower) / (2 * Z), 1 - settings.calibration_range[0])
     return _calibrated(
@@ -57,13 +60,13 @@ def calibration_slope(estimate: Estimate | None, settings: GateSettings, *, posi
 def observed_over_expected(
     estimate: Estimate | None, settings: GateSettings, *, base_rate: float, training_base_rate: float, positives: int
 ) -> Check:
-    """Whether there are as many positives as predicted, give or take what the base rate itself moved."""
+    """Checks whether there are as many positives as predicted, allowing for the change of the base rate."""
     moved = base_rate / training_base_rate
     low, high = settings.calibration
     bounds = min(low, moved), max(high, moved)
     name, title = "observed_over_expected", "Observed over expected positives"
     if estimate is None:
-        text = f"{title} cannot be told: there are no positives, or none is expected."
+        text = f"{title} is not defined: there are no positives, or the predictions sum to 0."
         return Check(name, "fail", text, metric=name, bound=between(bounds))
     low, high = settings.calibration_range
     relative_error = math.log(estimate.upper / estimate.lower) / (2 * Z)
@@ -96,11 +99,11 @@ def _calibrated(
         name: of the check.
         title: of the figure.
         estimate: with its 90 % interval.
-        bounds: what is accepted.
-        widest: what the interval must lie within, if that is wider than the bounds.
-        note: what to add to the bounds.
+        bounds: the accepted values; the interval must reach them.
+        widest: to pass, the interval must lie within these, or within the bounds where they reach further.
+        note: text to add to the bounds.
         positives: test positives.
-        needed: with so many, a calibrated model passes with probability POWER.
+        needed: the number of test positives with which a calibrated model passes with probability POWER.
     """
     widest = min(widest[0], bounds[0]), max(widest[1], bounds[1])
     text = f"{title} is {estimate.value:.3f}, 90 % interval {estimate.lower:.3f} to {estimate.upper:.3f}; "

@@ -19,10 +19,10 @@ class TestRows:
 
     Attributes:
         label: `[rows]`, 0 or 1.
-        unit: `[rows]`, whose row it is, as sortable codes. Rows of one unit are drawn together. Without a key, each
-            row is a unit.
+        unit: `[rows]`, sortable codes of the key: whose row it is. Rows of one unit are drawn together. Without a key,
+            each row is a unit.
         date: `[rows]`, snapshot dates as str; None without a date column.
-        slices: by feature, its value `[rows]` as str.
+        slices: by feature, its values `[rows]` as str.
 
     Raises:
         ValueError: lengths differ, there is no row, or a label is neither 0 nor 1.
@@ -89,12 +89,12 @@ def checked_predictions(predictions: Mapping[str, np.ndarray], rows: TestRows) -
     """The predictions `[rows]` by model as float64, in the order of MODELS.
 
     Raises:
-        ValueError: a model is unknown, the challenger is missing, or values are no probabilities for these rows.
+        ValueError: a model is unknown, the challenger is missing, or values are not probabilities for these rows.
     """
     if unknown := set(predictions) - set(MODELS):
         raise ValueError(f"predictions of unknown models: {', '.join(sorted(unknown))}; known: {', '.join(MODELS)}")
     if "challenger" not in predictions:
-        raise ValueError("there are no predictions of the challenger")
+        raise ValueError("the challenger's predictions are missing")
     checked = {name: np.asarray(predictions[name], np.float64) for name in MODELS if name in predictions}
     for name, predicted in checked.items():
         if predicted.shape != (rows.rows,):

@@ -34,25 +34,25 @@ def judge(
     """Judges a challenger.
 
     The checks decide in this order: unchanged, withdrawn, positives, bounds, floor, log loss, calibration slope,
-    observed over expected, slices, champion, anchor. The first that fails refuses; if none fails, the first that is
-    undecided leaves it open.
+    observed over expected, slices, champion, anchor. The first check that fails refuses the challenger. If no check
+    fails, the first undecided one makes the verdict undecided.
 
     Args:
         rows: the test rows.
-        predictions: probabilities `[rows]` float64 of `challenger` and, where there are any, `champion` and `anchor`.
-            With a champion but no anchor, the champion stands for it.
+        predictions: probabilities `[rows]` float64 of `challenger` and, if they exist, `champion` and `anchor`. If
+            there is a champion but no anchor, the champion is the anchor.
         settings: metric, margins and bounds.
         training_base_rate: share of positives of the training rows, in (0, 1].
-        operating_share: share of rows, highest predictions first, that is acted on.
+        operating_share: share of rows, highest predictions first, that you act on.
         bounds: absolute bounds on the challenger's point metrics, by name.
-        given: checks that were made before, of the infrastructure or a withdrawal.
+        given: checks made earlier: of the infrastructure, or a withdrawal.
         same_model: whether challenger and champion are copies of one Model artifact.
 
     Returns:
         The verdict and all figures.
 
     Raises:
-        ValueError: a model's predictions are no probabilities for these rows, or one of the arguments is out of range.
+        ValueError: a model's predictions are not probabilities for these rows, or an argument is out of range.
     """
     if not 0 < training_base_rate <= 1:
         raise ValueError(f"training_base_rate must lie in (0, 1], found {training_base_rate}")
@@ -116,7 +116,7 @@ def judge(
 
 
 def refused_by_infra_check(problems: Sequence[str], settings: GateSettings) -> Judgement:
-    """Of a model that cannot be served: nothing of it is measured, and the test rows stay unread."""
+    """The judgement of a model that cannot be served: it is not measured, and the test rows stay unread."""
     check = checks.infrastructure(problems)
     return Judgement(
         verdict="refused",
@@ -137,7 +137,7 @@ def refused_by_infra_check(problems: Sequence[str], settings: GateSettings) -> J
 def _differences(
     rows: TestRows, predictions: Mapping[str, np.ndarray], slices: Sequence[Slice], settings: GateSettings
 ) -> dict[Hashable, Difference | None]:
-    """Of the challenger to champion and anchor, and to the champion by slice and snapshot; and its own level."""
+    """The challenger's differences to champion and anchor, and to the champion by slice and snapshot; and its level."""
     challenger, champion = predictions["challenger"], predictions.get("champion")
     pairs: dict[Hashable, Pair] = {
         name: Pair(challenger, predictions[name]) for name in ("champion", "anchor") if name in predictions
@@ -202,7 +202,7 @@ def _comparison_checks(
 ) -> list[Check]:
     if "champion" not in predictions:
         return [checks.no_champion()]
-    # The anchor is there to stop a drift downwards: however strict the rule, a blessed model need not beat it.
+    # The anchor only stops a slow decline. A blessed model need not beat it, even if the rule is `superior`.
     rules = {"champion": settings.rule, "anchor": "non_inferior"}
     return [
         checks.comparison(name, compared[name], settings, rule=rule, positives=rows.positives)
@@ -236,7 +236,7 @@ def _reason(verdict: str, deciding: Check, found: Sequence[Check]) -> str:
 
 
 def _replaces_anchor(compared: Mapping[Hashable, Difference | None], champion: np.ndarray | None) -> bool:
-    """The first model is the anchor; after that, one that is better than it beyond doubt."""
+    """The first model becomes the anchor; after that, only a model that is better than the anchor beyond doubt."""
     if champion is None:
         return True
     difference = compared.get("anchor", compared["champion"])

@@ -1,4 +1,4 @@
-"""Figures by snapshot date and by feature value: how good the models are there, and how many rows they select."""
+"""Figures by snapshot date and by feature value: the models' metrics, and the share of rows they select."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from pipeline.gate.rows import TestRows
 from pipeline.gate.top_share import selected
 from pipeline.gate.verdict import Difference, FairnessResult, Outcome, SliceResult, SnapshotResult
 
-#: Values of a feature that are slices, most positives first. All others share one slice.
+#: At most this many values of a feature are slices, most positives first. All other values share one slice.
 MAX_VALUES = 50
 OTHER = "(other)"
-#: A fairness rate of fewer rows is reported, but compared with no other.
+#: A fairness rate of fewer rows is reported, but not compared with others.
 MIN_COMPARED = 30
 
 
@@ -32,7 +32,7 @@ class Slice:
 
 
 def slices_of(rows: TestRows) -> list[Slice]:
-    """All slices, features in their order, each one's values by falling number of positives."""
+    """All slices, by feature, then by falling number of positives."""
     return [found for feature, values in rows.slices.items() for found in _slices(feature, values, rows.label)]
 
 
@@ -44,14 +44,14 @@ def slice_result(
     *,
     operating_share: float,
 ) -> SliceResult:
-    """Measures a slice; judged() judges it.
+    """Measures a slice. judged() judges it.
 
     Args:
         found: the slice.
         label: `[rows]`, 0 or 1.
         predictions: by model, challenger and maybe champion: `[rows]` float64.
-        difference: between them on the slice, where there is one.
-        operating_share: the share of the slice's rows that precision and recall are of.
+        difference: between them on the slice; None if there is none.
+        operating_share: the share of the slice's rows that precision and recall refer to.
     """
     own = label[found.rows]
     metrics = {
@@ -75,13 +75,13 @@ def judged(results: Sequence[SliceResult], *, margin: float, min_positives: int)
     """Judges all slices together, so that their number does not raise the error.
 
     A slice fails if its true difference is at or below -margin beyond doubt. Holm's procedure (1979, Scandinavian
-    Journal of Statistics 6:65) holds the chance that any slice fails wrongly at ERROR, however many there are. Its
-    p-values are those of the normal distribution: replicates hold no percentile so far out.
+    Journal of Statistics 6:65) holds the chance that any slice fails wrongly at ERROR, for any number of slices. The
+    p-values come from the normal distribution: a bootstrap cannot estimate percentiles so far out.
 
     Args:
         results: the slices.
-        margin: by how much each may be worse than the champion's.
-        min_positives: positives of a slice below which it is shown only.
+        margin: by how much the challenger may be worse than the champion on each.
+        min_positives: a slice with fewer positives is shown, but not judged.
     """
     judgeable = [
         number
@@ -100,7 +100,7 @@ def judged(results: Sequence[SliceResult], *, margin: float, min_positives: int)
 
 
 def _p_value(difference: Difference, margin: float) -> float:
-    """How likely a difference this low is where the true one is -margin."""
+    """The probability of a difference this low or lower, if the true one is -margin."""
     beyond = difference.value + margin
     if difference.standard_error == 0:
         return 0.0 if beyond <= 0 else 1.0
@@ -113,7 +113,7 @@ def snapshot_results(
     differences: Mapping[str, Difference | None],
     operating_share: float,
 ) -> tuple[SnapshotResult, ...]:
-    """Each snapshot date's metrics and, where `differences` has it, the difference to the champion."""
+    """Each snapshot date's metrics and, if `differences` has it, the difference to the champion."""
     return tuple(
         SnapshotResult(
             date=date,
@@ -135,7 +135,7 @@ def fairness(
         slices: of any features.
         label: `[rows]`, 0 or 1.
         predicted: `[rows]` float64, the challenger's probabilities.
-        operating_share: the share of all rows, highest predictions first, that is acted on; one cut for all slices.
+        operating_share: the share of all rows, highest predictions first, that you act on; one cut for all slices.
     """
     taken = selected(predicted, operating_share)
     results: list[FairnessResult] = []
@@ -154,7 +154,7 @@ def _slices(feature: str, values: np.ndarray, label: np.ndarray) -> Iterator[Sli
 
 
 def _fairness_of(slices: Sequence[Slice], label: np.ndarray, taken: np.ndarray) -> Iterator[FairnessResult]:
-    """Of the slices of one feature; `taken` `[rows]` says by how much a row is selected."""
+    """The results of one feature's slices; `taken` `[rows]` says by how much each row is selected."""
     every = [_rate(taken[found.rows]) for found in slices]
     positives = [_rate(taken[found.rows[label[found.rows] == 1]]) for found in slices]
     negatives = [_rate(taken[found.rows[label[found.rows] == 0]]) for found in slices]

@@ -1,4 +1,4 @@
-"""Figures as the sentences of a verdict show them."""
+"""Figures as a verdict's sentences show them."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def compared(
 
     Args:
         settings: the metric.
-        difference: with a lower bound of `error`.
-        number: how to write a difference.
+        difference: its lower bound has this `error`.
+        number: formats a difference.
         error: of the lower bound.
     """
     bounds = f"one-sided {percent(1 - ERROR)} bounds"

@@ -1,8 +1,8 @@
-"""The rows with the highest predictions, which are those that someone acts on.
+"""The rows with the highest predictions: the rows that you act on.
 
-A share of rows is often not cut between two different predictions. The rows tied at the cut then count by the fraction
-of them that fits in: each figure is its mean over all orders of the tied rows, and does not depend on the order of rows
-in a file.
+The cut often falls between rows with equal predictions. Each of these tied rows then counts by the fraction of them
+that fits in. So each figure is the mean over all orders of the tied rows, and does not depend on the order of rows in
+a file.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def selected(predicted: np.ndarray, share: float) -> np.ndarray:
         share: of rows, in (0, 1).
 
     Returns:
-        `[rows]` float64 that sums to `share * rows`: 1 above the cut, 0 below it, and for rows tied at the cut the
+        `[rows]` float64 with the sum `share * rows`: 1 above the cut, 0 below it, and for rows tied at the cut the
         fraction of them that fits in.
     """
     wanted = share * len(predicted)

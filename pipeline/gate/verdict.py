@@ -16,7 +16,7 @@ class Difference:
     """By how much the challenger is better than another model; negative if it is worse.
 
     Attributes:
-        value: in units of the metric, its sign turned where lower values are better.
+        value: in units of the metric, negated if lower values are better.
         lower: one-sided 95 % bound from below.
         upper: one-sided 95 % bound from above.
         standard_error: of the value.
@@ -36,18 +36,18 @@ class Difference:
 
 @dataclasses.dataclass(frozen=True)
 class Check:
-    """One question that was put to the challenger.
+    """The result of one check of the challenger.
 
     Attributes:
         name: log_loss, champion, ...
-        outcome: pass, fail, undecided; or shown.
+        outcome: pass, fail, undecided or shown.
         text: one sentence for a reader.
         slice: `overall`, or `<feature>=<value>`.
-        metric: what was measured, if it is a metric.
+        metric: the metric that was measured; None if it is none.
         value: its value.
-        lower: the interval's lower end, where there is one.
+        lower: the interval's lower end; None without an interval.
         upper: its upper end.
-        bound: what was asked for, such as `> -0.005`.
+        bound: the requirement, such as `> -0.005`.
     """
 
     name: str
@@ -63,7 +63,7 @@ class Check:
 
 @dataclasses.dataclass(frozen=True)
 class SnapshotResult:
-    """The rows of one snapshot date; `difference` is to the champion, None where there is none or too few rows."""
+    """The rows of one snapshot date; `difference` is to the champion, None without a champion or with too few rows."""
 
     date: str
     rows: int
@@ -79,11 +79,11 @@ class SliceResult:
     Attributes:
         feature: its name.
         value: its value; slices.OTHER holds the rare ones together.
-        rows: how many.
-        positives: of them.
+        rows: number of rows.
+        positives: number of positives among them.
         challenger: point metrics.
         champion: point metrics; None without a champion.
-        difference: to the champion; None where there is none or too few rows.
+        difference: to the champion; None without a champion or with too few rows.
         outcome: pass or fail; shown if the slice was not judged.
     """
 
@@ -102,7 +102,7 @@ class SliceResult:
         return f"{self.feature}={self.value}"
 
     def to_json(self) -> dict[str, Any]:
-        """JSON-ready data; without a champion its key is absent."""
+        """JSON-ready data; the key `champion` is absent without a champion."""
         found = {
             "feature": self.feature,
             "value": self.value,
@@ -118,17 +118,17 @@ class SliceResult:
 
 @dataclasses.dataclass(frozen=True)
 class FairnessResult:
-    """How the operating point treats the rows with one value of a feature; None where a rate has no rows.
+    """How the operating point treats the rows with one value of a feature; a rate without rows is None.
 
     Attributes:
         feature: its name.
         value: its value.
-        rows: how many.
-        false_positive_rate: share of its negatives that are selected.
-        false_negative_rate: share of its positives that are not.
-        selection_rate: share of its rows that are selected.
-        selection_rate_ratio: to the highest selection rate of the feature's values.
-        highest_selection_rate: the value that has it.
+        rows: number of rows.
+        false_positive_rate: share of the negatives that are selected.
+        false_negative_rate: share of the positives that are not selected.
+        selection_rate: share of the rows that are selected.
+        selection_rate_ratio: selection rate over the highest one of the feature's values.
+        highest_selection_rate: the value with the highest selection rate.
         equalised_odds_difference: of the feature: the greatest difference between two of its values in the true or in
             the false positive rate.
     """
@@ -149,18 +149,18 @@ class Judgement:
     """The verdict on a challenger and everything that led to it.
 
     Attributes:
-        verdict: what to do with it.
+        verdict: the decision.
         decided_by: the name of the check that decided.
         reason: one sentence with the figures.
-        rule: how it was compared: metric, rule, margin, confidence, replicates, seed, method.
-        data: what it was judged on: rows, positives, users, base_rate, training_base_rate, snapshots, operating_share.
-        checks: in the order in which they decide.
+        rule: the comparison: metric, rule, margin, confidence, replicates, seed, method.
+        data: the test rows: rows, positives, users, base_rate, training_base_rate, snapshots, operating_share.
+        checks: in the order of their precedence.
         metrics: point metrics by model.
         snapshots: by date; empty without a date.
         slices: by feature and value.
         fairness: by feature and value, of the challenger.
         curves: by model, challenger and champion: see curves.curves().
-        anchor_replaced: whether the challenger, once pushed, is the anchor from then on.
+        anchor_replaced: whether the challenger becomes the anchor when it is pushed.
     """
 
     verdict: Literal["blessed", "refused", "undecided", "unchanged"]
@@ -177,7 +177,7 @@ class Judgement:
     anchor_replaced: bool
 
     def to_json(self) -> dict[str, Any]:
-        """JSON-ready data; what is not a finite number is null."""
+        """JSON-ready data; NaN and infinities are null."""
         shallow = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         return _plain(
             {

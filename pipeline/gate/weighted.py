@@ -1,4 +1,4 @@
-"""Metrics as functions of units' weights, for the bootstrap: weights `[units, replicates]` to values `[replicates]`."""
+"""Metrics under bootstrap weights of units: from weights `[units, replicates]` to values `[replicates]`."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from scipy import sparse
 class WeightedRanking:
     """Rank metrics of one model under weights.
 
-    Only the distinct predictions of positives matter, highest first; these are the levels. The sparse matrices sum the
-    weights of units by level. In those of the negatives, the last line holds what lies below all levels.
+    The levels are the distinct predictions of positives, highest first; no other thresholds matter. The sparse matrices
+    sum the weights of units by level. The last row of the negatives' matrices holds the negatives below all levels.
 
     Attributes:
         positives: `[levels, units]`: positives at each level.
-        negatives: `[levels + 1, units]`: negatives that lie at or above a level for the first time here.
-        negatives_midrank: the same, but half of a negative tied with a level counts here and half at the next.
+        negatives: `[levels + 1, units]`: negatives, each at the highest level that it reaches.
+        negatives_midrank: the same, but a negative tied with a level counts one half there and one half at the next.
     """
 
     positives: sparse.csr_matrix
@@ -33,7 +33,7 @@ class WeightedRanking:
             label: `[rows]`, 0 or 1.
             predicted: `[rows]` float64, probabilities.
             unit: `[rows]`, codes in [0, units).
-            units: how many units the weights are of; some may have no row here.
+            units: number of units that have weights; some may have no row here.
         """
         positive = label == 1
         values, level = np.unique(predicted[positive], return_inverse=True)  # ascending
@@ -54,7 +54,7 @@ class WeightedRanking:
         )
 
     def roc_auc(self, weights: np.ndarray) -> np.ndarray:
-        """The weighted share of pairs in which the positive is higher, ties counting one half: `[replicates]`."""
+        """The weighted share of pairs whose positive is higher; ties count one half: `[replicates]`."""
         positives = self.positives @ weights
         above = np.cumsum(self.negatives_midrank @ weights, axis=0, dtype=np.float64)
         wrong = np.einsum("lr,lr->r", positives, above[:-1])
@@ -76,7 +76,7 @@ class WeightedMean:
     """The mean of a value over rows under weights.
 
     Attributes:
-        sums: `[2, units]` float64: the value's sum over each unit's rows, and how many rows it has.
+        sums: `[2, units]` float64: the sum of the values of each unit's rows, and its number of rows.
     """
 
     sums: np.ndarray

@@ -171,7 +171,7 @@ def test_data_that_do_not_fit_the_champion_stop_the_run(run, small, home):
     assert "salt=v1:" in shown and "salt=another:" in shown
     code, shown = run(table(), "--accept-incompatible-champion")
     assert code == 0, "a verdict is a result, not a failure"
-    assert re.search(r"NOT PUSHED\nREFUSED: .*roc_auc is 0\.\d{4}, the least allowed is 0\.99", shown), shown
+    assert re.search(r"NOT PUSHED\nREFUSED: .*roc_auc is 0\.\d{4}, but must be at least 0\.99", shown), shown
     [*_, newest] = sorted((home / "artifacts/Evaluator/verdict").iterdir(), key=lambda path: int(path.name))
     verdict = json.loads((newest / "verdict.json").read_text())
     assert verdict["comparability"]["accepted"]

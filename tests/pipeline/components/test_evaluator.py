@@ -261,7 +261,7 @@ def test_the_champion_again_is_unchanged(gate, model):
     properties = {challenger.SOURCE_URI: "trained/1"}
     document, blessing, _ = gate(model("new", good, **properties), model("champion", good, **properties))
     assert document["verdict"] == "unchanged"
-    assert "the same trained model" in document["reason"]
+    assert "nothing has changed since it was trained" in document["reason"]
     assert blessing.get_int_custom_property("blessed") == 0
     document, _, _ = gate(model("trained again", good), model("champion of other source", good))
     assert document["verdict"] == "unchanged"
@@ -308,7 +308,7 @@ def test_both_executors_measure_both_models_and_hold_the_bounds(gate, model):
     for executor in (evaluator.Executor, evaluator.StockExecutor):
         document, blessing, _ = gate(new, champion, with_tfma=True, bounds=bounds, executor=executor)
         assert (document["verdict"], document["decided_by"]) == ("refused", "bounds")
-        assert "the least allowed is 0.99" in document["reason"]
+        assert "but must be at least 0.99" in document["reason"]
         assert blessing.get_int_custom_property("blessed") == 0
         folders.append(Path(blessing.uri).parent / "evaluation")
     batched, stock = folders

@@ -244,10 +244,10 @@ def test_the_range_of_the_calibration_interval_is_a_setting(drawn):
 @pytest.mark.parametrize(
     ("bounds", "reason"),
     [
-        ({"roc_auc": {"lower": 0.99}}, "roc_auc is 0.*, the least allowed is 0.99"),
-        ({"log_loss": {"upper": 0.05}}, "log_loss is 0.*, the most allowed is 0.05"),
-        ({"calibration": {"upper": 0.5}}, "calibration is .*, the most allowed is 0.5"),
-        ({"lift_10": {"lower": 11}}, "lift_10 is .*, the least allowed is 11"),
+        ({"roc_auc": {"lower": 0.99}}, "roc_auc is 0.*, but must be at least 0.99"),
+        ({"log_loss": {"upper": 0.05}}, "log_loss is 0.*, but must be at most 0.05"),
+        ({"calibration": {"upper": 0.5}}, "calibration is .*, but must be at most 0.5"),
+        ({"lift_10": {"lower": 11}}, "lift_10 is .*, but must be at least 11"),
         ({"roc_auc": {"lower": 0.6}, "log_loss": {"upper": 0.6}, "calibration": {"lower": 0.5, "upper": 2}}, None),
     ],
 )
@@ -377,7 +377,7 @@ def test_the_json_is_complete_and_names_no_user(drawn):
 @pytest.mark.parametrize(
     ("predictions", "message"),
     [
-        ({"champion": 0.5}, "no predictions of the challenger"),
+        ({"champion": 0.5}, "the challenger's predictions are missing"),
         ({"challenger": 0.5, "rival": 0.5}, "unknown models: rival"),
         ({"challenger": 1.5}, "500 of the challenger's 500 predictions are not in"),
         ({"challenger": np.nan}, "500 of the challenger's 500 predictions"),
