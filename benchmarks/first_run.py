@@ -2,10 +2,10 @@
 
     python -m benchmarks.first_run
 
-Runs both with the environment of this interpreter, in turn, each time with a fresh output folder, so that nothing comes
-from a cache. The environment is installed and the sample events are there before the clock starts. The template is
-copied by `tfx template copy` with the 15,000 rows that come with TFX, and all its components are enabled; it has no
-second model family, selection, infrastructure check, paired gate or report.
+Runs both in turn in the environment of this interpreter, each time with a new output folder, so nothing comes from a
+cache. The clock starts after the environment is installed and the sample events exist. `tfx template copy` copies the
+template with TFX's 15,000 rows, and all its components are enabled. It has no second model family, selection,
+infrastructure check, paired gate or report.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class RunError(RuntimeError):
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-    """What one run took, with the processes that it started.
+    """The cost of one run, including the processes that it started.
 
     Attributes:
         wall_s: seconds from start to end.
@@ -70,7 +70,7 @@ def main() -> None:
 
 
 def copy_template(folder: Path) -> Path:
-    """Copies the template into a folder that is made, and enables its components. Raises RunError."""
+    """Copies the template into a new folder and enables its components. Raises RunError."""
     folder.mkdir()
     copy = ["template", "copy", f"--model={_TEMPLATE}", f"--pipeline_name={_TEMPLATE}", f"--destination_path={folder}"]
     run([sys.executable, "-m", "tfx.tools.cli.cli_main", *copy], folder)
@@ -80,15 +80,15 @@ def copy_template(folder: Path) -> Path:
 
 
 def enable_components(module: str) -> str:
-    """The template's pipeline.py with the lines that are to be uncommented. Raises ValueError if there are none."""
+    """The template's pipeline.py with its optional components uncommented. Raises ValueError if there are none."""
     enabled, count = _DISABLED.subn(r"\1\2", module)
     if not count:
-        raise ValueError("the template has no components to enable: this release of TFX has another one")
+        raise ValueError("the template has no components to enable: it differs in this release of TFX")
     return enabled
 
 
 def run_template(template: Path, output: Path) -> Cost:
-    """Runs a copy of the template; its outputs go to the folder that it runs in. Raises RunError."""
+    """Runs a copy of the template. It writes its output to the folder that it runs in. Raises RunError."""
     shutil.copytree(template, output)
     try:
         return run([sys.executable, "local_runner.py"], output)
@@ -105,7 +105,7 @@ def run_sample(output: Path) -> Cost:
 
 
 def run(command: Sequence[str], folder: Path) -> Cost:
-    """Runs a command in a folder, and returns what it took. Raises RunError if it fails."""
+    """Runs a command in a folder and returns its cost. Raises RunError if it fails."""
     environment = {**os.environ, "PYTHONPATH": str(folder), "TF_CPP_MIN_LOG_LEVEL": "2"}
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
         start = time.perf_counter()

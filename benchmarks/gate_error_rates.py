@@ -1,10 +1,11 @@
-"""How often the gate's rules are wrong: verdicts on drawn models whose true worth is known.
+"""How often the gate's rules are wrong: verdicts on simulated models whose true quality is known.
 
     python -m benchmarks.gate_error_rates --draws 1000
 
-Scores are binormal: a positive's lie higher by `sqrt(2) * Phi^-1(AUC)`, so that both models have exactly the ROC AUC
-asked for. Champion and challenger are correlated as two models of the same data are. How likely an equal model passes
-depends on that correlation, by way of the standard error of the difference, which is printed beside each line.
+Scores are binormal: the scores of positives are higher by `sqrt(2) * Phi^-1(AUC)`, so both models have exactly the ROC
+AUC of the case. The scores of champion and challenger are correlated like those of two models of the same data. The
+correlation determines the standard error of the difference, and with it how likely an equally good model passes. Each
+line shows that standard error.
 """
 
 from __future__ import annotations
@@ -54,14 +55,14 @@ POSITIVES = (380, 1000)
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """What is drawn.
+    """One simulated case.
 
     Attributes:
         positives: rows with label 1.
         difference: true ROC AUC of challenger minus champion.
         models: the champion, and how much the challenger resembles it.
-        rows_per_user: 1, or 3, of which a buyer's first two are positives.
-        heed_users: whether the intervals know whose rows they are.
+        rows_per_user: 1 or 3. With 3, the first two rows of a buyer are positives.
+        heed_users: whether the intervals draw the rows of a user together.
     """
 
     positives: int
@@ -209,8 +210,8 @@ def noise_rate(noise: float, draws: int, *, rows_per_user: int = 1, seed: int = 
 
     Args:
         noise: standard deviation of its log-odds around those of the true base rate.
-        draws: how many such models, each with test rows of its own.
-        rows_per_user: rows of a user have one label.
+        draws: number of such models; each has its own test rows.
+        rows_per_user: all rows of a user have the same label.
         seed: of the draws.
     """
     random = np.random.default_rng(seed)
@@ -229,7 +230,7 @@ def noise_rate(noise: float, draws: int, *, rows_per_user: int = 1, seed: int = 
 
 
 def any_slice_refused(number: int, difference: float, draws: int, *, seed: int = 0) -> float:
-    """How often at least one of `number` slices of the least size that is judged refuses a model.
+    """How often at least one of `number` slices refuses a model; all have the fewest positives that are judged.
 
     Args:
         number: slices, which share no rows.
@@ -251,7 +252,7 @@ def any_slice_refused(number: int, difference: float, draws: int, *, seed: int =
 
 
 def blessed_rate(case: Case, draws: int, runs_per_year: int | None, *, seed: int = 0) -> float:
-    """How often one run blesses, by DeLong's interval, with that many runs sharing the error."""
+    """How often one run blesses by DeLong's interval, if that many runs share the error."""
     settings = GateSettings(runs_per_year=runs_per_year)
     error = error_of_a_run(runs_per_year)
     blessed = 0

@@ -1,10 +1,10 @@
-"""How close each family's last model comes to the optimum on the sample's test rows.
+"""How close each family's newest model is to the optimum on the sample's test rows.
 
     python -m benchmarks.known_optimum --output output/ga4 --sample data/sample
 
 The sample's generator writes the probability p with which it drew each label. ROC AUC hardly separates a good model
-from the best one. The mean Kullback-Leibler divergence KL(p || q) to the model's probability q does: 0 is the optimum,
-and its share of the divergence to the base rate is the share of the knowable that the model still misses.
+from the best one. The mean Kullback-Leibler divergence KL(p || q) to the model's probability q does: 0 is the optimum.
+Divided by the divergence to the base rate, it is the share of the predictable that the model misses.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ class Scores:
 
 
 @dataclasses.dataclass(frozen=True)
-class Comparison:
+class OptimumScores:
     """The models, the drawn probabilities and the training base rate on the same test rows.
 
     Attributes:
         rows: number of test rows.
-        positives: number of positive ones.
+        positives: number of positives among them.
         models: scores by the family's title.
-        drawn: scores of the drawn probabilities, which are the optimum.
+        drawn: scores of the drawn probabilities: the optimum.
         base_rate_kl: divergence to the base rate of the training rows.
     """
 
@@ -71,7 +71,7 @@ def mean_kl(p: np.ndarray, q: np.ndarray) -> float:
     return float(np.mean(p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))))
 
 
-def compare(output: Path, sample: Path) -> Comparison:
+def compare_with_optimum(output: Path, sample: Path) -> OptimumScores:
     """Scores the newest trained models of an output folder on its newest test examples.
 
     Args:
@@ -112,7 +112,7 @@ def compare(output: Path, sample: Path) -> Comparison:
             )
     label, drawn = np.concatenate(label), np.concatenate(drawn)
     base_rate = _training_base_rate(examples)
-    return Comparison(
+    return OptimumScores(
         rows=len(label),
         positives=int(label.sum()),
         models={title: scores(label, np.concatenate(parts), drawn) for title, parts in predicted.items()},
@@ -124,7 +124,7 @@ def compare(output: Path, sample: Path) -> Comparison:
 def _newest(output: Path, pattern: str) -> str:
     found = sorted((output / "artifacts").glob(pattern), key=lambda path: path.stat().st_mtime)
     if not found:
-        raise FileNotFoundError(f"nothing like {pattern} in {output / 'artifacts'}; run the pipeline first")
+        raise FileNotFoundError(f"no {pattern} in {output / 'artifacts'}: run the pipeline first")
     return str(found[-1])
 
 
@@ -144,7 +144,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("output/ga4"))
     parser.add_argument("--sample", type=Path, default=Path("data/sample"))
     args = parser.parse_args()
-    result = compare(args.output, args.sample)
+    result = compare_with_optimum(args.output, args.sample)
     print(f"{result.rows:,} test rows, {result.positives:,} positives")
     print(f"{'':<22}{'ROC AUC':>9}{'PR-AUC':>9}{'log loss':>10}{'slope':>8}{'KL':>10}")
     for name, row in (*result.models.items(), ("drawn probabilities", result.drawn)):

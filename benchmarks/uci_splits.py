@@ -2,8 +2,8 @@
 
     python -m benchmarks.uci_splits path/to/online_shoppers_intention.csv --splits 10
 
-Each split is stratified: 70 % to train, 10 % for early stopping, 20 % to measure. All models see the same rows and the
-same quantile-normal numbers. The network, the booster and their training are those of the model families.
+Each split is stratified: 70 % for training, 10 % for early stopping, 20 % for measuring. All models see the same rows
+and the same quantile-normal numbers. The network, the booster and their training come from the model families.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Compares this pipeline with stock TFX and with the raw floor: `python -m benchmarks.speed --rows 200000`.
 
-Prints a table by component and one of the cost of more rows, writes both and a JSON file of all results to the work
-folder, and prints the path of the JSON file last. Each run starts from scratch, in a new process and folder.
+Prints a table by component and a table of the cost of more rows. Writes both, and a JSON file of all results, to the
+work folder, and prints the path of the JSON file last. Each run starts from scratch, in a new process and folder.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def plan(rows: int, sizes: tuple[int, ...], kinds: tuple[str, ...], repeats: int) -> list[tuple[str, int, int]]:
-    """Which runs there are, in order: kind, rows and repeat; kinds take turns, so that a slow hour meets all of them.
+    """The runs in their order: kind, rows and repeat. Kinds take turns, so a slow hour affects all of them.
 
     Args:
         rows: the size at which all kinds run.
@@ -102,9 +102,11 @@ def _rows(text: str) -> int:
     try:
         rows = int(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"'{text}' is no number of rows, such as 200000") from None
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of rows; write 200000, for example") from None
     if rows < LEAST_ROWS:
-        raise argparse.ArgumentTypeError(f"{rows} rows are too few to train and evaluate on; at least {LEAST_ROWS}")
+        raise argparse.ArgumentTypeError(
+            f"{rows} rows are too few to train and evaluate models; at least {LEAST_ROWS} are needed"
+        )
     return rows
 
 
@@ -114,7 +116,7 @@ def _sizes(text: str) -> tuple[int, ...]:
 
 def _repeats(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is no number of repeats; at least 1")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of repeats; write 1 or more")
     return int(text)
 
 
@@ -130,7 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--profile", choices=KINDS, help="instead: sample one program's stacks, and draw flame graphs")
     parser.add_argument("--storage-api", action="store_true", help="also ExampleGen from BigQuery's Storage API")
     parser.add_argument(
-        "--no-transform-statistics", action="store_true", help="stock Transform without its statistics, as ours is"
+        "--no-transform-statistics", action="store_true", help="stock Transform without statistics, like ours"
     )
     return parser
 

@@ -1,6 +1,6 @@
-"""BigQueryExampleGen without BigQuery: a SHIM for the benchmark only, since stock reads from BigQuery alone.
+"""A SHIM for the benchmark: BigQueryExampleGen without BigQuery. The stock component reads only from BigQuery.
 
-Beam's BigQuery source delivers rows as dicts. Here Beam's Parquet source does. All that follows is TFX's own code: its
+Beam's BigQuery source returns rows as dicts. Here Beam's Parquet source does. All that follows is TFX's own code: its
 `row_to_example`, the partition by the hash of each row, the shuffle and the gzip TFRecord files.
 """
 
@@ -25,7 +25,7 @@ BUCKETS = {"train": 7, "eval": 1, "test": 2}  # tenths of the rows, as in the da
 
 
 def bigquery_types(schema: pa.Schema) -> dict[str, str]:
-    """BigQuery's name of each column's type. Raises TypeError for one that stock BigQueryExampleGen does not take."""
+    """BigQuery's name of each column's type. Raises TypeError if stock BigQueryExampleGen does not read that type."""
     return {field.name: _bigquery_type(field) for field in schema}
 
 
@@ -50,7 +50,7 @@ class BigQueryShimExecutor(BaseExampleGenExecutor):
 
 
 def bigquery_example_gen_shim(folder: str, file: str) -> FileBasedExampleGen:
-    """The component, with the splits train, eval and test: hashed, as BigQueryExampleGen's query gives one table.
+    """The component with the splits train, eval and test, made by hash because BigQueryExampleGen reads one table.
 
     Args:
         folder: where the Parquet file is.
@@ -66,7 +66,7 @@ def bigquery_example_gen_shim(folder: str, file: str) -> FileBasedExampleGen:
 
 
 def shim_examples(executor: BigQueryShimExecutor, folder: str, file: str, output: str) -> None:
-    """Runs the executor alone, as the component would, and writes its splits below `output`."""
+    """Runs the executor alone, like the component does, and writes its splits below `output`."""
     examples = types.standard_artifacts.Examples()
     examples.uri = output
     component = bigquery_example_gen_shim(folder, file)
@@ -85,4 +85,4 @@ def _bigquery_type(field: pa.Field) -> str:
     ):
         if is_kind(field.type):
             return name
-    raise TypeError(f"column '{field.name}' is {field.type}; BigQueryExampleGen takes numbers, booleans and strings")
+    raise TypeError(f"column '{field.name}' is {field.type}; BigQueryExampleGen reads numbers, booleans and strings")

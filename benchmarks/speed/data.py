@@ -1,6 +1,6 @@
-"""Synthetic propensity rows: 25 columns of many shapes and a customer's key, the same for the same seed.
+"""Synthetic propensity rows: a customer's key and 25 columns of many shapes. The same seed gives the same rows.
 
-Rows are made in chunks, each with its own random generator, so that a small table is the beginning of a large one and a
+Rows are made in chunks, each with its own random generator. So a small table is the beginning of a large one, and a
 million rows need little memory.
 """
 
@@ -46,7 +46,7 @@ class Number:
 
 @dataclasses.dataclass(frozen=True)
 class Category:
-    """A categorical column: `values` names, whose frequencies fall like 1 / rank ** `decay`."""
+    """A categorical column with `values` names; their frequencies fall like 1 / rank ** `decay`."""
 
     name: str
     values: int
@@ -104,10 +104,10 @@ CATEGORIES = (
 
 
 def write_rows(path: Path, rows: int, seed: int = 7) -> None:
-    """Writes a Parquet file of so many rows; one that is there with as many is kept.
+    """Writes a Parquet file with this number of rows, unless the file already has it.
 
-    Columns are the key, the label (INT64, 0 or 1), NUMBERS (FLOAT64 or INT64) and CATEGORIES (STRING); a missing value
-    is null.
+    The columns are the key, the label (INT64, 0 or 1), NUMBERS (FLOAT64 or INT64) and CATEGORIES (STRING). A missing
+    value is null.
     """
     if path.is_file() and pq.read_metadata(path).num_rows == rows:
         return

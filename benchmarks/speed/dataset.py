@@ -1,4 +1,4 @@
-"""Writes the benchmark's data set folder, from which all three programs take features, query and hyperparameters."""
+"""Writes the benchmark's data set folder. All three programs read features, query and hyperparameters from it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROUNDS, DEPTH, LEARNING_RATE = 100, 6, 0.1  # of XGBoost
 
 
 def write_dataset(root: Path, rows: int) -> Path:
-    """Writes dataset.yaml, features.yaml and query.sql to `root`/benchmark, for a table of so many rows.
+    """Writes dataset.yaml, features.yaml and query.sql to `root`/benchmark, for a table with this number of rows.
 
     Returns:
         The folder, for pipeline.settings.dataset_folder.DatasetFolder.load.
@@ -49,8 +49,8 @@ def features() -> list[dict[str, Any]]:
 def dataset_settings(rows: int) -> dict[str, Any]:
     """dataset.yaml.
 
-    Keras passes once over the training rows, in batches of the size that the project takes for so many, and evaluates
-    once; nothing ends training earlier. Neither the data nor the gate stops a run: what is measured is time.
+    Keras passes once over the training rows, in the project's batch size for this number of rows, and evaluates once.
+    Nothing ends training earlier. Neither the data nor the gate stops a run, because only time is measured.
     """
     training_rows = int(rows * TRAIN_SHARE)
     keras = Hyperparameters().for_rows(training_rows)

@@ -1,4 +1,4 @@
-"""Shows where a step's time goes: one thread samples the stacks of all threads for a table and a flame graph."""
+"""Shows where a step spends its time: a thread samples the stacks of all threads, for a table and a flame graph."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ Stacks = collections.Counter[tuple[str, ...]]  # from the outermost function to 
 
 @contextlib.contextmanager
 def sampled(name: str, folder: Path) -> Iterator[None]:
-    """Samples the body; writes `<name>.txt` (the functions it is in most), `.svg` and `.folded` to `folder`.
+    """Samples the body; writes `<name>.txt` (the functions with most time), `.svg` and `.folded` to `folder`.
 
-    Wall time of threads that run Python or a library called by it; waiting for another thread is left out.
+    It counts the wall time of threads that run Python or a library called by it, without waiting for other threads.
     """
     stacks: Stacks = collections.Counter()
     ended = threading.Event()
@@ -46,7 +46,7 @@ def sampled(name: str, folder: Path) -> Iterator[None]:
 
 
 def table(stacks: Stacks) -> str:
-    """Seconds in each function itself, and in it with all that it calls, most first."""
+    """Seconds in each function itself, and in the function with its calls, most first."""
     own: collections.Counter[str] = collections.Counter()
     within: collections.Counter[str] = collections.Counter()
     for stack, count in stacks.items():

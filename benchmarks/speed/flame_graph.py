@@ -1,4 +1,4 @@
-"""Draws flame graphs as SVG: width is time, each function lies on its caller; a box's title has the figures."""
+"""Draws flame graphs as SVG. A box's width is time, a function lies on its caller, and the title has the figures."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def flame_graph(stacks: Mapping[tuple[str, ...], int], title: str, interval_s: f
     """Draws it.
 
     Args:
-        stacks: samples by stack, which is given from the outermost function to the innermost.
-        title: what was sampled.
-        interval_s: seconds that a sample stands for.
+        stacks: samples by stack; a stack begins with the outermost function.
+        title: the picture's title.
+        interval_s: seconds per sample.
 
     Returns:
         An SVG document.
@@ -59,7 +59,7 @@ def flame_graph(stacks: Mapping[tuple[str, ...], int], title: str, interval_s: f
 def _draw(
     box: _Box, name: str, left: float, row: int, scale: float, height: int, interval_s: float, boxes: list[str]
 ) -> None:
-    """Appends a box, and those of the functions it calls above it."""
+    """Appends a box, and above it the boxes of the functions that it calls."""
     width, top = box.samples * scale, height - (row + 1) * _ROW
     if width < _NARROWEST:
         return

@@ -85,10 +85,10 @@ def to_normal(values: np.ndarray, is_training: np.ndarray, quantiles: int, sampl
 
 
 def to_ranks(column: pa.ChunkedArray, is_training: np.ndarray) -> tuple[np.ndarray, int]:
-    """A category as its rank among the training rows' values, most frequent first; a missing one is a value too.
+    """A category as its rank among the training rows' values, most frequent first; a missing value counts as a value.
 
     Returns:
-        int32 `[rows]`, and how many values there are, which is the rank of all others.
+        int32 `[rows]`, and the number of values, which is the rank of all values not seen in training.
     """
     encoded = pc.dictionary_encode(column.combine_chunks())
     codes = encoded.indices.fill_null(len(encoded.dictionary)).to_numpy()

@@ -28,9 +28,9 @@ class Cost:
     Attributes:
         name: the step.
         wall_s: seconds from its start to its end.
-        cpu_s: CPU seconds of the process and its children, as far as these have ended.
-        peak_mib: most memory in MiB: the process's own high-water mark, or the most that it and its children were seen
-            to hold together (pages that they share count twice).
+        cpu_s: CPU seconds of the process and of its children that have ended.
+        peak_mib: peak memory in MiB: the process's own high-water mark, or the sampled peak of it and its children
+            together, if that is more (shared pages count twice).
     """
 
     name: str

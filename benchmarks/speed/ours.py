@@ -1,4 +1,4 @@
-"""This pipeline, started as by `make run` (runners.local_runner), with its components measured."""
+"""Runs this pipeline like `make run` (runners.local_runner) and measures its components."""
 
 from __future__ import annotations
 

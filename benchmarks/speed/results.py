@@ -12,17 +12,17 @@ GROWTH_PER_ROWS = 100_000  # rows; the unit of marginal costs
 
 
 def document(runs: Sequence[Run], rows: int) -> dict[str, Any]:
-    """Everything that was measured; of repeated runs the median.
+    """Everything that was measured; the median of repeated runs.
 
     Args:
-        runs: of any kind and size; what there is no run of is None in the document.
+        runs: of any kind and size. A figure without a run is None in the document.
         rows: the size at which the three programs are compared.
 
     Returns:
         JSON-ready: `rows`, `repeats`, `evaluated_rows`, `components`, `total`, `floor_steps` and `growth`. All seconds
-        are wall time but for those named `cpu`. `total.ratio` is stock's time over ours for the steps that stock has,
-        the start and its imports included; `total.ratio_all` over all of ours; `total.over_floor` is all of ours over
-        the floor.
+        are wall time except those named `cpu`. `total.ratio` is stock's time over ours for the steps that stock has,
+        including start and imports. `total.ratio_all` is stock's time over all of ours. `total.over_floor` is all of
+        ours over the floor.
     """
     of = {kind: [run for run in runs if run.kind == kind and run.rows == rows] for kind in ("stock", "ours", "floor")}
     stock_names = _step_names(of["stock"])
@@ -46,10 +46,10 @@ def document(runs: Sequence[Run], rows: int) -> dict[str, Any]:
 
 
 def growth(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    """For each size at which both ours and the floor ran: their seconds, and what the rows beyond the last size cost.
+    """For each size at which both ours and the floor ran: their seconds, and the cost of the rows since the last size.
 
-    `marginal` is None for the smallest size; else seconds per 100,000 further rows of ours and the floor, wall and CPU,
-    and the factor between them (None where the floor's is not above zero).
+    `marginal` is None for the smallest size. Otherwise it holds the seconds per 100,000 further rows of ours and the
+    floor, wall and CPU, and their ratio (None if the floor's cost is not above zero).
     """
     sizes = sorted({run.rows for run in runs if run.kind == "ours"} & {run.rows for run in runs if run.kind == "floor"})
     found: list[dict[str, Any]] = []
@@ -122,7 +122,7 @@ def _total(stock: Sequence[Run], ours: Sequence[Run], floor: Sequence[Run]) -> d
 
 
 def _without_others(run: Run, in_stock: set[str], key: str) -> float:
-    """A process's cost without the steps that stock TFX lacks; what belongs to no step (imports) stays in."""
+    """A process's cost without the steps that stock TFX lacks. Time outside any step (imports) is included."""
     return getattr(run, key) - sum(getattr(step, key) for step in run.steps if step.name not in in_stock)
 
 

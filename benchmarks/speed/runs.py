@@ -32,12 +32,12 @@ class Run:
 
     Attributes:
         kind: stock, ours or floor.
-        rows: of the table.
-        repeat: which one, from 0.
-        wall_s: of the process, from its start to its end.
-        cpu_s: CPU seconds of it and its children.
-        evaluated_rows: of the test split.
-        steps: what was measured inside.
+        rows: number of rows of the table.
+        repeat: number of the repeat, from 0.
+        wall_s: seconds from the start to the end of the process.
+        cpu_s: CPU seconds of the process and its children.
+        evaluated_rows: number of rows of the test split.
+        steps: the cost of each step in the process.
     """
 
     kind: str
@@ -63,7 +63,7 @@ class Workshop:
         folder.mkdir(parents=True, exist_ok=True)
 
     def prepare(self, rows: int) -> None:
-        """Writes the table and the data set for so many rows."""
+        """Writes the table and the data set for this number of rows."""
         data.write_rows(self.table(rows), rows)
         dataset.write_dataset(self.schema_root(rows), rows)
 
@@ -86,10 +86,10 @@ class Workshop:
 
         Args:
             kind: stock, ours or floor.
-            rows: of the table, which `prepare` has made.
-            repeat: names the run.
+            rows: number of rows of a table that `prepare` has made.
+            repeat: number of the repeat.
             stock_options: further arguments of the stock program.
-            profile: whether stacks are sampled; that costs time, so that the result is not kept for comparison.
+            profile: whether stacks are sampled. Sampling takes time, so the result is not stored.
 
         Raises:
             BenchmarkError: it failed, evaluated nothing or pushed nothing.

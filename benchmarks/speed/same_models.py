@@ -1,6 +1,6 @@
-"""What the two models have in common in all three programs: network, loss, optimizer, XGBoost's parameters.
+"""What all three programs share of the two models: network, loss, optimizer, XGBoost's parameters.
 
-Our own trainers have these in models/. The trainers of the stock pipeline and of the floor take them from here.
+Our own trainers use those in models/. The trainers of the stock pipeline and of the floor use this module.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def untrained_network(
 
 
 def compile_network(network: keras.Model, settings: Hyperparameters, **options: Any) -> None:
-    """Compiles it for `fit` with the family's optimizer and loss; `options` are those of Keras's `compile`."""
+    """Compiles it for `fit` with the family's optimizer and loss; `options` are passed to Keras's `compile`."""
     optimizer = keras.optimizers.Adam(settings.learning_rate, use_ema=True, ema_momentum=settings.averaging)
     network.compile(optimizer, loss=members_log_loss, **options)
 

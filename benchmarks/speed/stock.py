@@ -103,7 +103,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--folder", type=Path, required=True, help="the data set's folder")
     parser.add_argument("--data", type=Path, required=True, help="the Parquet file")
     parser.add_argument("--output", type=Path, required=True, help="the folder for all output")
-    parser.add_argument("--no-transform-statistics", action="store_true", help="as our pipeline has it")
+    parser.add_argument("--no-transform-statistics", action="store_true", help="like our pipeline")
     args = parser.parse_args(arguments)
     folder = DatasetFolder.load(args.folder)
     home = LocalHome(args.output, folder.name)

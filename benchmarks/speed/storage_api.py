@@ -27,13 +27,13 @@ _RATIOS = (("ratio", "s"), ("cpu_ratio", "cpu_s"))
 
 
 def compare(table: Path, schema_root: Path, settings: Path, place: Path) -> dict[str, Any]:
-    """Runs both, one after the other, each in its own process; the server's process is not measured.
+    """Runs both in turn, each in its own process. The server's process is not measured.
 
     Args:
         table: the benchmark's Parquet file, which the shim reads.
         schema_root: the folder that holds the data set's folder.
         settings: DuckDB's, which makes the features table that the server sends.
-        place: a folder for `result.json`; its old content is deleted.
+        place: the folder for `result.json`; its contents are deleted first.
 
     Returns:
         JSON-ready: rows, and seconds, CPU seconds and MiB of both, with their ratios.
@@ -80,7 +80,7 @@ def _serving(served: Path) -> Iterator[int]:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         port = server.stdout.readline().strip()
         if not port:
-            raise BenchmarkError("the server of the Storage API did not start; see above")
+            raise BenchmarkError("the local server of the Storage API did not start; its output above says why")
         try:
             yield int(port)
         finally:
@@ -91,7 +91,7 @@ def _measured(kind: str, options: list[str], place: Path) -> Any:
     record, log = place / f"{kind}.jsonl", place / f"{kind}.log"
     command = [sys.executable, "-m", "benchmarks.speed.storage_client", kind, *options]
     with log.open("wb") as file:
-        # A proxy of the environment is not for this machine's own server.
+        # The server is on this machine: do not use a proxy.
         environment = os.environ | {RECORD: str(record), "no_proxy": "127.0.0.1", "OMP_WAIT_POLICY": "PASSIVE"}
         code = subprocess.run(command, env=environment, stdout=file, stderr=file, check=False).returncode
     if code:

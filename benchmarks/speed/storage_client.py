@@ -14,7 +14,7 @@ SERVED_TABLE = "features_benchmark"  # the features table's name; the server has
 
 
 def main(arguments: list[str]) -> int:
-    """Runs one of the two, with imports outside of what is measured."""
+    """Runs one of the two. Imports are not measured."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("kind", choices=("stock", "ours"))
     parser.add_argument("--table", type=Path, required=True, help="for stock: the Parquet file")
@@ -69,7 +69,7 @@ def _ours(schema_root: Path, port: int, output: Path) -> int:
     columns = ["unit", label, *folder.features.names, "split"]
     payload_format, _ = writers.FORMATS["parquet"]
     with measured(STEP), BigQueryWarehouse(settings, folder.dataset.source, read_client=read_client) as warehouse:
-        # What ExampleGen's executor does with the rows of a features table that is there.
+        # Like ExampleGen's executor with an existing features table.
         probe = LeakageProbe(folder.features, label)
         schema = encoding.example_schema(columns[:-1], folder)
         with writers.open_splits(examples, SPLITS, schema, payload_format) as write:

@@ -23,7 +23,7 @@ _THREADS = 8
 
 
 class TableServer:
-    """Answers for one table; its row groups are dealt out to the streams."""
+    """Answers for one table; the streams share its row groups."""
 
     def __init__(self, path: Path):
         """Serves the Parquet file at `path`."""
@@ -33,7 +33,7 @@ class TableServer:
         self._streams = 1
 
     def create_read_session(self, request: types.CreateReadSessionRequest, context: grpc.ServicerContext) -> object:
-        """The session that is asked for: its columns, at most as many streams as row groups, the Arrow schema."""
+        """The requested session: its columns, at most as many streams as row groups, the Arrow schema."""
         session = request.read_session
         self._columns = list(session.read_options.selected_fields)
         self._streams = max(1, min(request.max_stream_count or self._row_groups, self._row_groups))
@@ -90,7 +90,7 @@ def serve(path: Path) -> tuple[grpc.Server, int]:
 
 
 def main() -> None:
-    """Serves until standard input ends, as it does when the process that started this one is gone."""
+    """Serves until standard input ends, which also happens when the parent process ends."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("table", type=Path, help="the Parquet file")
     server, port = serve(parser.parse_args().table)

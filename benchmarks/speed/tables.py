@@ -128,7 +128,7 @@ def _prefixed(cost: dict[str, Any], prefix: str) -> Cost:
 
 
 def _rest(document: dict[str, Any], kind: str) -> Cost:
-    """What belongs to no component: the process's cost without theirs."""
+    """The cost outside all components: the process's cost without theirs."""
     rest: Cost = {"peak_mib": None}
     for key in ("s", "cpu_s"):
         total = document["total"][f"{kind}_{key}"]

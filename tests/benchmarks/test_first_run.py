@@ -12,7 +12,7 @@ def test_components_are_enabled_and_notes_are_left():
 
 
 def test_a_template_without_components_to_enable_is_an_error():
-    with pytest.raises(ValueError, match="another one"):
+    with pytest.raises(ValueError, match="differs in this release"):
         enable_components("components.append(a)\n")
 
 

@@ -128,9 +128,9 @@ def test_the_pushed_model_answers_both_requests(first_run):
 
 
 def test_both_models_come_near_to_what_can_be_known(first_run, workspace):
-    from benchmarks.known_optimum import compare
+    from benchmarks.known_optimum import compare_with_optimum
 
-    result = compare(first_run.home, workspace / "data" / "sample")
+    result = compare_with_optimum(first_run.home, workspace / "data" / "sample")
     assert result.positives >= 1000
     assert set(result.models) == {"Keras", "XGBoost"}
     for model in result.models.values():

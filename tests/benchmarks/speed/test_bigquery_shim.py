@@ -56,5 +56,5 @@ def test_shims_examples_are_the_tables_rows(tmp_path):
 
 
 def test_types_that_bigquery_example_gen_refuses_are_named():
-    with pytest.raises(TypeError, match=r"column 'when' is timestamp.*BigQueryExampleGen takes"):
+    with pytest.raises(TypeError, match=r"column 'when' is timestamp.*BigQueryExampleGen reads"):
         bigquery_types(pa.schema([("when", pa.timestamp("us"))]))

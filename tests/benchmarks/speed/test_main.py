@@ -32,10 +32,10 @@ def test_kinds_take_turns():
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--rows", "many"], "'many' is no number of rows, such as 200000"),
-        (["--rows", "100"], "100 rows are too few to train and evaluate on; at least 10000"),
-        (["--sizes", "50000,x"], "'x' is no number of rows"),
-        (["--repeats", "0"], "'0' is no number of repeats; at least 1"),
+        (["--rows", "many"], "'many' is not a number of rows; write 200000"),
+        (["--rows", "100"], "100 rows are too few to train and evaluate models; at least 10000"),
+        (["--sizes", "50000,x"], "'x' is not a number of rows"),
+        (["--repeats", "0"], "'0' is not a number of repeats; write 1 or more"),
         (["--only", "theirs"], "invalid choice: 'theirs'"),
     ],
 )
