@@ -192,7 +192,7 @@ def _counting(
         counts.append(
             f"COUNTIF(({text}) IS NULL OR LOWER(TRIM(CAST(({text}) AS STRING))) IN UNNEST(@unknown_ids)) AS without_key"
         )
-    table = quoted(alias)
+    table = exp.to_identifier(alias).sql(dialect="bigquery")  # in backticks only where BigQuery requires them
     if export.day in used:
         counts.append(f"COUNTIF(LENGTH({table}.{quoted(export.day)}) != 8) AS odd_days")
     for column in {export.time, "user_first_touch_timestamp"} & used:

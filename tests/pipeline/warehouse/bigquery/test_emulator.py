@@ -106,11 +106,6 @@ def both(bigquery_warehouse, duckdb_warehouse, folder):
         return ours
 
 
-@pytest.mark.xfail(
-    raises=WarehouseError,
-    strict=True,
-    reason="bqemulator 1.4.0 does not parse a subquery that returns a STRUCT; GoogleSQL's analyzer accepts the query",
-)
 def test_ga4_gives_the_rows_that_duckdb_gives(emulator, opened, tmp_path):
     shorter = {"source.time_zone": "UTC", "snapshots.train": 2, "snapshots.test": 1}
     folder = DatasetFolder.load(schema.ROOT / "ga4", shorter)
