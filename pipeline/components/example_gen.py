@@ -27,7 +27,7 @@ from pipeline.examples import encoding, writers
 from pipeline.examples.data_summary import write_data_summary
 from pipeline.examples.leakage import LeakageProbe, leakage_warnings
 from pipeline.fast.compat import example_gen_utils, proto_utils
-from pipeline.settings.dataset import SPLITS
+from pipeline.settings.dataset import SPLITS, RowSettings
 from pipeline.settings.dataset_folder import DatasetFolder
 from pipeline.settings.run import RunSettings
 from pipeline.settings.run_parameters import RunParameters
@@ -40,9 +40,12 @@ _RUN_PROPERTIES = ("as_of", "sample_percent", "data_fingerprint")
 
 
 def custom_config(folder: DatasetFolder, run: RunSettings) -> example_gen_pb2.CustomConfig:
-    """What the executor needs of the data set and the run's settings, as the component's `custom_config`."""
+    """What the executor needs of the data set and the run's settings, as the component's `custom_config`.
+
+    A setting that is not in it can change without another query, for example the gate's margin.
+    """
     return write_config(
-        {"folder": folder.to_config(), "run": run.model_dump(mode="json", include={"warehouse", "data"})}
+        {"folder": folder.to_config(RowSettings), "run": run.model_dump(mode="json", include={"warehouse", "data"})}
     )
 
 
@@ -89,7 +92,7 @@ class Executor(base_executor.BaseExecutor):
         document = read_config(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY])
         given = {name: exec_properties[name] for name in _RUN_PROPERTIES}
         parameters = validate_settings(given, RunParameters, origin="runtime parameters")
-        folder = DatasetFolder.from_config(document["folder"]).up_to(parameters.as_of)
+        folder = DatasetFolder.from_config(document["folder"], RowSettings).up_to(parameters.as_of)
         run = validate_settings(document["run"], RunSettings, origin="custom_config")
         examples = artifact_utils.get_single_instance(output_dict[standard_component_specs.EXAMPLES_KEY])
 

@@ -159,8 +159,8 @@ def leave_out_advice(names: Iterable[str]) -> str:
     return f"to go on without {what}, add to dataset.yaml: features: {{leave_out: [{', '.join(listed)}]}}"
 
 
-class Dataset(Settings):
-    """Everything particular to one data set except its features, its query and its curated schema."""
+class RowSettings(Settings):
+    """The settings that decide which rows there are: all that BigQueryExampleGen gets of a data set's settings."""
 
     source: EventSource | TableSource = Field(discriminator="kind", description="Where the rows come from.")
     columns: Columns = Field(description="The columns that are not features.")
@@ -168,14 +168,9 @@ class Dataset(Settings):
     snapshots: Snapshots = Field(default=Snapshots(), description="The dates that train and test.")
     split: Split = Field(default=Split(), description="How rows are divided.")
     features: FeatureChoice = Field(default=FeatureChoice(), description="Which of the declared features are used.")
-    training: Training = Field(default=Training(), description="How models are trained.")
-    evaluation: Evaluation = Field(default=Evaluation(), description="What is measured on the test split.")
-    data_gate: DataGateSettings = Field(default=DataGateSettings(), description="When the data stops the run.")
-    infra_check: InfraCheckSettings = Field(default=InfraCheckSettings(), description="How a model must serve.")
-    gate: GateSettings = Field(default=GateSettings(), description="When a challenger replaces the champion.")
 
     @pydantic.model_validator(mode="after")
-    def _fits_source(self) -> Dataset:
+    def _fits_source(self) -> RowSettings:
         if isinstance(self.source, EventSource):
             self._check_events()
         else:
@@ -207,3 +202,13 @@ class Dataset(Settings):
                 raise ValueError("split.test_percent is required for a table without columns.date")
         elif (self.split.test_from is None) == (self.split.test_percent is None):
             raise ValueError("a table with columns.date needs either split.test_from or split.test_percent")
+
+
+class Dataset(RowSettings):
+    """Everything particular to one data set except its features, its query and its curated schema."""
+
+    training: Training = Field(default=Training(), description="How models are trained.")
+    evaluation: Evaluation = Field(default=Evaluation(), description="What is measured on the test split.")
+    data_gate: DataGateSettings = Field(default=DataGateSettings(), description="When the data stops the run.")
+    infra_check: InfraCheckSettings = Field(default=InfraCheckSettings(), description="How a model must serve.")
+    gate: GateSettings = Field(default=GateSettings(), description="When a challenger replaces the champion.")

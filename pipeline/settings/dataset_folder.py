@@ -11,7 +11,7 @@ from typing import Any
 
 from models.config import SettingsError, load_settings, validate_settings
 from models.features import FeatureSet, load_features
-from pipeline.settings.dataset import RESERVED_COLUMNS, Dataset, EventSource
+from pipeline.settings.dataset import RESERVED_COLUMNS, Dataset, EventSource, RowSettings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +20,7 @@ class DatasetFolder:
 
     Attributes:
         name: the folder's name.
-        dataset: the settings of dataset.yaml.
+        dataset: the settings of dataset.yaml; in BigQueryExampleGen's executor, only its RowSettings.
         features: the features of features.yaml.
         query: text of query.sql, in BigQuery's dialect.
         path: the folder; None if the data set comes from a component's configuration.
@@ -88,21 +88,21 @@ class DatasetFolder:
         snapshots = self.dataset.snapshots.model_copy(update={"as_of": as_of})
         return dataclasses.replace(self, dataset=self.dataset.model_copy(update={"snapshots": snapshots}))
 
-    def to_config(self) -> dict[str, Any]:
-        """The data set as JSON with all settings, defaults as well, for a component's custom_config."""
+    def to_config(self, sections: type[RowSettings] = Dataset) -> dict[str, Any]:
+        """The data set as JSON for a custom_config, with all settings of these sections, defaults as well."""
         return {
             "name": self.name,
-            "dataset": self.dataset.model_dump(mode="json"),
+            "dataset": self.dataset.model_dump(mode="json", include=set(sections.model_fields)),
             "features": self.features.to_config(),
             "query": self.query,
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> DatasetFolder:
+    def from_config(cls, config: dict[str, Any], sections: type[RowSettings] = Dataset) -> DatasetFolder:
         """The inverse of to_config. Raises SettingsError."""
         return cls(
             name=config["name"],
-            dataset=validate_settings(config["dataset"], Dataset, origin="custom_config"),
+            dataset=validate_settings(config["dataset"], sections, origin="custom_config"),
             features=FeatureSet.from_config(config["features"]),
             query=config["query"],
         )

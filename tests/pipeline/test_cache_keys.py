@@ -99,27 +99,32 @@ def test_the_shipped_resources_count(reached):
     assert "pipeline/report/style.css" not in reached["changing"]["TrainKeras"]
 
 
-# Settings: by path, the nodes that get them. The data set's settings are all part of what BigQueryExampleGen gets; the
-# report shows a digest of them all.
-ALWAYS = {"BigQueryExampleGen", "Report"}
+# Settings: by path, the nodes that get them. The report gets a digest of all settings of the data set: see ALWAYS.
+ALWAYS = {"Report"}
+ROWS = {"BigQueryExampleGen"}
 LEARN = {"TuneKeras", "TuneXGBoost", "TrainKeras", "TrainXGBoost"}
 OF_DATASET = {
-    "columns.label": {"StatisticsGen", "Transform", *LEARN, "SelectModel", "Evaluator"},
-    "columns": {"Evaluator"},
+    "source": ROWS,
+    "columns.label": {*ROWS, "StatisticsGen", "Transform", *LEARN, "SelectModel", "Evaluator"},
+    "columns": {*ROWS, "Evaluator"},
+    "windows": ROWS,
+    "snapshots": ROWS,
+    "split": ROWS,
+    "features": ROWS,
     "training.quantiles": {"Transform"},
     "training.select_by": {"SelectModel"},
     "training.keras": {"TuneKeras", "TrainKeras"},
     "training.xgboost": {"TuneXGBoost", "TrainXGBoost"},
+    "training.logistic": set(),  # this family is not trained by default
     "training.tuning": {"TuneKeras", "TuneXGBoost"},
     "evaluation": {"Evaluator"},
     "data_gate": {"DataGate"},
     "infra_check": {"InfraCheck"},
     "gate": {"Evaluator"},
-    "": set(),
 }
 OF_FEATURES = {
-    "name": {"StatisticsGen", "Transform", *LEARN, "InfraCheck", "Evaluator"},
-    "": {"Transform", *LEARN, "InfraCheck", "Evaluator"},
+    "name": {*ROWS, "StatisticsGen", "Transform", *LEARN, "InfraCheck", "Evaluator"},
+    "": {*ROWS, "Transform", *LEARN, "InfraCheck", "Evaluator"},
 }
 OF_RUN = {
     "warehouse": {"BigQueryExampleGen"},
