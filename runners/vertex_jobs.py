@@ -114,14 +114,8 @@ def _status(command: _Command) -> int:
 
 
 def _cancel(command: _Command) -> int:
-    run_id = command.args.run_id
-    runs.cancel(command.clients, run_id)
-    print(f"cancelling {run_id}; its running steps are stopped")
-    left = [job for job in status.read_status(command.clients, run_id).dataflow if not job.ended]
-    if left:
-        print("Vertex AI does not stop the Dataflow jobs of these steps. Stop each of them in the console:")
-        print("\n".join(f"  {job.step:<33}{job.state:<12}{job.link}" for job in left))
-    return 0
+    failures = runs.cancel(command.clients, command.args.run_id, _show, dry_run=command.args.dry_run)
+    return FAILED if failures else 0
 
 
 def _apply(command: _Command) -> int:
@@ -244,7 +238,9 @@ def _parser() -> argparse.ArgumentParser:
             "--wait", action="store_true", help="wait until the run has ended; exit with 1 if it failed"
         )
         watched.add_argument("--every", type=float, default=30, help=argparse.SUPPRESS)  # seconds between two requests
-    add("cancel", _cancel, "Stop a run.").add_argument("run_id")
+    cancel = add("cancel", _cancel, "Stop a run and its Dataflow jobs.")
+    cancel.add_argument("run_id", help="id of the run")
+    cancel.add_argument("--dry-run", action="store_true", help="only show what would be stopped")
     add("doctor", _doctor, "Check settings, permissions, regions, images and query before you spend money.")
     teardown = add("teardown", _teardown, "Delete the schedule, stop the runs, and delete the features tables.")
     teardown.add_argument("--runs", action="store_true", help="also delete the records of ended runs")

@@ -24,11 +24,13 @@ class DataflowStatus:
         step: the step that started it.
         state: its state, such as RUNNING.
         link: link to the console.
+        name: its resource name, `projects/<project>/locations/<region>/jobs/<id>`.
     """
 
     step: str
     state: str
     link: str
+    name: str
 
     @property
     def ended(self) -> bool:
@@ -54,7 +56,13 @@ def find_jobs(clients: Clients, run: aiplatform_v1.PipelineJob, run_id: str) -> 
                 step=step,
                 state=job.get("currentState", "JOB_STATE_UNKNOWN").removeprefix("JOB_STATE_"),
                 link=f"{_CONSOLE}/{options['region']}/{job['id']}?project={options['project']}",
+                name=f"projects/{options['project']}/locations/{options['region']}/jobs/{job['id']}",
             )
+
+
+def cancel_job(clients: Clients, job: DataflowStatus) -> None:
+    """Asks Dataflow to cancel a job. Raises GoogleAPICallError if it refuses, for example because the job has ended."""
+    clients.call("PUT", "dataflow", f"/v1b3/{job.name}", body={"requestedState": "JOB_STATE_CANCELLED"})
 
 
 def _dataflow_steps(run: aiplatform_v1.PipelineJob) -> Iterator[tuple[str, dict[str, str]]]:

@@ -6,7 +6,9 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from runners.vertex import errors
 from runners.vertex.clients import Clients, call_options
+from runners.vertex.dataflow_jobs import cancel_job
 from runners.vertex.status import RunStatus, read_status
 
 if TYPE_CHECKING:
@@ -63,6 +65,45 @@ def watch(clients: Clients, run_id: str, show: Callable[[str], object], *, every
         time.sleep(every)
 
 
-def cancel(clients: Clients, run_id: str) -> None:
-    """Stops a run. Raises GoogleAPICallError if there is no such run, or if it has ended."""
+def cancel(clients: Clients, run_id: str, show: Callable[[str], object], *, dry_run: bool = False) -> list[Exception]:
+    """Stops a run and the Dataflow jobs of its steps, which Vertex AI leaves running.
+
+    Args:
+        clients: clients for the run's project and region.
+        run_id: id of the run. If it has ended, only its Dataflow jobs are stopped.
+        show: called with a line for the run and for each job.
+        dry_run: whether to show the lines only.
+
+    Returns:
+        The errors of the jobs that could not be stopped; each of them was shown, with the link to the job.
+
+    Raises:
+        GoogleAPICallError: there is no such run, or it has ended and no job of it is left.
+    """
+    action = "would cancel" if dry_run else "cancelling"
+    had_ended = read_status(clients, run_id, with_dataflow=False).ended
+    if not had_ended:
+        if not dry_run:
+            _cancel_run(clients, run_id)
+        show(f"{action} {run_id}; its running steps are stopped")
+    running = [job for job in read_status(clients, run_id).dataflow if not job.ended and job.state != "CANCELLING"]
+    if had_ended and not running:
+        if dry_run:
+            show(f"{run_id} has ended, and so have its Dataflow jobs: there is nothing to cancel")
+        else:
+            _cancel_run(clients, run_id)  # Vertex AI refuses this, and names the state of the run
+    failures: list[Exception] = []
+    for job in running:
+        show(f"{action} the Dataflow job of {job.step}: {job.link}")
+        try:
+            if not dry_run:
+                cancel_job(clients, job)
+        except errors.handled() as error:
+            failures.append(error)
+            said = errors.describe(error, project=clients.project, region=clients.region)
+            show(f"  it could not be cancelled: {said}. Stop it in the console.")
+    return failures
+
+
+def _cancel_run(clients: Clients, run_id: str) -> None:
     clients.pipelines.cancel_pipeline_job(name=f"{clients.parent}/pipelineJobs/{run_id}", **call_options())

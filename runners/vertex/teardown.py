@@ -12,6 +12,7 @@ from pipeline.settings.dataset_folder import DatasetFolder
 from pipeline.settings.run import BigQuerySettings
 from pipeline.warehouse.features_table import table_name
 from runners.vertex.clients import Clients, call_options
+from runners.vertex.runs import cancel
 from runners.vertex.schedules import find_all, remove
 from runners.vertex.settings import VertexSettings
 from runners.vertex.status import ENDED_STATES, runs, state_of
@@ -47,7 +48,8 @@ def plan_teardown(
     Raises:
         GoogleAPICallError: a service refused to list.
     """
-    found = [*_schedules(clients, folder), *_runs(clients, folder, records), *_tables(clients, folder, settings)]
+    found = [*_schedules(clients, folder), *_runs(clients, folder, settings, records)]
+    found += _tables(clients, folder, settings)
     return [*found, *(_artifacts(clients, folder, settings) if artifacts else ())]
 
 
@@ -56,16 +58,19 @@ def _schedules(clients: Clients, folder: DatasetFolder) -> Iterator[Removal]:
         yield Removal(f"delete the schedule {schedule.name}", lambda name=schedule.name: remove(clients, name))
 
 
-def _runs(clients: Clients, folder: DatasetFolder, records: bool) -> Iterator[Removal]:
+def _runs(clients: Clients, folder: DatasetFolder, settings: VertexSettings, records: bool) -> Iterator[Removal]:
     for run in runs(clients, folder.pipeline_name):
         if state_of(run) not in ENDED_STATES:
-            yield Removal(f"cancel the run {run.name}", lambda name=run.name: _cancel(clients, name))
+            jobs = " and its Dataflow jobs" if settings.dataflow else ""
+            yield Removal(f"cancel the run {run.name}{jobs}", lambda name=run.name: _cancel(clients, name))
         elif records:
             yield Removal(f"delete the record of the run {run.name}", lambda name=run.name: _delete_run(clients, name))
 
 
 def _cancel(clients: Clients, name: str) -> None:
-    clients.pipelines.cancel_pipeline_job(name=name, **call_options())
+    failures = cancel(clients, name.rpartition("/")[2], show=lambda line: None)
+    if failures:
+        raise failures[0]
 
 
 def _delete_run(clients: Clients, name: str) -> None:

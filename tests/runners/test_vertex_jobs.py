@@ -230,18 +230,68 @@ def test_cancel(place, capsys):
     assert "does not exist" in capsys.readouterr().err
 
 
-def test_cancel_names_the_dataflow_jobs_that_go_on(place, capsys):
+@pytest.fixture
+def with_jobs(place):
+    """A run with a Dataflow job that runs, one that has ended, and one of another run."""
     place.run("submit", "--run-id", "run-1")
     place.cloud.runs[RUN].update(finished_run("run-1", state="PIPELINE_STATE_RUNNING"))
     place.cloud.dataflow += [
         dataflow_job(1, "run-1", currentState="JOB_STATE_RUNNING"),
         dataflow_job(2, "run-1", currentState="JOB_STATE_DONE"),
+        dataflow_job(3, "run-2", currentState="JOB_STATE_RUNNING"),
     ]
-    assert place.run("cancel", "run-1") == 0
+    return place
+
+
+def dataflow_states(place):
+    return [job["currentState"].removeprefix("JOB_STATE_") for job in place.cloud.dataflow]
+
+
+def test_cancel_stops_the_dataflow_jobs_of_the_run_and_no_others(with_jobs, capsys):
+    assert with_jobs.run("cancel", "run-1") == 0
+    assert with_jobs.cloud.runs[RUN]["state"] == "PIPELINE_STATE_CANCELLING"
+    assert dataflow_states(with_jobs) == ["CANCELLING", "DONE", "RUNNING"]
     shown = capsys.readouterr().out
-    assert "Vertex AI does not stop the Dataflow jobs of these steps" in shown
+    assert "cancelling the Dataflow job of StatisticsGen: " in shown
     assert "dataflow/jobs/us-central1/2026-01-05_1?project=my-project" in shown
-    assert "2026-01-05_2" not in shown
+    assert "2026-01-05_2" not in shown and "2026-01-05_3" not in shown
+
+
+def test_cancel_shows_what_it_would_stop(with_jobs, capsys):
+    capsys.readouterr()
+    with_jobs.cloud.calls.clear()
+    assert with_jobs.run("cancel", "run-1", "--dry-run") == 0
+    assert {method for method, _ in with_jobs.cloud.seen()} == {"GET"}
+    run, job = capsys.readouterr().out.splitlines()
+    assert run == "would cancel run-1; its running steps are stopped"
+    assert job.startswith("would cancel the Dataflow job of StatisticsGen: https://")
+
+
+def test_cancel_stops_the_jobs_that_an_ended_run_has_left(with_jobs, capsys):
+    with_jobs.cloud.runs[RUN]["state"] = "PIPELINE_STATE_CANCELLED"
+    assert with_jobs.run("cancel", "run-1") == 0
+    assert dataflow_states(with_jobs) == ["CANCELLING", "DONE", "RUNNING"]
+    assert with_jobs.run("cancel", "run-1", "--dry-run") == 0
+    assert "there is nothing to cancel" in capsys.readouterr().out
+    assert with_jobs.run("cancel", "run-1") == vertex_jobs.FAILED
+    assert "it cannot be cancelled" in capsys.readouterr().err
+
+
+def test_a_dataflow_job_that_cannot_be_cancelled_is_told_and_the_others_are(with_jobs, capsys):
+    with_jobs.cloud.dataflow.append(dataflow_job(4, "run-1", currentState="JOB_STATE_RUNNING"))
+    with_jobs.cloud.fail("PUT", "2026-01-05_1", denied("dataflow.jobs.cancel", "projects/my-project"))
+    assert with_jobs.run("cancel", "run-1") == vertex_jobs.FAILED
+    assert dataflow_states(with_jobs) == ["RUNNING", "DONE", "RUNNING", "CANCELLING"]
+    told = "it could not be cancelled: your account lacks the permission dataflow.jobs.cancel"
+    assert told in capsys.readouterr().out
+
+
+def test_teardown_stops_the_dataflow_jobs_of_the_runs(with_jobs, capsys):
+    assert with_jobs.run("teardown", "--yes") == 0
+    assert dataflow_states(with_jobs) == ["CANCELLING", "DONE", "RUNNING"]
+    assert "cancel the run projects/my-project/locations/us-central1/pipelineJobs/run-1 and its Dataflow jobs" in (
+        capsys.readouterr().out
+    )
 
 
 @pytest.mark.parametrize(

@@ -191,6 +191,7 @@ def all_requests(folder: Path) -> dict[str, list[tuple[str, str]]]:
             asked[" ".join(arguments)] = cloud.seen()
 
         run("submit", "--run-id", "first")
+        cloud.dataflow.append(dataflow_job(2, "first", currentState="JOB_STATE_RUNNING"))
         run("cancel", "first")
         cloud.runs[f"{PARENT}/pipelineJobs/first"].update(finished_run("first"))
         cloud.dataflow.append(dataflow_job(1, "first"))

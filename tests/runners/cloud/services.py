@@ -21,6 +21,21 @@ def _list_dataflow(cloud: FakeCloud, match: re.Match, call: Call) -> dict:
     return {**({"jobs": listed} if listed else {}), **({"nextPageToken": token} if token else {})}
 
 
+@route("PUT", r"/v1b3/(projects/[^/]+/locations/[^/]+/jobs/([^/]+))")
+def _update_dataflow(cloud: FakeCloud, match: re.Match, call: Call) -> dict:
+    for job in cloud.dataflow:
+        if match[1] == f"projects/{job['projectId']}/locations/{job['location']}/jobs/{job['id']}":
+            break
+    else:
+        raise Refusal(404, f"({match[2]}): Information about job {match[2]} could not be found in our system.")
+    if call.body != {"requestedState": "JOB_STATE_CANCELLED"}:
+        raise Refusal(400, "only the requested state may be updated")
+    if job["currentState"] not in ("JOB_STATE_PENDING", "JOB_STATE_QUEUED", "JOB_STATE_RUNNING"):
+        raise Refusal(400, f"Workflow {match[2]} is in a terminal state.", "FAILED_PRECONDITION")
+    job.update(call.body, currentState="JOB_STATE_CANCELLING")
+    return job
+
+
 # Cloud Storage
 
 

@@ -48,6 +48,7 @@ PERMISSIONS = [
     ("DELETE", rf"{JOBS}/schedules/[^/:]+", [("aiplatform.schedules.delete", "project")]),
     ("GET", r"/v1b3/projects/[^/]+/locations/[^/]+/jobs", [("dataflow.jobs.list", "project")]),
     ("GET", r"/v1b3/projects/[^/]+/locations/[^/]+/jobs/[^/]+", [("dataflow.jobs.get", "project")]),
+    ("PUT", r"/v1b3/projects/[^/]+/locations/[^/]+/jobs/[^/]+", [("dataflow.jobs.cancel", "project")]),
     ("GET", r"/storage/v1/b/[^/]+", [("storage.buckets.get", "bucket")]),
     ("GET", r"/storage/v1/b/[^/]+/iam/testPermissions", NONE),
     ("GET", r"/storage/v1/b/[^/]+/o", [("storage.objects.list", "bucket")]),

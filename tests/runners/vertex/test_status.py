@@ -104,6 +104,7 @@ def test_dataflow_jobs_are_those_with_the_runs_id_in_their_names(place, capsys):
             "step": "StatisticsGen",
             "state": state,
             "link": f"{CONSOLE}/dataflow/jobs/us-central1/2026-01-05_{number}?project=my-project",
+            "name": f"projects/my-project/locations/us-central1/jobs/2026-01-05_{number}",
         }
         for number, state in ((1, "FAILED"), (6, "DONE"))
     ]

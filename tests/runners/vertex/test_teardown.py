@@ -82,7 +82,7 @@ def test_it_shows_first_what_it_would_remove(place, capsys):
     told = capsys.readouterr()
     assert told.out.splitlines() == [
         f"delete the schedule {PARENT}/schedules/1000",
-        f"cancel the run {PARENT}/pipelineJobs/run-2",
+        f"cancel the run {PARENT}/pipelineJobs/run-2 and its Dataflow jobs",
         f"delete the record of the run {PARENT}/pipelineJobs/run-1",
         f"delete the table my-project.propensity.{FEATURES_TABLE}",
         "delete 2 objects (0.0 MiB) below gs://my-bucket/propensity/ga4/",
