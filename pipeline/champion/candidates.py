@@ -39,7 +39,7 @@ class Candidate:
 
 
 @dataclasses.dataclass(frozen=True)
-class Comparison:
+class MeasuredCandidates:
     """All candidates, measured on the same rows.
 
     Attributes:
@@ -53,7 +53,7 @@ class Comparison:
     candidates: tuple[Candidate, ...]
 
 
-def compare(models: Mapping[str, types.Artifact], examples: types.Artifact, label: str) -> Comparison:
+def measure(models: Mapping[str, types.Artifact], examples: types.Artifact, label: str) -> MeasuredCandidates:
     """Scores the models on eval. One that cannot be scored, or gives no probabilities, gets a `problem`.
 
     Warns where there are too few positives to tell the models apart.
@@ -78,7 +78,7 @@ def compare(models: Mapping[str, types.Artifact], examples: types.Artifact, labe
         bad = np.count_nonzero(~((predictions >= 0) & (predictions <= 1)))
         if bad:
             problems[family] = f"model '{family}' gives no probability for {bad:,} of {len(predictions):,} rows of eval"
-    return Comparison(
+    return MeasuredCandidates(
         rows=len(scored.label),
         positives=int(scored.label.sum()),
         candidates=tuple(

@@ -76,7 +76,7 @@ class Executor(base_executor.BaseExecutor):
                 settings=settings,
             )
         anomalies.save(artifact_utils.get_single_instance(output_dict["drift"]), compared)
-        anomalies.judge(
+        anomalies.stop_on_severe(
             {**found, **{f"{split}, against the champion": value for split, value in compared.items()}},
             settings.severity,
             empty=empty,

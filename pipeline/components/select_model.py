@@ -55,9 +55,9 @@ class Executor(base_executor.BaseExecutor):
         examples = artifact_utils.get_single_instance(input_dict["examples"])
         models = {family: input_dict[family][0] for family in _FAMILIES if input_dict.get(family)}
         metric, label = exec_properties["metric"], exec_properties["label"]
-        comparison = candidates.compare(models, examples, label)
-        chosen = candidates.best(comparison.candidates, metric)
-        _tell(comparison, metric, chosen)
+        measured = candidates.measure(models, examples, label)
+        chosen = candidates.best(measured.candidates, metric)
+        _tell(measured, metric, chosen)
 
         model = artifact_utils.get_single_instance(output_dict["model"])
         io_utils.copy_dir(chosen.uri, model.uri)
@@ -65,7 +65,7 @@ class Executor(base_executor.BaseExecutor):
             "split": candidates.SPLIT,
             "metric": metric,
             "chosen": chosen.family,
-            **dataclasses.asdict(comparison),
+            **dataclasses.asdict(measured),
         }
         with fileio.open(os.path.join(model.uri, SELECTION), "w") as file:
             file.write(json.dumps(document, indent=1))
@@ -88,14 +88,14 @@ class Executor(base_executor.BaseExecutor):
             )
 
 
-def _tell(comparison: candidates.Comparison, metric: str, chosen: candidates.Candidate) -> None:
+def _tell(measured: candidates.MeasuredCandidates, metric: str, chosen: candidates.Candidate) -> None:
     """Logs the choice, and a warning for each candidate that has a problem."""
-    for candidate in comparison.candidates:
+    for candidate in measured.candidates:
         if candidate.problem:
             _log.warning("%s", candidate.problem)
     texts = {
         candidate.family: "no value" if candidate.metrics[metric] is None else f"{candidate.metrics[metric]:.4f}"
-        for candidate in comparison.candidates
+        for candidate in measured.candidates
     }
     line = f"{chosen.family}: {candidates.SPLIT} {metric} {texts.pop(chosen.family)}"
     others = ", ".join(f"{family} {text}" for family, text in texts.items())

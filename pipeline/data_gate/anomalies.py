@@ -52,7 +52,7 @@ def add_empty(anomalies: anomalies_pb2.Anomalies, statistics: statistics_pb2.Dat
     return empty
 
 
-def judge(found: Mapping[str, anomalies_pb2.Anomalies], severity: str, *, empty: Sequence[str] = ()) -> None:
+def stop_on_severe(found: Mapping[str, anomalies_pb2.Anomalies], severity: str, *, empty: Sequence[str] = ()) -> None:
     """Stops the run on anomalies that are severe enough, and logs the others as warnings.
 
     Args:

@@ -61,7 +61,7 @@ def is_parquet(files: Sequence[str]) -> bool:
     return bool(files) and all(file.endswith(SUFFIX) for file in files)
 
 
-def count_rows(files: Sequence[str]) -> int:
+def count_rows_of_files(files: Sequence[str]) -> int:
     """The number of rows in Parquet files, from their footers. Raises LostExamplesError if a file is damaged."""
     total = 0
     for file in files:

@@ -29,7 +29,7 @@ def count_rows(examples: types.Artifact, splits: Collection[str]) -> int | None:
     """
     found = {split: split_files(examples, split) for split in splits}
     if all(files.is_parquet(of_split) for of_split in found.values()):
-        return sum(files.count_rows(of_split) for of_split in found.values())
+        return sum(files.count_rows_of_files(of_split) for of_split in found.values())
     if not has_data_summary(examples):
         return None
     rows = {count["split"]: count["rows"] for count in read_data_summary(examples)["splits"]}

@@ -52,7 +52,7 @@ class Retry(Settings):
     max_backoff_seconds: int = Field(default=3600, ge=0, le=3600, description="Longest wait, in seconds.")
 
 
-class TrainerJob(Settings):
+class TrainerJobSettings(Settings):
     """The machine of the Vertex AI custom job in which each Trainer runs. Without it, Trainers run in their steps."""
 
     machine_type: str = Field(default="n1-standard-8", description="Machine type of Compute Engine.")
@@ -170,7 +170,7 @@ class VertexSettings(RunSettings):
     resources: dict[str, Resources] = Field(
         default_factory=dict, description="Machines by the step's name; `default` for all other steps."
     )
-    trainer_job: TrainerJob | None = Field(default=None, description="Runs each Trainer as a custom job.")
+    trainer_job: TrainerJobSettings | None = Field(default=None, description="Runs each Trainer as a custom job.")
     dataflow: Dataflow | None = Field(default=None, description="Runs the large Beam steps on Dataflow.")
     schedule: Schedule | None = Field(default=None, description="Runs the pipeline by itself.")
 

@@ -27,7 +27,7 @@ def test_files_come_sorted_and_are_counted(two_files):
     assert [file[-9:] for file in two_files] == ["a.parquet", "b.parquet"]
     assert files.is_parquet(two_files)
     assert not files.is_parquet([*two_files, "c.gz"]) and not files.is_parquet([])
-    assert files.count_rows(two_files) == 8
+    assert files.count_rows_of_files(two_files) == 8
 
 
 def test_wildcards_count_in_the_name_only_and_temporary_files_do_not(tmp_path):
