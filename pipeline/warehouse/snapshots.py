@@ -63,27 +63,37 @@ def plan_snapshots(source_tables: Iterable[str], dataset: Dataset, today: dateti
         SettingsError: explicit dates overlap, are unsorted or are not settled; `as_of` is not settled.
         WarehouseError: there is no table, days are missing, or there are too few days.
     """
-    source, windows, snapshots = dataset.source, dataset.windows, dataset.snapshots
-    if not isinstance(source, EventSource):
-        raise SettingsError("snapshots are for events; source.kind is 'table'")
+    windows, snapshots = dataset.windows, dataset.snapshots
     names = list(source_tables)
-    tables = usable_tables(names, source)
-    if not tables:
-        others = _listed([f"{source.table_prefix}{name}" for name in sorted(names)]) or "no such table at all"
-        raise WarehouseError(
-            f"the source holds no table {source.table_prefix}YYYYMMDD that source.tables '{source.tables}' reads; it "
-            f"holds {others}{_other_kind_advice(names, source)}"
-        )
+    source, tables = _tables_of(names, dataset)
     as_of = _as_of(max(tables), today, windows, snapshots)
     if snapshots.train_dates:
         train, test = snapshots.train_dates, snapshots.test_dates
     else:
         train, test = _grid_dates(as_of, windows, snapshots)
     _check_dates(train, test, as_of, windows)
-    needed = _needed_days((*train, *test), windows)
-    _check_days(needed, tables, names, source, (*train, *test))
-    suffixes = sorted(tables[day] for day in needed if day in tables)
-    return SnapshotPlan(as_of, tuple(train), tuple(test), tuple(suffixes))
+    suffixes = _suffixes((*train, *test), tables, names, source, windows)
+    return SnapshotPlan(as_of, tuple(train), tuple(test), suffixes)
+
+
+def newest_snapshot(source_tables: Iterable[str], dataset: Dataset, today: datetime.date) -> SnapshotPlan:
+    """The newest snapshot whose labels are known, and the tables that it needs; a plan with one test date.
+
+    Args:
+        source_tables: as in plan_snapshots.
+        dataset: its source is events; `snapshots` decides about the grid and `as_of` only.
+        today: as in plan_snapshots.
+
+    Raises:
+        SettingsError: see plan_snapshots.
+        WarehouseError: there is no table, days are missing, or there are too few days.
+    """
+    names = list(source_tables)
+    source, tables = _tables_of(names, dataset)
+    as_of = _as_of(max(tables), today, dataset.windows, dataset.snapshots)
+    latest = as_of - (dataset.windows.label_end_days - 1) * _DAY
+    dates = (_grid_date(latest, dataset.snapshots.every_days),)
+    return SnapshotPlan(as_of, (), dates, _suffixes(dates, tables, names, source, dataset.windows))
 
 
 def usable_tables(source_tables: Iterable[str], source: EventSource) -> Mapping[datetime.date, str]:
@@ -143,6 +153,34 @@ def _other_kind_advice(names: Iterable[str], source: EventSource, days: Iterable
         f"source.tables: {kind}"
         for kind, of_kind in sorted(found.items())
     )
+
+
+def _tables_of(names: Sequence[str], dataset: Dataset) -> tuple[EventSource, Mapping[datetime.date, str]]:
+    """The source, and its usable tables. Raises if it is not events, or if there are none."""
+    source = dataset.source
+    if not isinstance(source, EventSource):
+        raise SettingsError("snapshots are for events; source.kind is 'table'")
+    tables = usable_tables(names, source)
+    if not tables:
+        others = _listed([f"{source.table_prefix}{name}" for name in sorted(names)]) or "no such table at all"
+        raise WarehouseError(
+            f"the source holds no table {source.table_prefix}YYYYMMDD that source.tables '{source.tables}' reads; it "
+            f"holds {others}{_other_kind_advice(names, source)}"
+        )
+    return source, tables
+
+
+def _suffixes(
+    dates: Sequence[datetime.date],
+    tables: Mapping[datetime.date, str],
+    names: Sequence[str],
+    source: EventSource,
+    windows: Windows,
+) -> tuple[str, ...]:
+    """The tables that the snapshots need. Raises WarehouseError for days that are missing."""
+    needed = _needed_days(dates, windows)
+    _check_days(needed, tables, names, source, dates)
+    return tuple(sorted(tables[day] for day in needed if day in tables))
 
 
 def _as_of(newest: datetime.date, today: datetime.date, windows: Windows, snapshots: Snapshots) -> datetime.date:

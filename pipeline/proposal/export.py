@@ -1,0 +1,223 @@
+"""Proposes a data set for a Google Analytics export: from its daily tables to the four files of its folder.
+
+`export_kind` tells whether a source is an export; `propose_export` looks at it and decides.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import textwrap
+import zoneinfo
+from collections.abc import Sequence
+
+import schema as schema_package
+from models.config import SettingsError
+from models.features import FeatureSet
+from pipeline.profiling.export_days import export_days
+from pipeline.profiling.export_profile import ExportProfile, FeatureFill
+from pipeline.profiling.export_profiler import ExportProfiler
+from pipeline.proposal import export_lists as lists
+from pipeline.proposal.export_attention import attention_lines
+from pipeline.proposal.export_choices import Conversion, Tables, choose_conversion, choose_tables, could_be_conversions
+from pipeline.proposal.export_files import comment, dataset_text
+from pipeline.proposal.export_kind import Kind
+from pipeline.proposal.export_query import FeatureLine, candidates, features_text, query_text
+from pipeline.proposal.export_schedule import Schedule, choose_lookback, choose_schedule, missing_in_use
+from pipeline.settings.dataset import Dataset, EventSource
+from pipeline.settings.dataset_folder import DatasetFolder
+from pipeline.warehouse.interface import Warehouse, WarehouseError
+
+_GA4 = "ga4"
+_WIDTH = 110  # of a comment
+_EMPTY = "no value in the test rows"
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportProposal:
+    """What init proposes for an export.
+
+    Attributes:
+        files: the text of the folder's files by name; empty if there is a question.
+        profile: the facts.
+        lists: lines that show the events and parameters.
+        choices: lines that say what was chosen and why.
+        attention: what a person should look at first, one line each.
+        question: what only a person can decide, with the line to type; None if there is nothing.
+    """
+
+    files: dict[str, str]
+    profile: ExportProfile
+    lists: tuple[str, ...]
+    choices: tuple[str, ...] = ()
+    attention: tuple[str, ...] = ()
+    question: str | None = None
+
+
+def export_settings() -> Dataset:
+    """Settings with which to open the warehouse over an export that has none yet: those of ga4."""
+    return _ga4().dataset
+
+
+def propose_export(
+    warehouse: Warehouse,
+    name: str,
+    where: str,
+    *,
+    kind: Kind = "ga4",
+    label: str | None = None,
+    max_gib: float | None = None,
+    now: datetime.datetime | None = None,
+) -> ExportProposal:
+    """Looks at an export and proposes a data set.
+
+    Args:
+        warehouse: over the export (opened with export_settings).
+        name: of the data set.
+        where: how messages name the export.
+        kind: kind_of_export's answer.
+        label: the conversion event that a person wants, or None.
+        max_gib: warehouse.max_gib on BigQuery, or None.
+        now: the time; by default the clock's.
+
+    Raises:
+        SettingsError: a GA360 export; or the wish is no event.
+        WarehouseError: there are no tables, or their columns are not an export's.
+    """
+    if kind == "ga360":
+        raise SettingsError(
+            f"{where} is a Google Analytics 360 export; init writes folders for Google Analytics 4. Copy the folder "
+            f"schema/ga360 to schema/{name}, set source.time_zone in its dataset.yaml to the view's time zone, and "
+            f"type: make run DATASET={name} DATA={where}"
+        )
+    now = now or datetime.datetime.now(datetime.timezone.utc)
+    ga4 = _ga4()
+    source = _events(ga4.dataset)
+    names = list(warehouse.source_tables(source.table_prefix))
+    days = export_days(names, source, now.astimezone(datetime.timezone.utc).date(), where)
+    tables = choose_tables(days)
+    used = _with_source(ga4.dataset, tables=tables.kind, missing_days=tables.missing)
+    usable = [suffix for suffix in names if f"{tables.first:%Y%m%d}" <= suffix[-8:]]
+    today = now.astimezone(datetime.timezone.utc).date()
+    used = choose_lookback(usable, used, today)
+    profiler = ExportProfiler(warehouse, _for_profile(ga4, used), where, max_gib)
+    profile = profiler.profile(usable, days, today)
+    offered = candidates(profile, ga4.query, ga4.features)
+    shown = (*lists.event_lines(profile), "", *lists.parameter_lines(profile, offered))
+    conversion = choose_conversion(profile, label)
+    if conversion is None:
+        return ExportProposal({}, profile, shown, question=_question(profile, name, where))
+    zone = profile.zone.zones[0] if profile.zone.zones else "UTC"
+    used = _with_source(
+        used, time_zone=zone, conversion_event=conversion.event.name, eligibility=conversion.eligibility
+    )
+    local_today = now.astimezone(zoneinfo.ZoneInfo(zone)).date()
+    schedule = choose_schedule(usable, used, local_today, conversion)
+    used = _with_source(schedule.dataset, missing_days=missing_in_use(tables, schedule.plan, schedule.dataset))
+    schedule = dataclasses.replace(schedule, dataset=used)
+    left_out, fill, noted = _left_out(profiler, ga4, schedule)
+    if fill:
+        counted = f"{fill.rows:,} test rows with {fill.positives:,} positives"
+        schedule = dataclasses.replace(schedule, reasons={**schedule.reasons, "test": counted})
+    attention = [*attention_lines(profile, conversion, schedule, tables, local_today), *noted]
+    lines = [candidate.line for candidate in offered if candidate.line]
+    files = _files(name, where, ga4, schedule, conversion, tables, profile, left_out, lines)
+    choices = _choices(files["dataset.yaml"])
+    return ExportProposal(files, profile, shown, choices, tuple(attention))
+
+
+def _files(
+    name: str,
+    where: str,
+    ga4: DatasetFolder,
+    schedule: Schedule,
+    conversion: Conversion,
+    tables: Tables,
+    profile: ExportProfile,
+    left_out: dict[str, list[str]],
+    lines: Sequence[FeatureLine],
+) -> dict[str, str]:
+    """The text of the four files."""
+    wrapped = [line for long in lists.event_lines(profile) for line in textwrap.wrap(long, _WIDTH) or [""]]
+    heading = [
+        f"A Google Analytics 4 export, {comment(where)}. Written by make init; each choice has its reason beside it.",
+        "docs/settings.md describes every key, and those that are not here.",
+        "",
+        *wrapped,
+    ]
+    text = dataset_text(
+        schedule.dataset,
+        heading=heading,
+        conversion=conversion,
+        tables=tables,
+        zone_reason=lists.zone_reason(profile.zone),
+        reasons=schedule.reasons,
+        left_out=left_out,
+    )
+    path = schema_package.ROOT / _GA4
+    return {
+        "dataset.yaml": text,
+        "features.yaml": features_text(name, (path / "features.yaml").read_text(encoding="utf-8"), lines),
+        "query.sql": query_text(name, ga4.query, lines),
+        "schema.pbtxt": "# Written by make init: a copy of schema/ga4/schema.pbtxt.\n"
+        + (path / "schema.pbtxt").read_text(encoding="utf-8"),
+    }
+
+
+def _left_out(
+    profiler: ExportProfiler, ga4: DatasetFolder, schedule: Schedule
+) -> tuple[dict[str, list[str]], FeatureFill | None, list[str]]:
+    """Features to leave out by reason, the rows of the test split, and what could not be found out."""
+    lookback = schedule.dataset.windows.lookback_days
+    features = ga4.features.features
+    longer = [feature.name for feature in features if feature.window and feature.window[1] > lookback]
+    found = {f"looks back more than {lookback} days": longer} if longer else {}
+    if schedule.plan is None:
+        return found, None, []
+    kept = tuple(feature for feature in features if feature.name not in longer)
+    folder = dataclasses.replace(ga4, dataset=schedule.dataset, features=FeatureSet(features=kept), path=None)
+    try:
+        fill = profiler.feature_fill(folder, schedule.plan)
+    except WarehouseError as error:
+        return found, None, [f"Whether a feature of ga4 is empty in this export could not be found out: {error}"]
+    empty = [name for name, filled in fill.filled.items() if not filled]
+    if not fill.rows or not empty:
+        return found, fill, []
+    found[_EMPTY] = empty
+    note = f"{len(empty)} features of ga4 have no value in the test rows and are left out: {', '.join(empty)}"
+    return found, fill, [note]
+
+
+def _question(profile: ExportProfile, name: str, where: str) -> str:
+    possible = could_be_conversions(profile)
+    example = possible[0].name if possible else "<event>"
+    listed = lists.candidate_events(possible[: lists.MOST_SHOWN], profile) if possible else []
+    return "\n".join(
+        [
+            "No event of this export is a conversion by its name. Which one should be predicted?",
+            *(f"  {line}" for line in listed),
+            f"Type: make init DATASET={name} DATA={where} LABEL={example}",
+        ]
+    )
+
+
+def _choices(text: str) -> tuple[str, ...]:
+    """The settings with their reasons, as they stand in dataset.yaml."""
+    return tuple(line for line in text.splitlines() if not line.startswith("#"))
+
+
+def _ga4() -> DatasetFolder:
+    return DatasetFolder.load(schema_package.ROOT / _GA4)
+
+
+def _for_profile(ga4: DatasetFolder, dataset: Dataset) -> DatasetFolder:
+    return dataclasses.replace(ga4, dataset=dataset, path=None)
+
+
+def _events(dataset: Dataset) -> EventSource:
+    assert isinstance(dataset.source, EventSource)
+    return dataset.source
+
+
+def _with_source(dataset: Dataset, **changes: object) -> Dataset:
+    return dataset.model_copy(update={"source": _events(dataset).model_copy(update=changes)})

@@ -1,0 +1,42 @@
+"""Tells by the names of tables or files whether a source is an export in daily tables, and which."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+from models.config import SettingsError
+
+Kind = Literal["ga4", "ga360"]
+
+_KINDS: dict[str, Kind] = {"events_": "ga4", "ga_sessions_": "ga360"}
+_DAILY = re.compile(r"(?P<prefix>events_|ga_sessions_)(?:intraday_|fresh_)?[0-9]{8}(?![0-9])")
+
+
+def kind_of_export(names: Iterable[str], where: str) -> Kind | None:
+    """Which export the names of tables or files are, or None if they are no daily tables.
+
+    Args:
+        names: of all tables of a data set, or of all files in a folder.
+        where: how messages name it.
+
+    Raises:
+        SettingsError: tables of both kinds.
+    """
+    prefixes = sorted({match["prefix"] for name in names if (match := _DAILY.match(name))})
+    if len(prefixes) > 1:
+        raise SettingsError(
+            f"{where}: daily tables of two exports, {' and '.join(f'{prefix}YYYYMMDD' for prefix in prefixes)}; put "
+            "one of them into a folder (on BigQuery, a data set) that holds no other"
+        )
+    return _KINDS[prefixes[0]] if prefixes else None
+
+
+def kind_of_folder(folder: Path) -> Kind | None:
+    """kind_of_export of the files in a folder. Raises SettingsError if there are none."""
+    names = [path.name for path in folder.iterdir() if not path.name.startswith(".")]
+    if not names:
+        raise SettingsError(f"{folder}: the folder is empty; it must hold daily tables or Parquet files")
+    return kind_of_export(names, str(folder))
