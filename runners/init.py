@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import schema
 from models.config import SettingsError
 from pipeline.profiling.table_profiler import TableProfiler
 from pipeline.proposal import folder, summary, update
+from pipeline.proposal.export import export_settings, propose_export
+from pipeline.proposal.export_kind import Kind, kind_of_folder
 from pipeline.proposal.names import is_dataset_name
 from pipeline.proposal.propose import propose
 from pipeline.proposal.wishes import Wishes
 from pipeline.report.profile_page import render_profile
+from pipeline.settings.run import DuckDBSettings
 from pipeline.settings.source import TableSource
 from pipeline.warehouse.interface import Warehouse, WarehouseError
 from pipeline.warehouse.opening import open_source
@@ -48,7 +52,7 @@ def _init(args: argparse.Namespace, wishes: Wishes) -> int:
         return _update(args)
     folder.check_name(args.schema_root, args.dataset, is_dataset_name(args.dataset))
     source = find_source(args.data, args.settings, args.dataset)
-    return _propose_table(args, source, wishes)
+    return _propose_export(args, source, wishes) if source.is_export else _propose_table(args, source, wishes)
 
 
 def _propose_table(args: argparse.Namespace, source: Source, wishes: Wishes) -> int:
@@ -59,22 +63,57 @@ def _propose_table(args: argparse.Namespace, source: Source, wishes: Wishes) -> 
 
     proposal = propose(args.dataset, source.shown, source.table or "", source.is_text, opened, wishes)
     files = folder.files_of(proposal, args.schema_root)
-    if source.settings_text is not None:
-        files["run.yaml"] = source.settings_text
-    written = folder.write_folder(args.schema_root, args.dataset, files)
+    written = _write(args, source, files)
     command = source.next_command(args.dataset, _shown(written))
     page = _write_page(args.output or source.run.output, args.dataset, render_profile(summary.page(proposal, command)))
-    for line in summary.lines(proposal):
-        print(line)
+    _print(summary.lines(proposal))
     print(f"Wrote {_shown(written)}/: {', '.join(files)}")
     print(f"The profile, as a page: {_shown(page)}")
     print()
-    for line in summary.look_first(proposal):
-        print(line)
-    print()
-    print("Next:")
-    print(command)
+    _print(summary.look_first(proposal.attention))
+    print(f"\nNext:\n{command}")
     return DONE
+
+
+def _propose_export(args: argparse.Namespace, source: Source, wishes: Wishes) -> int:
+    """Writes the folder for a Google Analytics export, and shows what to do next."""
+    for wish in ("key", "date", "positive"):
+        if getattr(wishes, wish) is not None:
+            raise SettingsError(f"{wish.upper()}= is for a table; {source.shown} is an export. LABEL= names an event")
+    warehouse_settings = source.run.warehouse
+    with open_source(source.run, export_settings().source) as warehouse:
+        kind = _export_kind(source, warehouse)
+        max_gib = None if isinstance(warehouse_settings, DuckDBSettings) else warehouse_settings.max_gib
+        proposal = propose_export(warehouse, args.dataset, source.shown, kind=kind, label=wishes.label, max_gib=max_gib)
+    _print(proposal.lists)
+    print()
+    if proposal.question is not None:
+        raise SettingsError(proposal.question)
+    written = _write(args, source, proposal.files)
+    _print(proposal.choices)
+    print(f"\nWrote {_shown(written)}/: {', '.join(proposal.files)}\n")
+    _print(summary.look_first(proposal.attention))
+    print(f"\nNext:\n{source.next_command(args.dataset, _shown(written))}")
+    return DONE
+
+
+def _export_kind(source: Source, warehouse: Warehouse) -> Kind:
+    """Which export a folder or a data set holds."""
+    if source.run.data is not None:
+        return kind_of_folder(source.run.data) or "ga4"
+    return "ga360" if warehouse.source_tables("ga_sessions_") and not warehouse.source_tables("events_") else "ga4"
+
+
+def _write(args: argparse.Namespace, source: Source, files: dict[str, str]) -> Path:
+    """Writes the folder, with the settings that a run needs for its source."""
+    if source.settings_text is not None:
+        files["run.yaml"] = source.settings_text
+    return folder.write_folder(args.schema_root, args.dataset, files)
+
+
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
+        print(line)
 
 
 def _update(args: argparse.Namespace) -> int:
@@ -86,8 +125,7 @@ def _update(args: argparse.Namespace) -> int:
     with open_source(source.run, table) as warehouse:
         profiler = TableProfiler(warehouse, source.shown, table.table, is_text=source.is_text)
         found = update.update(data_set, profiler.profile(), profiler)
-    for line in update.lines(found, source.shown):
-        print(line)
+    _print(update.lines(found, source.shown))
     folder.replace_files(path, found.files)
     print()
     written = [name for name in found.files if name != folder.RECORD]

@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 
 from models.config import SettingsError, load_settings
+from pipeline.proposal.export_kind import kind_of_folder
 from pipeline.proposal.names import table_name
 from pipeline.settings.run import BigQuerySettings, DuckDBSettings, RunSettings
 from pipeline.warehouse.duckdb.files import is_text, table_files
@@ -96,7 +97,7 @@ def _local(path: Path, run: RunSettings, settings_path: Path, dataset: str) -> S
     warehouse = warehouse.model_copy(update={"memory_limit": PROFILING_MEMORY})
     settings = settings_path if isinstance(run.warehouse, DuckDBSettings) else DEFAULT_SETTINGS
     run = run.model_copy(update={"warehouse": warehouse, "data": path})
-    if path.is_dir() and any(path.glob("events_*.parquet")):
+    if path.is_dir() and kind_of_folder(path) is not None:
         return Source(str(path), run, None, False, settings)
     files = table_files(path)
     stem = path.name.partition(".")[0] if path.is_file() else path.resolve().name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pipeline.profiling.profile import TableProfile
 from pipeline.proposal.choices import Choice, Use
@@ -68,16 +68,16 @@ def lines(proposal: Proposal) -> Iterator[str]:
     yield ""
 
 
-def look_first(proposal: Proposal) -> Iterator[str]:
+def look_first(attention: Sequence[str]) -> Iterator[str]:
     """What to look at first, as lines on the terminal."""
-    if not proposal.attention:
+    if not attention:
         yield "Look at first: nothing was left open. Read the reasons in dataset.yaml and features.yaml."
         return
     yield "Look at first:"
-    for number, sentence in enumerate(proposal.attention[:_LISTED], start=1):
-        yield f"  {number}. {sentence}."
-    if len(proposal.attention) > _LISTED:
-        yield f"  and {len(proposal.attention) - _LISTED} more on the page of the profile"
+    for number, sentence in enumerate(attention[:_LISTED], start=1):
+        yield f"  {number}. {sentence.removesuffix('.')}."
+    if len(attention) > _LISTED:
+        yield f"  and {len(attention) - _LISTED} more on the page of the profile"
 
 
 def page(proposal: Proposal, next_command: str) -> ProfilePage:
