@@ -10,12 +10,13 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.tokens import TokenType
 
+from pipeline.warehouse.duckdb import dotted_names
 from pipeline.warehouse.duckdb.rewrites import rewrite_for_duckdb
 from pipeline.warehouse.interface import Query, Value, WarehouseError
 
@@ -121,12 +122,13 @@ def to_bigquery(query: Query, locate: Locate) -> Statement:
     return Statement(text, parameters)
 
 
-def to_duckdb(query: Query, locate: Locate) -> Statement:
+def to_duckdb(query: Query, locate: Locate, flat_names: Callable[[], Collection[str]] = tuple) -> Statement:
     """The query as DuckDB runs it, with `$name` for `@name`; parameters are cast to their BigQuery type.
 
     Args:
         query: one SELECT with unqualified table names.
         locate: from a table's name in the query to the parts of its name in DuckDB.
+        flat_names: the columns with dots in their names that are no fields; asked for once the tables are located.
 
     Raises:
         WarehouseError: as in to_bigquery; or a construct that DuckDB lacks or would understand differently.
@@ -134,6 +136,7 @@ def to_duckdb(query: Query, locate: Locate) -> Statement:
     tree = parse_select(query.sql)
     parameters = _used_parameters(tree, query.parameters)
     _name_tables(tree, locate)
+    dotted_names.resolve(tree, flat_names())
     types = {name: parameter_type(name, value) for name, value in parameters.items()}
     tree = rewrite_for_duckdb(tree, types)
     try:

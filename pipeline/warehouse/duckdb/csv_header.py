@@ -43,7 +43,8 @@ class Layout:
         header_fields: fields of the header.
         lines_above: lines above the header.
         has_blanks: whether blanks stand between delimiters and quotes.
-        is_mixed: whether the first lines end in different ways.
+        is_mixed: whether the lines down to the header end in different ways.
+        first_rows: some rows below the header, in which each row has a field of each column.
     """
 
     delimiter: str
@@ -53,6 +54,7 @@ class Layout:
     lines_above: int = 0
     has_blanks: bool = False
     is_mixed: bool = False
+    first_rows: Sequence[Sequence[str]] = ()
 
 
 def read_layout(path: Path, source: TableSource, shown: Path) -> Layout:
@@ -96,7 +98,8 @@ def read_layout(path: Path, source: TableSource, shown: Path) -> Layout:
         header_fields=len(rows[0]),
         lines_above=above,
         has_blanks=delimiter in sample.blanks,
-        is_mixed=len({line[len(line.rstrip("\r\n")) :] for line in lines[: above + 1]}) > 1,
+        is_mixed=len({line[len(line.rstrip("\r\n")) :] for line in lines[: above + sample.header_lines]}) > 1,
+        first_rows=[row for row in itertools.takewhile(lambda row: len(row) == width, rows[1:])],
     )
 
 
@@ -106,6 +109,7 @@ class _Sample:
     def __init__(self, lines: Sequence[str], is_cut: bool):
         self.lines = lines
         self.blanks: set[str] = set()
+        self.header_lines = 1  # of the last delimiter
         self._is_cut = is_cut
         self._rows: dict[str, list[list[str]]] = {}
 
@@ -133,6 +137,8 @@ class _Sample:
         try:
             for row in reader:
                 rows += [row] if row else []
+                if len(rows) == 1:
+                    self.header_lines = reader.line_num
                 if len(rows) > SAMPLE_ROWS:
                     return rows
         except csv.Error:

@@ -14,9 +14,12 @@ from pipeline.settings.run import DuckDBSettings
 from pipeline.settings.source import EventSource, TableSource
 from pipeline.warehouse.dialect import Statement, check_identifier, parse_select, to_duckdb
 from pipeline.warehouse.duckdb import files as duckdb_files
+from pipeline.warehouse.duckdb import parquet_files
 from pipeline.warehouse.duckdb.column_uses import column_uses
+from pipeline.warehouse.duckdb.dotted_names import flat_names
 from pipeline.warehouse.duckdb.doubles import check_doubles
 from pipeline.warehouse.duckdb.errors import explained
+from pipeline.warehouse.duckdb.quoting import quote, quote_name
 from pipeline.warehouse.duckdb.text_table import TextTable
 from pipeline.warehouse.duckdb.types import bigquery_type, needed_cast
 from pipeline.warehouse.interface import Column, Query, WarehouseError
@@ -47,6 +50,7 @@ class DuckDBWarehouse:
         self._tables: set[str] = set()
         self._views: dict[str, str] = {}  # over events, by name: their SQL
         self._text: TextTable | None = None
+        self._flat_names: Sequence[str] = ()  # of the source's columns
         self._translated: tuple[Query, Statement] | None = None
         self._folder = tempfile.TemporaryDirectory(prefix="propensity-duckdb-")
         config: dict[str, str | int] = {
@@ -138,7 +142,10 @@ class DuckDBWarehouse:
         """The query in DuckDB's dialect. The last result is kept, since wide queries take long to parse."""
         if self._translated is None or self._translated[0] is not query:
             self._translated = None  # the views are those of another query until this one succeeds
-            self._translated = query, to_duckdb(query, lambda name: (self._locate(name, query),))
+            self._translated = (
+                query,
+                to_duckdb(query, lambda name: (self._locate(name, query),), lambda: self._flat_names),
+            )
         return self._translated[1]
 
     def _execute(self, sql: str, parameters: Mapping[str, object] | None = None) -> tuple[list[tuple], list[str]]:
@@ -146,6 +153,9 @@ class DuckDBWarehouse:
             result = self._connection.execute(sql, dict(parameters) if parameters else None)
             names = [column[0] for column in result.description or ()]
             return result.fetchall(), names
+
+    def _rows(self, sql: str) -> list[tuple]:
+        return self._execute(sql)[0]
 
     def _create_sorted(
         self, name: str, rows: str, parameters: Mapping[str, object], order_by: Sequence[str], columns: int
@@ -157,13 +167,11 @@ class DuckDBWarehouse:
                 self._connection.execute(f'CREATE TABLE "{name}" AS {rows} ORDER BY {order}', dict(parameters) or None)
                 return
         unsorted = Path(self._folder.name) / f"{check_identifier(name)}.parquet"
-        create = (
-            f'CREATE TABLE "{name}" AS SELECT * FROM read_parquet([{duckdb_files.quote(unsorted)}]) ORDER BY {order}'
-        )
+        create = f'CREATE TABLE "{name}" AS SELECT * FROM read_parquet([{quote(unsorted)}]) ORDER BY {order}'
         options = f"FORMAT parquet, ROW_GROUP_SIZE {ROW_GROUP_ROWS}"
         try:
             with self._setting("preserve_insertion_order", "false", "true"):  # true would buffer far more
-                self._execute(f"COPY ({rows}) TO {duckdb_files.quote(unsorted)} ({options})", parameters)
+                self._execute(f"COPY ({rows}) TO {quote(unsorted)} ({options})", parameters)
             with explained():
                 try:
                     with self._little_memory(columns):
@@ -236,22 +244,14 @@ class DuckDBWarehouse:
             raise WarehouseError("only a table is loaded")
         files = duckdb_files.table_files(self._data)
         if duckdb_files.is_parquet(files[0]):
-            columns = {path: self._parquet_columns(path) for path in files}
-            sql = duckdb_files.parquet_sql(files, columns)
-            self._execute(f"CREATE VIEW {duckdb_files.quote_name(source.table)} AS {sql}")
+            columns = {path: parquet_files.column_names(self._rows, path) for path in files}
+            sql = parquet_files.union_sql(self._rows, columns)
+            self._execute(f"CREATE VIEW {quote_name(source.table)} AS {sql}")
             self._tables.add(source.table)
+            self._flat_names = flat_names(columns[files[0]])
             return
         if self._text is None:
-            self._text = TextTable(
-                lambda sql: self._execute(sql)[0], self._data, files, source, Path(self._folder.name)
-            )
+            self._text = TextTable(self._rows, self._data, files, source, Path(self._folder.name))
+            self._flat_names = flat_names(self._text.columns)
         uses = column_uses(parse_select(query.sql), source.table, self._text.columns, query.roles)
         self._text.make_view(uses)
-
-    def _parquet_columns(self, path: Path) -> list[str]:
-        """The names of a Parquet file's columns as written; reading the file would rename doubles."""
-        try:
-            rows, _ = self._execute(f"SELECT name, num_children FROM parquet_schema({duckdb_files.quote(path)})")
-        except WarehouseError as error:
-            raise WarehouseError(f"{path}: {error}") from error
-        return duckdb_files.top_level(rows)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import glob
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pipeline.warehouse.duckdb.compressed_files import COMPRESSED_SUFFIXES, refusal_by_name
-from pipeline.warehouse.duckdb.names import find_twice
+from pipeline.warehouse.duckdb.quoting import quote
 from pipeline.warehouse.interface import WarehouseError
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".tab", ".psv", ".txt")
@@ -142,87 +142,3 @@ def table_fingerprint(files: Sequence[Path]) -> str:
         return fingerprint(files[0])
     names = "\n".join(f"{path.name} {fingerprint(path)}" for path in files)
     return hashlib.sha256(names.encode()).hexdigest()
-
-
-def parquet_sql(files: Sequence[Path], columns: Mapping[Path, Sequence[str]]) -> str:
-    """A SELECT of the union of a table's Parquet files.
-
-    Args:
-        files: the files.
-        columns: the names of the columns of each file.
-
-    Raises:
-        WarehouseError: two columns of a file have one name, or the files have different columns.
-    """
-    first = columns[files[0]]
-    for path in files:
-        twice = find_twice(columns[path])
-        if twice:
-            one, other = (columns[path][place - 1] for place in twice)
-            raise WarehouseError(f"{path}: columns '{one}' and '{other}' differ at most by case; rename one of them")
-        odd = sorted(set(columns[path]) ^ set(first))
-        if odd:
-            raise WarehouseError(
-                f"{path}: column '{odd[0]}' is not in every file of the folder; give all files the same columns"
-            )
-    paths = ", ".join(quote(path) for path in files)
-    source = f"read_parquet([{paths}], union_by_name = true, hive_partitioning = false)"
-    return select_with_structs({name: quote_name(name) for name in first}, source, files[0])
-
-
-def top_level(schema: Iterable[tuple[str, int | None]]) -> list[str]:
-    """The names of the columns in a Parquet schema: name and number of children of each node, depth first."""
-    names, below = [], 0
-    for name, children in list(schema)[1:]:  # the first is the root
-        if below:
-            below -= 1
-        else:
-            names.append(name)
-        below += children or 0
-    return names
-
-
-def select_with_structs(selected: Mapping[str, str], source: str, path: Path) -> str:
-    """A SELECT in which columns `device.category` and `device.language` are the fields of a STRUCT `device`.
-
-    A query names such a column as BigQuery's SQL names a field: device.category, with or without back-ticks.
-
-    Args:
-        selected: the SQL of each column by its name.
-        source: what stands after FROM.
-        path: the file, for the message.
-
-    Raises:
-        WarehouseError: `device` is a column too, or a part of a name is empty.
-    """
-    tree: dict[str, object] = {}
-    for name, sql in selected.items():
-        *above, last = name.split(".")
-        level = tree
-        for part in above:
-            inner = level.setdefault(part, {})
-            if not isinstance(inner, dict):
-                raise WarehouseError(f"{path}: columns '{part}' and '{name}' cannot both be read; rename one of them")
-            level = inner
-        if "" in (*above, last) or last in level:
-            raise WarehouseError(f"{path}: column '{name}' cannot be read under this name; rename it")
-        level[last] = sql
-    return f"SELECT {', '.join(f'{_struct(item)} AS {quote_name(name)}' for name, item in tree.items())} FROM {source}"
-
-
-def quote(text: object) -> str:
-    """A string literal of DuckDB's dialect."""
-    return "'" + str(text).replace("'", "''") + "'"
-
-
-def quote_name(name: str) -> str:
-    """A column's or table's name in DuckDB's dialect."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _struct(item: object) -> str:
-    if isinstance(item, dict):
-        return (
-            "STRUCT_PACK(" + ", ".join(f"{quote_name(name)} := {_struct(value)}" for name, value in item.items()) + ")"
-        )
-    return str(item)

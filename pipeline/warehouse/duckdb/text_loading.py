@@ -12,7 +12,7 @@ from pipeline.settings.source import TableSource
 from pipeline.warehouse.duckdb.compressed_files import unpacked
 from pipeline.warehouse.duckdb.csv_files import rewrite
 from pipeline.warehouse.duckdb.csv_header import Layout, read_layout
-from pipeline.warehouse.duckdb.files import quote, quote_name
+from pipeline.warehouse.duckdb.quoting import quote, quote_name
 from pipeline.warehouse.duckdb.text_encoding import as_utf8
 from pipeline.warehouse.interface import WarehouseError
 
@@ -99,6 +99,8 @@ def _create(run: Run, text: Path, path: Path, layout: Layout, source: TableSourc
         if layout.is_mixed:  # DuckDB would take the lines above the header for one
             raise WarehouseError("lines end in different ways")
         run(create + _select(text, layout, source, f", skip = {layout.lines_above}"))
+        if not _has_first_rows(run, table, layout, source):
+            raise WarehouseError("rows are not read as they stand in the file")
     except WarehouseError:
         # A row that cannot be read; or rows that end in different ways, or one that is longer than DuckDB expects.
         copy = scratch / "rewritten.csv"
@@ -109,6 +111,17 @@ def _create(run: Run, text: Path, path: Path, layout: Layout, source: TableSourc
             raise WarehouseError(f"{path}: {error}") from error
         finally:
             copy.unlink(missing_ok=True)
+
+
+def _has_first_rows(run: Run, table: str, layout: Layout, source: TableSource) -> bool:
+    """Whether DuckDB has read the first rows as Python does. Line ends of two kinds have led it astray."""
+    missing = {"", *source.missing_values}
+    found = run(f"SELECT * FROM {table} ORDER BY rowid LIMIT {len(layout.first_rows)}")
+    return len(found) == len(layout.first_rows) and all(
+        written in missing if cell is None else cell.strip() == written.strip()
+        for row, cells in zip(layout.first_rows, found, strict=True)
+        for written, cell in zip(row, cells, strict=True)
+    )
 
 
 def _select(path: Path, layout: Layout, source: TableSource, more: str) -> str:

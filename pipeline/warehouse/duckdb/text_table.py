@@ -9,7 +9,8 @@ from typing import Any
 from pipeline.settings.source import TableSource
 from pipeline.warehouse.duckdb import text_types
 from pipeline.warehouse.duckdb.column_uses import Use, Uses
-from pipeline.warehouse.duckdb.files import quote, quote_name, select_with_structs
+from pipeline.warehouse.duckdb.dotted_names import select_with_structs
+from pipeline.warehouse.duckdb.quoting import quote, quote_name
 from pipeline.warehouse.duckdb.text_loading import Run, load
 from pipeline.warehouse.duckdb.text_types import READINGS, TEXT, DateOrder, Profile, Reading, on
 from pipeline.warehouse.interface import WarehouseError
@@ -76,7 +77,7 @@ class TextTable:
         if problems:
             raise WarehouseError("\n".join(f"{self._path}: {problem}" for problem in problems))
         view = quote_name(self._source.table)
-        self._run(f"CREATE OR REPLACE VIEW {view} AS {select_with_structs(selected, self._table, self._path)}")
+        self._run(f"CREATE OR REPLACE VIEW {view} AS {select_with_structs(selected, self._table)}")
         self._shown = uses
 
     def _profile(self, columns: Sequence[str]) -> None:

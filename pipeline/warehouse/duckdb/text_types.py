@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from pipeline.warehouse.duckdb.column_uses import Use
-from pipeline.warehouse.duckdb.files import quote
+from pipeline.warehouse.duckdb.quoting import quote
 
 NUMBER = r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*"
 _WORDS = r"\s*[-+]?([iI]nf(inity)?|INF(INITY)?|[nN]a[nN]|NAN)\s*"

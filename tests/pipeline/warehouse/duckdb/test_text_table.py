@@ -288,5 +288,3 @@ def test_names_with_dots_quotes_and_digits(tmp_path):
             "SELECT `it's` AS a, t.`device.category` AS b, t.device.os AS c, t.`2023` AS d, t.`Inf` AS e FROM rows AS t"
         )
         assert warehouse.select(Query(row)) == [{"a": 1, "b": "mobile", "c": "iOS", "d": 5, "e": 6}]
-    with file_of(tmp_path, b"device,device.os\n1,2\n") as warehouse, pytest.raises(WarehouseError, match="cannot both"):
-        warehouse.columns(Query("SELECT * FROM rows"))
