@@ -224,10 +224,10 @@ def test_what_differs_and_is_not_refused_still_does(row):
     on_duckdb(spans(instead)[-1], **columns)
 
 
-# docs/data.md
+# docs/data.md and docs/rows.md
 
 
-DATA = (ROOT / "docs" / "data.md").read_text()
+DATA, ROWS = ((ROOT / "docs" / name).read_text() for name in ("data.md", "rows.md"))
 
 
 def test_the_dates_of_the_example_are_those_of_the_plan():
@@ -235,7 +235,7 @@ def test_the_dates_of_the_example_are_those_of_the_plan():
     first, newest = datetime.date(2025, 1, 1), datetime.date(2025, 11, 20)
     tables = [f"{first + datetime.timedelta(days=day):%Y%m%d}" for day in range((newest - first).days + 1)]
     plan = plan_snapshots(tables, folder.dataset, datetime.date(2025, 11, 21))
-    dates = [re.findall(r"\d{4}-\d{2}-\d{2}", row[1]) for row in rows_below(DATA, "### Which snapshots")]
+    dates = [re.findall(r"\d{4}-\d{2}-\d{2}", row[1]) for row in rows_below(ROWS, "### Which snapshots")]
     dates = [[datetime.date.fromisoformat(text) for text in found] for found in dates]
     assert dates[0] == [plan.as_of]
     assert dates[1] == [*plan.test_dates, plan.test_dates[-1] + datetime.timedelta(days=9)]

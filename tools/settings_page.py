@@ -38,7 +38,7 @@ _PREAMBLE = """\
 
 Settings are YAML files. They are checked before anything runs: an unknown key, a wrong type or a value out of range
 stops the run, with a message that names the file, the key and the allowed values. Write dates as 2025-11-03. You can
-leave out any key that has a default. [data.md](data.md) explains how windows, snapshots and splits work together;
+leave out any key that has a default. [rows.md](rows.md) explains how windows, snapshots and splits work together;
 [schema/ga4/dataset.yaml](../schema/ga4/dataset.yaml) shows every section of a data set.
 """
 _BIGQUERY = """\
