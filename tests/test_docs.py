@@ -25,7 +25,8 @@ from pipeline.warehouse.opening import open_warehouse
 from pipeline.warehouse.snapshots import plan_snapshots
 
 ROOT = Path(__file__).parent.parent
-INVENTED = ("schema/trials/", "runners/vertex.")  # the example of docs/data.md; settings that users copy
+# The examples of docs/data.md; settings that users copy.
+INVENTED = ("schema/trials/", "schema/sessions/", "runners/vertex.")
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`` ?(.+?) ?``|`([^`]+)`")
