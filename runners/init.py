@@ -14,14 +14,17 @@ from pathlib import Path
 import schema
 from models.config import SettingsError
 from pipeline.profiling.table_profiler import TableProfiler
-from pipeline.proposal import folder, summary, update
+from pipeline.proposal import export_summary, folder, summary, update
 from pipeline.proposal.export import export_settings, propose_export
-from pipeline.proposal.export_kind import Kind, kind_of_folder
+from pipeline.proposal.export_kind import kind_of_source
+from pipeline.proposal.export_update import update_export
 from pipeline.proposal.names import is_dataset_name
 from pipeline.proposal.propose import propose
 from pipeline.proposal.wishes import Wishes
+from pipeline.report.export_page import render_export
 from pipeline.report.profile_page import render_profile
-from pipeline.settings.run import DuckDBSettings
+from pipeline.settings.dataset_folder import DatasetFolder
+from pipeline.settings.run import BigQuerySettings
 from pipeline.settings.source import TableSource
 from pipeline.warehouse.interface import Warehouse, WarehouseError
 from pipeline.warehouse.opening import open_source
@@ -80,28 +83,45 @@ def _propose_export(args: argparse.Namespace, source: Source, wishes: Wishes) ->
     for wish in ("key", "date", "positive"):
         if getattr(wishes, wish) is not None:
             raise SettingsError(f"{wish.upper()}= is for a table; {source.shown} is an export. LABEL= names an event")
-    warehouse_settings = source.run.warehouse
     with open_source(source.run, export_settings().source) as warehouse:
-        kind = _export_kind(source, warehouse)
-        max_gib = None if isinstance(warehouse_settings, DuckDBSettings) else warehouse_settings.max_gib
-        proposal = propose_export(warehouse, args.dataset, source.shown, kind=kind, label=wishes.label, max_gib=max_gib)
+        kind = kind_of_source(warehouse, source.run.data, source.shown)
+        gib = _max_gib(source)
+        proposal = propose_export(warehouse, args.dataset, source.shown, kind=kind, label=wishes.label, max_gib=gib)
     _print(proposal.lists)
     print()
     if proposal.question is not None:
         raise SettingsError(proposal.question)
     written = _write(args, source, proposal.files)
-    _print(proposal.choices)
-    print(f"\nWrote {_shown(written)}/: {', '.join(proposal.files)}\n")
+    command = source.next_command(args.dataset, _shown(written))
+    shown = export_summary.page(
+        args.dataset, proposal.profile, proposal.decisions, proposal.attention, proposal.offered, command
+    )
+    page = _write_page(args.output or source.run.output, args.dataset, render_export(shown))
+    _print(export_summary.lines(proposal.decisions))
+    print(f"\nWrote {_shown(written)}/: {', '.join(proposal.files)}")
+    print(f"The profile, as a page: {_shown(page)}\n")
     _print(summary.look_first(proposal.attention))
-    print(f"\nNext:\n{source.next_command(args.dataset, _shown(written))}")
+    print(f"\nNext:\n{command}")
     return DONE
 
 
-def _export_kind(source: Source, warehouse: Warehouse) -> Kind:
-    """Which export a folder or a data set holds."""
-    if source.run.data is not None:
-        return kind_of_folder(source.run.data) or "ga4"
-    return "ga360" if warehouse.source_tables("ga_sessions_") and not warehouse.source_tables("events_") else "ga4"
+def _update_export(args: argparse.Namespace, source: Source) -> int:
+    """Shows what has changed in an export, with lines that a person could add."""
+    path = args.schema_root / args.dataset
+    data_set = DatasetFolder.load(path)
+    with open_source(source.run, data_set.dataset.source) as warehouse:
+        found = update_export(warehouse, data_set, source.shown, max_gib=_max_gib(source))
+    folder.replace_files(path, found.files)
+    _print(found.lines)
+    print(f"\nNothing was changed in {_shown(path)}/ but the record {folder.RECORD}. Next:")
+    print(source.next_command(args.dataset, _shown(path)))
+    return DONE
+
+
+def _max_gib(source: Source) -> float | None:
+    """The most GiB that a query may read; None with DuckDB, which cannot tell."""
+    warehouse = source.run.warehouse
+    return warehouse.max_gib if isinstance(warehouse, BigQuerySettings) else None
 
 
 def _write(args: argparse.Namespace, source: Source, files: dict[str, str]) -> Path:
@@ -117,10 +137,12 @@ def _print(lines: Iterable[str]) -> None:
 
 
 def _update(args: argparse.Namespace) -> int:
-    """Shows what has changed in the table of a data set, and adds what is new."""
+    """Shows what has changed in the source of a data set, and adds what is new in a table."""
     path = args.schema_root / args.dataset
-    data_set = update.load_table(path)
     source = find_source(args.data, args.settings, args.dataset)
+    if source.is_export and path.is_dir():
+        return _update_export(args, source)
+    data_set = update.load_table(path)
     table = data_set.dataset.source
     with open_source(source.run, table) as warehouse:
         profiler = TableProfiler(warehouse, source.shown, table.table, is_text=source.is_text)

@@ -18,12 +18,16 @@ from pipeline.profiling.export_days import export_days
 from pipeline.profiling.export_profile import ExportProfile, FeatureFill
 from pipeline.profiling.export_profiler import ExportProfiler
 from pipeline.proposal import export_lists as lists
+from pipeline.proposal import export_record
 from pipeline.proposal.export_attention import attention_lines
 from pipeline.proposal.export_choices import Conversion, Tables, choose_conversion, choose_tables, could_be_conversions
 from pipeline.proposal.export_files import comment, dataset_text
 from pipeline.proposal.export_kind import Kind
-from pipeline.proposal.export_query import FeatureLine, candidates, features_text, query_text
+from pipeline.proposal.export_query import Candidate, FeatureLine, candidates, features_text, query_text
 from pipeline.proposal.export_schedule import Schedule, choose_lookback, choose_schedule, missing_in_use
+from pipeline.proposal.export_summary import decisions
+from pipeline.proposal.folder import RECORD
+from pipeline.report.profile_page import Decision
 from pipeline.settings.dataset import Dataset, EventSource
 from pipeline.settings.dataset_folder import DatasetFolder
 from pipeline.warehouse.interface import Warehouse, WarehouseError
@@ -41,7 +45,8 @@ class ExportProposal:
         files: the text of the folder's files by name; empty if there is a question.
         profile: the facts.
         lists: lines that show the events and parameters.
-        choices: lines that say what was chosen and why.
+        decisions: what was decided and why, the most important first.
+        offered: parameters and events, each with the feature that it would make.
         attention: what a person should look at first, one line each.
         question: what only a person can decide, with the line to type; None if there is nothing.
     """
@@ -49,7 +54,8 @@ class ExportProposal:
     files: dict[str, str]
     profile: ExportProfile
     lists: tuple[str, ...]
-    choices: tuple[str, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    offered: tuple[Candidate, ...] = ()
     attention: tuple[str, ...] = ()
     question: str | None = None
 
@@ -122,8 +128,8 @@ def propose_export(
     attention = [*attention_lines(profile, conversion, schedule, tables, local_today), *noted]
     lines = [candidate.line for candidate in offered if candidate.line]
     files = _files(name, where, ga4, schedule, conversion, tables, profile, left_out, lines)
-    choices = _choices(files["dataset.yaml"])
-    return ExportProposal(files, profile, shown, choices, tuple(attention))
+    found = decisions(schedule, conversion, tables, lists.zone_reason(profile.zone), left_out)
+    return ExportProposal(files, profile, shown, found, offered, tuple(attention))
 
 
 def _files(
@@ -137,7 +143,7 @@ def _files(
     left_out: dict[str, list[str]],
     lines: Sequence[FeatureLine],
 ) -> dict[str, str]:
-    """The text of the four files."""
+    """The text of the four files and of the record."""
     wrapped = [line for long in lists.event_lines(profile) for line in textwrap.wrap(long, _WIDTH) or [""]]
     heading = [
         f"A Google Analytics 4 export, {comment(where)}. Written by make init; each choice has its reason beside it.",
@@ -161,6 +167,7 @@ def _files(
         "query.sql": query_text(name, ga4.query, lines),
         "schema.pbtxt": "# Written by make init: a copy of schema/ga4/schema.pbtxt.\n"
         + (path / "schema.pbtxt").read_text(encoding="utf-8"),
+        RECORD: export_record.to_json(export_record.of(profile)),
     }
 
 
@@ -191,7 +198,7 @@ def _left_out(
 def _question(profile: ExportProfile, name: str, where: str) -> str:
     possible = could_be_conversions(profile)
     example = possible[0].name if possible else "<event>"
-    listed = lists.candidate_events(possible[: lists.MOST_SHOWN], profile) if possible else []
+    listed = lists.table_of_events(possible[: lists.MOST_SHOWN], profile) if possible else []
     return "\n".join(
         [
             "No event of this export is a conversion by its name. Which one should be predicted?",
@@ -199,11 +206,6 @@ def _question(profile: ExportProfile, name: str, where: str) -> str:
             f"Type: make init DATASET={name} DATA={where} LABEL={example}",
         ]
     )
-
-
-def _choices(text: str) -> tuple[str, ...]:
-    """The settings with their reasons, as they stand in dataset.yaml."""
-    return tuple(line for line in text.splitlines() if not line.startswith("#"))
 
 
 def _ga4() -> DatasetFolder:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from models.config import SettingsError
+from pipeline.warehouse.interface import Warehouse
 
 Kind = Literal["ga4", "ga360"]
 
@@ -40,3 +41,22 @@ def kind_of_folder(folder: Path) -> Kind | None:
     if not names:
         raise SettingsError(f"{folder}: the folder is empty; it must hold daily tables or Parquet files")
     return kind_of_export(names, str(folder))
+
+
+def kind_of_source(warehouse: Warehouse, folder: Path | None, where: str) -> Kind:
+    """Which export a folder, or else a data set of BigQuery, is.
+
+    Raises:
+        SettingsError: it is none.
+    """
+    if folder is not None:
+        kind = kind_of_folder(folder)
+    else:
+        names = [f"{prefix}{suffix}" for prefix in _KINDS for suffix in warehouse.source_tables(prefix)]
+        kind = kind_of_export(names, where)
+    if kind is None:
+        raise SettingsError(
+            f"{where}: no daily tables events_YYYYMMDD of a Google Analytics export; for a table of your own, name it: "
+            f"DATA={where}.<table>"
+        )
+    return kind

@@ -46,9 +46,7 @@ def parameter_lines(profile: ExportProfile, candidates: Sequence[Candidate]) -> 
             "remove the comment marks in both files, and type make schema."
         )
     for candidate in useful[:MOST_SHOWN]:
-        parameter, line = candidate.parameter, candidate.line
-        assert parameter is not None and line is not None
-        lines += ["", f"{_short(parameter.key)}: {described(parameter, profile)}", f"  {line.sql}"]
+        lines += ["", *candidate_lines(candidate, profile, with_declaration=False)]
     unfit = [candidate for candidate in of_parameters if not candidate.line]
     if unfit:
         lines += ["", "Parameters that make no feature:"]
@@ -59,6 +57,17 @@ def parameter_lines(profile: ExportProfile, candidates: Sequence[Candidate]) -> 
         lines += ["", "Events that no feature counts yet:"]
         lines += [f"  {candidate.line.sql}" for candidate in events if candidate.line]
     return lines
+
+
+def candidate_lines(candidate: Candidate, profile: ExportProfile, with_declaration: bool = True) -> list[str]:
+    """What a parameter or event is, and the lines of query.sql and features.yaml that make a feature of it."""
+    if candidate.parameter:
+        lines = [f"{_short(candidate.parameter.key)}: {described(candidate.parameter, profile)}"]
+    else:
+        lines = [_short(candidate.event.name) if candidate.event else ""]
+    if candidate.line is None:
+        return [f"{lines[0]}; {candidate.reason}"]
+    return [*lines, f"  {candidate.line.sql}", *([f"  {candidate.line.declaration}"] if with_declaration else [])]
 
 
 def described(parameter: ParameterProfile, profile: ExportProfile) -> str:
@@ -75,8 +84,8 @@ def described(parameter: ParameterProfile, profile: ExportProfile) -> str:
     return f"{text}: {shown}{', ...' if parameter.distinct > _VALUES else ''}"
 
 
-def candidate_events(events: Iterable[EventProfile], profile: ExportProfile) -> list[str]:
-    """One line for each event that a person may choose."""
+def table_of_events(events: Iterable[EventProfile], profile: ExportProfile) -> list[str]:
+    """A table of some events with base rate and positives for each horizon."""
     horizons = [horizon for horizon in HORIZONS if horizon in profile.snapshots]
     rows = [["event", "users", "share", *(f"{horizon} days" for horizon in horizons)]]
     return _table([*rows, *([event.name, *_figures(event, profile)] for event in events)])

@@ -66,6 +66,7 @@ def candidates(profile: ExportProfile, query: str, features: FeatureSet) -> tupl
         features: ga4's features, whose names are taken.
     """
     taken = {name.lower() for name in (*features.names, *RESERVED_COLUMNS)}
+    query = re.sub(r"^\s*--.*$", "", query, flags=re.MULTILINE)  # lines that nobody has taken yet stand in comments
     used = set(re.findall(r"ep\.key = '([^']+)'", query))
     found = [_of_parameter(parameter, profile, used, taken) for parameter in profile.parameters]
     read = set(re.findall(r"event_name = '([^']+)'", query)) | set(_AUTOMATIC)

@@ -47,7 +47,7 @@ def choose_lookback(names: Sequence[str], dataset: Dataset, today: datetime.date
     """The longest lookback, and the grid, that the days allow; the usual ones if there are too few days for any."""
     for least, lookback, every in itertools.product((2, 1), LOOKBACKS, GRIDS):
         tried = with_schedule(dataset, lookback_days=lookback, every_days=every, train=least, test=1)
-        if _plan(names, tried, today):
+        if plan_if_enough(names, tried, today):
             return tried
     return with_schedule(dataset, train=2, test=1)
 
@@ -57,7 +57,7 @@ def days_needed(dataset: Dataset, today: datetime.date) -> int:
     newest = today - _DAY
     for count in itertools.count(dataset.windows.lookback_days):
         names = [f"{newest - back * _DAY:%Y%m%d}" for back in range(count)]
-        if _plan(names, dataset, today):
+        if plan_if_enough(names, dataset, today):
             return count
     raise AssertionError("unreachable")
 
@@ -79,7 +79,7 @@ def choose_schedule(names: Sequence[str], dataset: Dataset, today: datetime.date
     for horizon, test in (*itertools.product(HORIZONS, TESTS), *itertools.product(HORIZONS, (1,))):
         outcome = conversion.outcome(horizon)
         tried = with_schedule(dataset, horizon_days=horizon, test=test, train=max(least_train, test))
-        if outcome and _plan(names, tried, today):
+        if outcome and plan_if_enough(names, tried, today):
             found.append((test * outcome[1], horizon, test))
             if test * outcome[1] >= wanted:
                 break
@@ -93,7 +93,7 @@ def choose_schedule(names: Sequence[str], dataset: Dataset, today: datetime.date
     for more in range(least_train + 1, MOST_TRAIN + 1):
         if more > TRAIN and train * of_one >= TRAIN_POSITIVES:
             break
-        if not _plan(names, with_schedule(chosen, train=more), today):
+        if not plan_if_enough(names, with_schedule(chosen, train=more), today):
             break
         train = more
     chosen = with_schedule(chosen, train=train)
@@ -107,7 +107,7 @@ def choose_schedule(names: Sequence[str], dataset: Dataset, today: datetime.date
             f"verdict will be undecided until a test split has about {dataset.gate.min_positives} of them"
         )
     reasons = _reasons(chosen, rows, of_one, why)
-    return Schedule(chosen, _plan(names, chosen, today), positives, reasons, attention)
+    return Schedule(chosen, plan_if_enough(names, chosen, today), positives, reasons, attention)
 
 
 def with_schedule(dataset: Dataset, **changes: int) -> Dataset:
@@ -150,8 +150,9 @@ def _times(snapshots: int, positives: int, what: str) -> str:
     return f"{snapshots} x {positives:,} positives among the {what}" if positives else what
 
 
-def _plan(names: Sequence[str], dataset: Dataset, today: datetime.date) -> SnapshotPlan | None:
+def plan_if_enough(names: Sequence[str], dataset: Dataset, today: datetime.date) -> SnapshotPlan | None:
+    """The plan of a run, or None if there are too few days."""
     try:
         return plan_snapshots(names, dataset, today)
-    except WarehouseError:  # too few days
+    except WarehouseError:
         return None

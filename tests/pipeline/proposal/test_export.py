@@ -152,7 +152,7 @@ def test_the_folder_of_an_odd_export_gives_a_features_table(odd, of_odd, tmp_pat
 
 def test_values_of_persons_are_never_shown(of_odd, of_sample):
     for proposal in (of_odd, of_sample):
-        shown = "\n".join([*proposal.lists, *proposal.choices, *proposal.attention, *proposal.files.values()])
+        shown = "\n".join([*proposal.lists, repr(proposal.decisions), *proposal.attention, *proposal.files.values()])
         assert "example.com" not in shown.replace("https://shop.example.com/p/", "")
         assert "person1" not in shown and "user-1" not in shown
     assert "member_email: looks like an identifier or personal data" in "\n".join(of_odd.lists)
