@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import json
 import re
 import shutil
@@ -33,6 +34,8 @@ BUCKET = "propensity-local"
 IMAGE = "localhost/propensity-pipeline:local"
 # A folder beside the bucket. It replaces the machine that compiles and submits.
 MACHINE = "this-machine"
+# In the container, the folder that holds `tools`.
+PROJECT = "/project"
 
 
 class ProofError(Exception):
@@ -107,8 +110,6 @@ class Proof:
         """Compares the run of the job with the run of BeamDagRunner."""
         run = f"{self._engine.mount}/{launcher.folder.relative_to(self._engine.storage)}"
         report = "comparison.txt"
-        # The image does not hold the tools.
-        shutil.copytree(ROOT / "tools", self._engine.storage / MACHINE / "tools", dirs_exist_ok=True)
         try:
             self._python(
                 "tools.local_vertex.compare",
@@ -141,8 +142,11 @@ class Proof:
 
     def _python(self, module: str, *args: str) -> None:
         log = self._log(module)
-        env = {"PYTHONPATH": self._machine} if module.startswith("tools.") else {}
-        code = self._engine.run(Command(IMAGE, ("python", "-m", module), args, env=env), log)
+        command = Command(IMAGE, ("python", "-m", module), args)
+        if module.startswith("tools."):  # the image does not hold them
+            mounted = {f"{PROJECT}/tools": ROOT / "tools"}
+            command = dataclasses.replace(command, env={"PYTHONPATH": PROJECT}, readable=mounted)
+        code = self._engine.run(command, log)
         if code:
             tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
             raise ProofError(f"{tail}\npython -m {module} failed with exit code {code}; log: {log}")

@@ -40,6 +40,7 @@ class Machine(jobs.FakeEngine):
             compiled.parent.mkdir(parents=True)
             compiled.write_text(json.dumps(five_tasks()))
         if module == "tools.local_vertex.compare":
+            assert command.readable == {f"{command.env['PYTHONPATH']}/tools": vertex_local.ROOT / "tools"}
             Path(self.storage / "this-machine" / "comparison.txt").write_text("  everything equal")
         return int(module == self.fails)
 

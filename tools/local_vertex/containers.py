@@ -28,6 +28,7 @@ class Command:
         env: environment variables.
         cpu: limit of cores; None for no limit.
         memory_gb: limit of memory in 10^9 bytes; None for no limit.
+        readable: folders of this machine that the container may read, by their path in the container.
     """
 
     image: str
@@ -36,6 +37,7 @@ class Command:
     env: Mapping[str, str] = dataclasses.field(default_factory=dict)
     cpu: float | None = None
     memory_gb: float | None = None
+    readable: Mapping[str, Path] = dataclasses.field(default_factory=dict)
 
 
 class Engine(Protocol):
@@ -54,7 +56,7 @@ class Engine(Protocol):
 
 
 class ProcessEngine:
-    """Runs commands as processes in this environment. Images and limits are ignored."""
+    """Runs commands as processes in this environment. Images, limits and `readable` are ignored."""
 
     def __init__(self, storage: Path, *, python: str = sys.executable, project: Path = Path()):
         """`python` replaces the program `python` of a command; commands run in the folder `project`."""
@@ -91,6 +93,7 @@ class PodmanEngine:
     def argv(self, command: Command) -> list[str]:
         """The arguments of podman."""
         argv = [*_RUN, f"--label={LABEL}", f"--volume={self.storage}:{self.mount}"]
+        argv += [f"--volume={folder}:{path}:ro" for path, folder in command.readable.items()]
         argv += [f"--env={name}={value}" for name, value in command.env.items()]
         argv += self._limits(command)
         if command.command:

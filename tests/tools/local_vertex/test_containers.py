@@ -33,6 +33,12 @@ def test_the_call_of_podman(tmp_path, monkeypatch):
     assert not any(option.startswith("--user") for option in argv)
 
 
+def test_folders_of_this_machine_are_mounted_read_only(tmp_path):
+    command = Command("image", ("python",), readable={"/project/tools": tmp_path})
+    argv = PodmanEngine(tmp_path, print).argv(command)
+    assert f"--volume={tmp_path}:/project/tools:ro" in argv[: argv.index("image")]
+
+
 def test_limits_that_podman_refuses_are_told_once(tmp_path, monkeypatch):
     said = []
     refusal = subprocess.CompletedProcess([], 126, "", "Error: runc:\ncgroup: no memory controller\n")
