@@ -7,7 +7,15 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from pipeline.settings.dataset_folder import DatasetFolder
+
 ROWS = 3000  # of table()
+NUMBERS_AND_CATEGORIES = (
+    {"name": "count", "kind": "numeric", "missing": "zero"},
+    {"name": "ratio", "kind": "numeric"},
+    {"name": "country", "kind": "categorical", "slice": True},
+    {"name": "city", "kind": "categorical"},
+)
 
 
 def states(home: Path) -> list[dict[str, str]]:
@@ -47,6 +55,22 @@ def folder_digest(folder: Path) -> str:
         digest.update(str(path.relative_to(folder)).encode())
         digest.update(path.read_bytes() if path.is_file() else b"")
     return digest.hexdigest()
+
+
+def folder_of(features) -> DatasetFolder:
+    """A data set whose rows have a user, a day, the label `y` and these features."""
+    return DatasetFolder.from_config(
+        {
+            "name": "small",
+            "query": "SELECT 1",
+            "dataset": {
+                "source": {"kind": "table", "table": "t"},
+                "columns": {"label": "y", "key": "user", "date": "day"},
+                "split": {"test_percent": 20},
+            },
+            "features": list(features),
+        }
+    )
 
 
 def write_small_data_set(root: Path) -> Path:

@@ -9,26 +9,10 @@ from tfx.types import artifact_utils, standard_artifacts
 
 from pipeline.examples import encoding, writers
 from pipeline.examples.data_summary import write_data_summary
-from pipeline.settings.dataset_folder import DatasetFolder
+from tests.support import NUMBERS_AND_CATEGORIES, folder_of
 
 ROWS = {"train": 1500, "eval": 700}
-FOLDER = DatasetFolder.from_config(
-    {
-        "name": "small",
-        "query": "SELECT 1",
-        "dataset": {
-            "source": {"kind": "table", "table": "t"},
-            "columns": {"label": "y", "key": "user", "date": "day"},
-            "split": {"test_percent": 20},
-        },
-        "features": [
-            {"name": "count", "kind": "numeric", "missing": "zero"},
-            {"name": "ratio", "kind": "numeric"},
-            {"name": "country", "kind": "categorical", "slice": True},
-            {"name": "city", "kind": "categorical"},
-        ],
-    }
-)
+FOLDER = folder_of(NUMBERS_AND_CATEGORIES)
 FEATURES = [*FOLDER.features.names, "y"]
 _LOCAL = (
     "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",

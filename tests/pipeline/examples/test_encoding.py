@@ -4,26 +4,9 @@ import math
 import pyarrow as pa
 
 from pipeline.examples import encoding
-from pipeline.settings.dataset_folder import DatasetFolder
+from tests.support import NUMBERS_AND_CATEGORIES, folder_of
 
-FOLDER = DatasetFolder.from_config(
-    {
-        "name": "small",
-        "query": "SELECT 1",
-        "dataset": {
-            "source": {"kind": "table", "table": "t"},
-            "columns": {"label": "y", "key": "user", "date": "day"},
-            "split": {"test_percent": 20},
-        },
-        "features": [
-            {"name": "count", "kind": "numeric", "missing": "zero"},
-            {"name": "ratio", "kind": "numeric"},
-            {"name": "flag", "kind": "numeric"},
-            {"name": "country", "kind": "categorical", "slice": True},
-            {"name": "city", "kind": "categorical"},
-        ],
-    }
-)
+FOLDER = folder_of([*NUMBERS_AND_CATEGORIES, {"name": "flag", "kind": "numeric"}])
 BATCH = pa.RecordBatch.from_pydict(
     {
         "unit": pa.array(["aa", "bb", "cc"]),
