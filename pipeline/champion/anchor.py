@@ -76,11 +76,11 @@ def carry(
 def _training_of(champion: types.Artifact) -> dict[str, Any]:
     """Until when and when it was trained; None where it does not say."""
     try:
-        report = training_record.read_report(champion.uri)
+        summary = training_record.read_summary(champion.uri)
     except FileNotFoundError as error:
         _log.warning("%s", error)
-        report = {}
-    return {key: report.get(key) for key in ("trained_through", "trained_at")}
+        summary = {}
+    return {key: summary.get(key) for key in ("trained_through", "trained_at")}
 
 
 def _problem(name: str, folder: str, examples: types.Artifact, label: str) -> str | None:

@@ -64,13 +64,13 @@ def write_anchor(model_uri: str, description: dict[str, Any]) -> None:
 
 def describe(model: types.Artifact) -> dict[str, Any]:
     """What a verdict says of a model: ids, family, and when and through which day it was trained."""
-    report = training_record.read_report(model.uri)
+    summary = training_record.read_summary(model.uri)
     return {
         "id": model.id,
         "uri": model.uri,
         "family": model.get_string_custom_property(FAMILY) or None,
         "source_model_id": model.get_int_custom_property(SOURCE_ID) or None,
         "source_model_uri": source_of(model),
-        "trained_through": report["trained_through"],
-        "trained_at": report["trained_at"],
+        "trained_through": summary["trained_through"],
+        "trained_at": summary["trained_at"],
     }

@@ -19,13 +19,13 @@ class IncomparableChampionError(RuntimeError):
 
 
 def comparable_champion(
-    champions: list[types.Artifact], report: dict[str, Any], schema: schema_pb2.Schema, *, accept: bool
+    champions: list[types.Artifact], summary: dict[str, Any], schema: schema_pb2.Schema, *, accept: bool
 ) -> tuple[types.Artifact | None, list[str]]:
     """The champion, if there is one that can be compared.
 
     Args:
         champions: what the resolver found: none or one Model.
-        report: of this run's rows (`data_report.json`).
+        summary: of this run's rows (`data_report.json`).
         schema: the raw schema of this run.
         accept: whether to go on without a champion where it cannot be compared.
 
@@ -38,7 +38,7 @@ def comparable_champion(
     if not champions:
         return None, []
     [champion] = champions
-    problems = incomparable(champion.uri, report, schema)
+    problems = incomparable(champion.uri, summary, schema)
     if not problems:
         return champion, []
     if accept:
@@ -52,26 +52,26 @@ def comparable_champion(
     )
 
 
-def incomparable(champion_uri: str, report: dict[str, Any], schema: schema_pb2.Schema) -> list[str]:
+def incomparable(champion_uri: str, summary: dict[str, Any], schema: schema_pb2.Schema) -> list[str]:
     """Why the champion cannot be compared; nothing if it can."""
     if not fileio.exists(path_utils.serving_model_path(champion_uri)):
         return [f"its files are gone: there is no model at {champion_uri}"]
     try:
-        learnt, learnt_schema = training_record.read_report(champion_uri), training_record.read_schema(champion_uri)
+        learnt, learnt_schema = training_record.read_summary(champion_uri), training_record.read_schema(champion_uri)
         training_record.read_statistics(champion_uri)
     except (OSError, ValueError, ParseError, DecodeError) as error:  # ValueError: JSON that is cut off
         return [f"its training record is gone or damaged: {error}"]
-    return _time_problems(learnt, report) + _column_problems(learnt_schema, schema)
+    return _time_problems(learnt, summary) + _column_problems(learnt_schema, schema)
 
 
-def _time_problems(learnt: dict[str, Any], report: dict[str, Any]) -> list[str]:
+def _time_problems(learnt: dict[str, Any], summary: dict[str, Any]) -> list[str]:
     """The champion may have been trained on rows that are test rows now."""
-    if learnt["test_split"] != report["test_split"]:
-        was, now = (" ".join(f"{key}={value}" for key, value in x["test_split"].items()) for x in (learnt, report))
+    if learnt["test_split"] != summary["test_split"]:
+        was, now = (" ".join(f"{key}={value}" for key, value in x["test_split"].items()) for x in (learnt, summary))
         return [f"its test split was defined differently: {was}; now it is {now}"]
-    if report["test_split"]["by"] != "date":
+    if summary["test_split"]["by"] != "date":
         return []
-    first_test = min(count["date"] for count in report["dates"] if count["split"] == "test")
+    first_test = min(count["date"] for count in summary["dates"] if count["split"] == "test")
     through = learnt["trained_through"]
     if through < first_test:
         return []

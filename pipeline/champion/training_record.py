@@ -2,7 +2,7 @@
 
 <model>/training_data/statistics.pb    statistics of the raw training split
 <model>/training_data/schema.pbtxt     the raw schema
-<model>/training_data/report.json      ExampleGen's report of the rows, with `trained_through` and `test_split`; and
+<model>/training_data/report.json      ExampleGen's data summary, with `trained_through` and `test_split`; and
                                        `trained_at`, when the Trainer ended (ISO 8601, UTC)
 """
 
@@ -25,7 +25,7 @@ def write(
     *,
     statistics: statistics_pb2.DatasetFeatureStatisticsList,
     schema: schema_pb2.Schema,
-    report: dict[str, Any],
+    summary: dict[str, Any],
 ) -> None:
     """Writes the three files below a model's artifact."""
     folder = os.path.join(model_uri, _FOLDER)
@@ -35,7 +35,7 @@ def write(
     tfdv.write_schema_text(schema, os.path.join(folder, "schema.pbtxt"))
     with fileio.open(os.path.join(folder, "report.json"), "w") as file:
         trained_at = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-        file.write(json.dumps({**report, "trained_at": trained_at}, indent=1))
+        file.write(json.dumps({**summary, "trained_at": trained_at}, indent=1))
 
 
 def read_statistics(model_uri: str) -> statistics_pb2.DatasetFeatureStatisticsList:
@@ -49,8 +49,8 @@ def read_schema(model_uri: str) -> schema_pb2.Schema:
     return tfdv.load_schema_text(_existing(model_uri, "schema.pbtxt"))
 
 
-def read_report(model_uri: str) -> dict[str, Any]:
-    """What ExampleGen found in the data that a model was trained on. Raises FileNotFoundError if the model has none."""
+def read_summary(model_uri: str) -> dict[str, Any]:
+    """The data summary of the rows that a model was trained on. Raises FileNotFoundError if the model has none."""
     with fileio.open(_existing(model_uri, "report.json")) as file:
         return json.loads(file.read())
 

@@ -70,7 +70,7 @@ class Executor(evaluator_executor.Executor):
         accept = bool(exec_properties["accept_incompatible_champion"])
         champion, problems = comparable_champion(
             input_dict.get(standard_component_specs.BASELINE_MODEL_KEY) or [],
-            training_record.read_report(model.uri),
+            training_record.read_summary(model.uri),
             training_record.read_schema(model.uri),
             accept=accept,
         )

@@ -37,7 +37,7 @@ class Executor(trainer_executor.GenericExecutor):
             artifact_utils.get_single_uri(output_dict[standard_component_specs.MODEL_KEY]),
             statistics=stats_artifact_utils.load_statistics(statistics, "train").proto(),
             schema=tfdv.load_schema_text(os.path.join(schema_uri, "schema.pbtxt")),
-            report=read_data_summary(artifact_utils.get_single_instance(input_dict[RAW_EXAMPLES_KEY])),
+            summary=read_data_summary(artifact_utils.get_single_instance(input_dict[RAW_EXAMPLES_KEY])),
         )
 
 

@@ -76,7 +76,7 @@ def test_rows(scored: ScoredRows, sliced: list[str], date: str | None) -> TestRo
 
 def training_base_rate(model: types.Artifact) -> float:
     """The share of positives of the rows that a model was trained on."""
-    [count] = [count for count in training_record.read_report(model.uri)["splits"] if count["split"] == "train"]
+    [count] = [count for count in training_record.read_summary(model.uri)["splits"] if count["split"] == "train"]
     return count["positives"] / count["rows"]
 
 

@@ -30,7 +30,7 @@ def champion(tmp_path):
         model = standard_artifacts.Model()
         model.uri = str(tmp_path / "model")
         statistics = statistics_pb2.DatasetFeatureStatisticsList()
-        training_record.write(model.uri, statistics=statistics, schema=raw_schema(), report=report)
+        training_record.write(model.uri, statistics=statistics, schema=raw_schema(), summary=report)
         serving = tmp_path / "model" / "Format-Serving"
         serving.mkdir()
         (serving / "saved_model.pb").touch()

@@ -82,7 +82,7 @@ def gate(tmp_path):
             known = {feature.path.step[0] for feature in champion.datasets[0].features}
             learnt = schema_pb2.Schema(feature=[f for f in raw_schema(FEATURES, "y").feature if f.name in known])
             (tmp_path / "model" / "Format-Serving").mkdir(parents=True)
-            training_record.write(model.uri, statistics=champion, schema=learnt, report=report)
+            training_record.write(model.uri, statistics=champion, schema=learnt, summary=report)
             inputs["champion"] = [model]
         properties = {
             "settings": json.dumps({**SETTINGS, **settings}),

@@ -108,7 +108,7 @@ def model(tmp_path, saved_models):
         for column in columns:
             schema.feature.add(name=column, type=schema_pb2.FLOAT)
         statistics = statistics_pb2.DatasetFeatureStatisticsList()
-        training_record.write(artifact.uri, statistics=statistics, schema=schema, report={**REPORT, **(report or {})})
+        training_record.write(artifact.uri, statistics=statistics, schema=schema, summary={**REPORT, **(report or {})})
         if anchor is not None:
             Path(artifact.uri, "anchor").mkdir()
             Path(artifact.uri, "anchor", "Format-Serving").symlink_to(saved_models[anchor.__name__])

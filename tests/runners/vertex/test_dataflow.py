@@ -83,7 +83,7 @@ def given(tmp_path_factory):
     columns = schema_pb2.Schema(feature=[schema_pb2.Feature(name=name) for name in FEATURES.names])
     report = {"splits": [{"split": "train", "rows": 1000, "positives": 400}], "test_split": {"by": "hash"}, "dates": []}
     statistics = statistics_pb2.DatasetFeatureStatisticsList()
-    training_record.write(str(model), statistics=statistics, schema=columns, report=report)
+    training_record.write(str(model), statistics=statistics, schema=columns, summary=report)
     return {
         "examples": (folder / "examples", {"split_names": artifact_utils.encode_split_names(list(splits))}),
         "schema": (folder / "schema", {}),
