@@ -44,7 +44,7 @@ class Surroundings:
         readings: how text reads.
         base_rate: the share of positives.
         associations: each column beside the label.
-        copies: for a column, an earlier one with the same values.
+        copies: for a column that repeats an earlier one, how it does.
         row_date: the SQL of the row's date; empty without one.
         later: for dates, the rows in which they lie after the row's date.
         frequent: for categories of many values, the values with ROWS_PER_VALUE rows.
@@ -79,9 +79,9 @@ def decide(column: ColumnProfile, place: int, given: Names, around: Surroundings
     if leak:
         attention = f"{column.name} is left out: {leak}; {_way_back(choice.name)}"
         return dataclasses.replace(choice, reason=f"leaks: {leak}", is_left_out=True, attention=attention)
-    twin = around.copies.get(column.name)
-    if twin:
-        return dataclasses.replace(choice, reason=f"a copy of {twin}", is_left_out=True, is_slice=False, attention="")
+    copy = around.copies.get(column.name)
+    if copy:
+        return dataclasses.replace(choice, reason=copy, is_left_out=True, attention="")
     return choice
 
 

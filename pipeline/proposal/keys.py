@@ -115,12 +115,11 @@ def _wished(
     for date, date_sql in dates:
         if not count(sql, date_sql).rows:
             return Key(column, date, f"{reason}; it has one row for each {date.name}")
-    tried = f", and {'neither ' if len(dates) > 1 else ''}{' nor '.join(date.name for date, _ in dates)} makes them "
-    tried += "unique" if dates else ""
+    tried = " nor with ".join(date.name for date, _ in dates)
+    why = f"; they are not unique with {tried} either" if dates else ", and the table has no date"
     raise SettingsError(
-        f"KEY={column.name}: {shared.rows:,} of {profile.rows:,} rows share their key with another row"
-        f" ({shared.keys:,} keys){tried if dates else ', and the table has no date'}. "
-        "Make one row per key in the table, name the date with DATE=, or leave KEY out"
+        f"KEY={column.name}: {shared.rows:,} of {profile.rows:,} rows share their key with another row "
+        f"({shared.keys:,} keys){why}. Make one row per key in the table, name the date with DATE=, or leave KEY out"
     )
 
 

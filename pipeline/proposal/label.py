@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from models.config import SettingsError
 from pipeline.profiling.forms import Form
 from pipeline.profiling.profile import MOST_VALUES, ColumnProfile, Frequency, TableProfile
-from pipeline.proposal import names
+from pipeline.proposal.label_questions import listed_values, none_found, question
 from pipeline.proposal.wishes import Wishes, named_column
 from pipeline.proposal.words import (
     DESCRIBING_WORDS,
@@ -23,10 +23,7 @@ from pipeline.proposal.words import (
 )
 
 NAMED, HINTED, PLAIN, UNLIKELY = 3, 2, 1, 0  # how much a name speaks for a label
-_SHOWN_VALUES = 10  # of a message that lists them
-_MOST_OUTCOMES = 12  # values of a column that is named as the nearest to a label
 _OPPOSITES = {"no": "yes", "n": "y", "false": "true", "f": "t", "0": "1", "0.0": "1.0"}
-_NUMBER_TYPES = ("INT64", "FLOAT64", "NUMERIC", "BIGNUMERIC")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +55,10 @@ class Label:
         """The share of the labelled rows with 1."""
         return self.positives / self.rows if self.rows else 0.0
 
+    def counted(self) -> str:
+        """Which value counts as 1, and in how many rows."""
+        return f"{self.positive[0]!r} counts as 1, in {self.positives:,} of {self.rows:,} rows ({self.base_rate:.1%})"
+
     def described(self) -> str:
         """The values and the base rate, in words."""
         return f"{self.positive[0]!r} in {self.positives:,} of {self.rows:,} rows ({self.base_rate:.1%})"
@@ -78,42 +79,10 @@ def choose_label(profile: TableProfile, wishes: Wishes) -> Label:
     if best < HINTED and len(one_class) == 1 and wishes.positive is None:
         return _one_valued(one_class[0])
     if best == UNLIKELY:
-        raise SettingsError(_none_found(profile, found, wishes))
+        raise SettingsError(none_found(profile, found, wishes))
     if len(strongest) > 1:
-        raise SettingsError(_question(profile, strongest))
+        raise SettingsError(question(profile, strongest))
     return strongest[0]
-
-
-def label_sql(label: Label, is_text_file: bool) -> str:
-    """The expression that makes 0, 1 or NULL of the label. A value that was not there before becomes NULL."""
-    column, reference = label.column, names.column(label.column.name)
-    kind = _kind(column, is_text_file)
-    values = (*label.positive, *label.negative)
-    if kind == "BOOL":
-        is_true = folded(label.positive[0]) in ("true", "1")
-        return f"CAST({reference} AS INT64)" if is_true else f"1 - CAST({reference} AS INT64)"
-    literals = {value: _number(value) if kind == "NUMBER" else names.text(value) for value in values}
-    if kind == "NUMBER" and [float(value) for value in label.positive] == [1] and _are_zero(label.negative):
-        return reference if _is_whole(column) else f"CAST({reference} AS INT64)"
-    if not label.negative:
-        return f"IF({reference} = {literals[label.positive[0]]}, 1, 0)"
-    subject = reference
-    if max(len(label.positive), len(label.negative)) > 1:
-        subject = f"LOWER(TRIM({reference}))"
-        literals = {value: names.text(value.strip().lower()) for value in values}
-    cases = [(literals[label.positive[0]], 1), (literals[label.negative[0]], 0)]
-    return f"CASE {subject} " + " ".join(f"WHEN {value} THEN {number}" for value, number in cases) + " END"
-
-
-def has_label_sql(label: Label, is_text_file: bool) -> str:
-    """The condition that a row has a label."""
-    column, reference = label.column, names.column(label.column.name)
-    condition = f"{reference} IS NOT NULL"
-    if column.type in ("FLOAT64",) and not is_text_file:
-        return f"{condition} AND NOT IS_NAN({reference})"
-    if column.type == "STRING" and not is_text_file:
-        return f"{reference} NOT IN ({', '.join(names.text(text) for text in ('', *column.missing_like))})"
-    return condition
 
 
 def _wished(profile: TableProfile, column: ColumnProfile, positive: str | None) -> Label:
@@ -128,12 +97,12 @@ def _wished(profile: TableProfile, column: ColumnProfile, positive: str | None) 
         if column.distinct == 1:
             return _one_valued(column)
         raise SettingsError(
-            f"{wish}: the column has {column.distinct:,} values, and a label has two{_listed(column)}.\n"
+            f"{wish}: the column has {column.distinct:,} values, and a label has two{listed_values(column)}.\n"
             f"Which of them counts as 1? Add POSITIVE=<value>; all others count as 0."
         )
     matching = [item for item in column.values if _is_value(item.value, positive)]
     if not matching:
-        raise SettingsError(f"POSITIVE={positive}: '{column.name}' has no such value{_listed(column)}.")
+        raise SettingsError(f"POSITIVE={positive}: '{column.name}' has no such value{listed_values(column)}.")
     positives = sum(item.rows for item in matching)
     return Label(
         column,
@@ -221,48 +190,6 @@ def _strength(name: str) -> int:
     return PLAIN
 
 
-def _question(profile: TableProfile, candidates: Sequence[Label]) -> str:
-    lines = [f"{profile.source}: {len(candidates)} columns could be the label, and only you know which one to predict:"]
-    width = max(len(label.column.name) for label in candidates[:_SHOWN_VALUES])
-    for label in candidates[:_SHOWN_VALUES]:
-        lines.append(f"  {label.column.name:<{width}}  {label.described()}")
-    if len(candidates) > _SHOWN_VALUES:
-        lines.append(f"  and {len(candidates) - _SHOWN_VALUES} more columns of two values")
-    listed = ", ".join(label.column.name for label in candidates[:_SHOWN_VALUES])
-    return "\n".join([*lines, f"Nothing was written. Which one do you want to predict? Add LABEL=<one of: {listed}>"])
-
-
-def _none_found(profile: TableProfile, found: Sequence[Label], wishes: Wishes) -> str:
-    if wishes.positive is not None and not found:
-        return (
-            f"POSITIVE={wishes.positive}: no column of two values in {profile.source} holds this value. "
-            "Name the label as well, with LABEL=<column>"
-        )
-    lines = [f"{profile.source}: no column looks like a label (two values, such as converted: yes or no)."]
-    near = [
-        c for c in profile.columns if 2 < c.distinct <= _MOST_OUTCOMES and has_word(c.name, (*LABEL_PARTS, "status"))
-    ]
-    near = near or [
-        c for c in profile.columns if 2 < c.distinct <= _MOST_OUTCOMES and c.type == "STRING" and not c.form
-    ]
-    if found:
-        lines.append("These columns have two values, but describe the row rather than its outcome:")
-        lines += [f"  {label.column.name}: {label.described()}" for label in found[:_SHOWN_VALUES]]
-    if near:
-        lines.append("These come nearest; choose the value that counts as 1:")
-        lines += [f"  LABEL='{c.name}' POSITIVE=<value>{_listed(c)}" for c in near[:_SHOWN_VALUES]]
-    ones = [c for c in profile.columns if c.distinct == 1 and is_label_name(c.name)]
-    lines += [f"Column '{c.name}' holds one value only, in all {c.filled:,} rows." for c in ones]
-    return "\n".join([*lines, "Nothing was written. Name the label with LABEL=<column>"])
-
-
-def _listed(column: ColumnProfile) -> str:
-    if column.distinct > MOST_VALUES:
-        return ""  # values that rare may be identifiers
-    shown = ", ".join(item.value for item in column.values[:_SHOWN_VALUES])
-    return f": {shown}" + (", ..." if column.distinct > _SHOWN_VALUES else "")
-
-
 def _is_value(value: str, wanted: str) -> bool:
     if folded(value) == folded(wanted):
         return True
@@ -270,28 +197,6 @@ def _is_value(value: str, wanted: str) -> bool:
         return math.isclose(float(value), float(wanted))
     except ValueError:
         return False
-
-
-def _kind(column: ColumnProfile, is_text_file: bool) -> str:
-    """How the query sees the label: as BOOL, NUMBER or TEXT."""
-    if column.type == "BOOL" or (is_text_file and column.form is Form.BOOLEAN):
-        return "BOOL"
-    if column.type in _NUMBER_TYPES or (is_text_file and column.form in (Form.INTEGER, Form.NUMBER)):
-        return "NUMBER"
-    return "TEXT"
-
-
-def _number(value: str) -> str:
-    number = float(value)
-    return str(int(number)) if number.is_integer() else repr(number)
-
-
-def _is_whole(column: ColumnProfile) -> bool:
-    return column.type == "INT64" or column.form is Form.INTEGER
-
-
-def _are_zero(values: Sequence[str]) -> bool:
-    return [float(value) for value in values] == [0]
 
 
 def _rows(items: Sequence[Frequency]) -> int:

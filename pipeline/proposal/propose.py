@@ -14,6 +14,7 @@ from pipeline.proposal.choices import Choice, Use
 from pipeline.proposal.columns import Surroundings
 from pipeline.proposal.conversion import Readings
 from pipeline.proposal.facts import Facts
+from pipeline.proposal.label_sql import has_label_sql, label_sql
 from pipeline.proposal.names import Names
 from pipeline.proposal.proposal import Proposal
 from pipeline.proposal.wishes import Wishes, named_column
@@ -86,7 +87,7 @@ class _Deciding:
         if not profile.rows:
             raise SettingsError(f"{profile.source}: the table has no rows, so nothing can be proposed")
         target = label.choose_label(profile, wishes)
-        raw_label = label.label_sql(target, is_text_file=False)
+        raw_label = label_sql(target, is_text_file=False)
         is_positive = f"({raw_label}) = 1"
         others = [column.name for column in profile.columns if column is not target.column and column.filled]
         associations = self._profiler.associations(is_positive, others) if 0 < target.positives < target.rows else {}
@@ -150,8 +151,8 @@ class _Deciding:
 
     def _label_choice(self, target: label.Label) -> Choice:
         name = self._name_of(target.column)
-        sql = label.label_sql(target, self._profile.is_text)
-        return Choice(target.column, Use.LABEL, f"1 is {target.positive[0]!r}; {target.why_positive}", name, sql)
+        sql = label_sql(target, self._profile.is_text)
+        return Choice(target.column, Use.LABEL, f"{target.positive[0]!r} counts as 1; {target.why_positive}", name, sql)
 
     def _key_choice(self, key: keys.Key) -> Iterator[Choice]:
         if key.column is not None:
@@ -180,7 +181,7 @@ class _Deciding:
             self._readings,
             target.base_rate,
             associations,
-            {**self._profiler.renamings(self._profile), **self._profiler.copies(self._profile)},
+            self._copies(),
             self._readings.date_sql(date) if date is not None else "",
         )
         if date is not None:
@@ -198,6 +199,12 @@ class _Deciding:
             for column in self._profile.columns
         )
 
+    def _copies(self) -> dict[str, str]:
+        """For each column that repeats an earlier one, how it does."""
+        renamed = self._profiler.renamings(self._profile)
+        found = {name: f"it tells the same as {twin}, under other values" for name, twin in renamed.items()}
+        return {**found, **{name: f"a copy of {twin}" for name, twin in self._profiler.copies(self._profile).items()}}
+
     def _by_value(self, choice: Choice, raw_label: str) -> Sequence[slices.SliceCount]:
         return self._facts.by_value(self._raw.text_sql(choice.column), raw_label)
 
@@ -206,7 +213,7 @@ class _Deciding:
         rows = self._profile.rows
         found = {}
         if target.rows < rows:
-            found[label.has_label_sql(target, self._profile.is_text)] = f"{rows - target.rows:,} rows have no label"
+            found[has_label_sql(target, self._profile.is_text)] = f"{rows - target.rows:,} rows have no label"
         for column, what in ((key.column, "key"), (date, "date")):
             if column is not None and column.filled < rows:
                 condition = f"{names.column(column.name)} IS NOT NULL"

@@ -38,7 +38,7 @@ def dataset_yaml(proposal: Proposal) -> str:
         _line("date", date.name, proposal.date_reason) if date else f"  # no date: {_comment(proposal.date_reason)}"
     )
     if target is not None:
-        lines.append(_line("label", target.name, f"1 is {label.described()}; {label.why_positive}"))
+        lines.append(_line("label", target.name, f"{label.counted()}; {label.why_positive}"))
     lines.append("split:")
     lines.append(_line("eval_percent", split.eval_percent, split.eval_reason))
     if split.test_from is not None:

@@ -23,7 +23,9 @@ MOST_EVAL_PERCENT = 20
 EVAL_POSITIVES = 100  # as pipeline.champion.candidates has it, which imports TFX
 #: By how much more than `gate.min_positives` a split by hash aims for, since it hits its share only about.
 SPARE = 1.2
-#: The base rate of test against that of the rows before, below which labels of test may not be known yet.
+#: The share of the newest rows whose base rate is compared with that of the others, in percent.
+NEWEST_PERCENT = 10
+#: The base rate of the newest rows against that of the others, below which their labels may not be known yet.
 UNSETTLED = 0.5
 
 
@@ -124,20 +126,36 @@ def _cut(days: Sequence[Day], rows: int, needed: int) -> Day | None:
 def _by_date(cut: Day, days: Sequence[Day]) -> SplitChoice:
     rows = sum(day.rows for day in days)
     positives = sum(day.positives for day in days)
-    before_rows, before = rows - cut.rows, positives - cut.positives
+    before = positives - cut.positives
     reason = (
         f"the newest {cut.rows / rows:.0%} of the rows, with {cut.positives:,} positives; a verdict needs "
         f"{GateSettings().min_positives}"
     )
-    attention = ()
-    rate, rate_before = cut.positives / cut.rows, before / before_rows
-    if rate < UNSETTLED * rate_before:
-        attention = (
-            f"the base rate is {rate:.1%} from {cut.date} on and {rate_before:.1%} before. If the newest labels are "
-            "not known yet, leave those rows out: add a condition to WHERE in query.sql",
-        )
     eval_percent, eval_reason = _eval(before)
-    return SplitChoice(None, cut.date, eval_percent, reason, eval_reason, cut.positives, attention)
+    return SplitChoice(None, cut.date, eval_percent, reason, eval_reason, cut.positives, _unsettled(days))
+
+
+def _unsettled(days: Sequence[Day]) -> tuple[str, ...]:
+    """A sentence if the newest rows have far fewer positives than the others: their labels may come later."""
+    ordered = sorted(days, key=lambda day: day.date)
+    rows, newest = sum(day.rows for day in ordered), 0
+    for place in range(len(ordered) - 1, 0, -1):
+        newest += ordered[place].rows
+        if 100 * newest >= NEWEST_PERCENT * rows:
+            break
+    else:
+        return ()
+    rate, rate_before = _base_rate(ordered[place:]), _base_rate(ordered[:place])
+    if rate >= UNSETTLED * rate_before or rate_before * newest < 5:
+        return ()
+    return (
+        f"the base rate is {rate:.1%} from {ordered[place].date} on and {rate_before:.1%} before. If the newest labels "
+        "are not known yet, leave those rows out: add a condition to WHERE in query.sql",
+    )
+
+
+def _base_rate(days: Sequence[Day]) -> float:
+    return sum(day.positives for day in days) / sum(day.rows for day in days)
 
 
 def _eval(positives: int) -> tuple[int, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import textwrap
 from collections.abc import Iterator, Sequence
 
 from pipeline.profiling.profile import TableProfile
@@ -11,6 +12,7 @@ from pipeline.proposal.choices import Choice, Use
 from pipeline.proposal.proposal import Proposal
 from pipeline.report.profile_page import LEFT_OUT, ColumnNote, Decision, ProfilePage
 
+_WIDTH = 110  # characters of a line on the terminal
 _LISTED = 12  # names of columns in a line of the terminal
 
 
@@ -21,9 +23,9 @@ def decisions(proposal: Proposal) -> list[Decision]:
     test = f"test from {division.test_from}" if division.test_from else f"{division.test_percent} % test"
     numbers = sum(choice.use is Use.NUMBER for choice in proposal.learned)
     categories = len(proposal.learned) - numbers
-    sliced = [choice.name for choice in proposal.learned if choice.is_slice]
+    sliced = [choice.column.name for choice in proposal.learned if choice.is_slice]
     found = [
-        Decision("Label", f"{label.column.name}: 1 is {label.described()}", label.why_positive),
+        Decision("Label", f"{label.column.name}: {label.counted()}", label.why_positive),
         Decision("Key", key.column.name if key else "none", proposal.key_reason),
         Decision("Date", date.column.name if date else "none", proposal.date_reason),
         Decision("Split", f"{test}, {division.eval_percent} % eval", division.test_reason),
@@ -54,17 +56,14 @@ def lines(proposal: Proposal) -> Iterator[str]:
     yield f"{profile.source}: {profile.rows:,} rows, {len(profile.columns):,} columns{_read(profile)}"
     yield ""
     for decision in decisions(proposal):
-        if decision.what != "Features":
-            yield f"  {decision.what:<16} {decision.choice}; {decision.reason}"
-            continue
-        yield f"  {decision.what:<16} {decision.choice}"
+        reason = f"; {decision.reason}" if decision.what != "Features" else ""
+        yield from _wrapped(f"  {decision.what:<16} ", f"{decision.choice}{reason}")
     left_out = proposal.left_out
-    if left_out:
-        yield f"  {'Left out':<16} {_many(len(left_out), 'column')}:"
-        for choice in left_out[:_LISTED]:
-            yield f"  {'':<16} {choice.column.name}: {choice.reason}"
-        if len(left_out) > _LISTED:
-            yield f"  {'':<16} and {len(left_out) - _LISTED} more, each with its reason in the files"
+    for place, choice in enumerate(left_out[:_LISTED]):
+        what = "" if place else "Left out"
+        yield from _wrapped(f"  {what:<16} ", f"{choice.column.name}: {choice.reason}")
+    if len(left_out) > _LISTED:
+        yield f"  {'':<16} and {len(left_out) - _LISTED} more, each with its reason in the files"
     yield ""
 
 
@@ -75,9 +74,13 @@ def look_first(attention: Sequence[str]) -> Iterator[str]:
         return
     yield "Look at first:"
     for number, sentence in enumerate(attention[:_LISTED], start=1):
-        yield f"  {number}. {sentence.removesuffix('.')}."
+        yield from _wrapped(f"  {number}. ", f"{sentence.removesuffix('.')}.")
     if len(attention) > _LISTED:
         yield f"  and {len(attention) - _LISTED} more on the page of the profile"
+
+
+def _wrapped(start: str, text: str) -> list[str]:
+    return textwrap.wrap(text, _WIDTH, initial_indent=start, subsequent_indent=" " * len(start), break_on_hyphens=False)
 
 
 def page(proposal: Proposal, next_command: str) -> ProfilePage:

@@ -17,6 +17,7 @@ from pipeline.proposal import changes, columns, folder, insertion, label, names,
 from pipeline.proposal.choices import Choice
 from pipeline.proposal.columns import Surroundings
 from pipeline.proposal.conversion import Readings
+from pipeline.proposal.label_sql import label_sql
 from pipeline.proposal.names import Names
 from pipeline.proposal.proposal import feature
 from pipeline.raw_schema import updated_text
@@ -142,8 +143,8 @@ def _decide(
         found = label.two_valued(target)
         if found is not None:
             base_rate = found.base_rate
-            associations = profiler.associations(f"({label.label_sql(found, is_text_file=False)}) = 1", new)
-    copies = profiler.copies(profile)
+            associations = profiler.associations(f"({label_sql(found, is_text_file=False)}) = 1", new)
+    copies = {name: f"a copy of {twin}" for name, twin in profiler.copies(profile).items()}
     around = Surroundings(profile, Readings(profile), base_rate, associations, copies)
     if roles.date:
         date = _source_column(data_set, profile, roles.date)

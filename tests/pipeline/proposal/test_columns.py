@@ -135,7 +135,7 @@ def test_few_rows_with_a_value_are_luck():
 
 
 def test_a_copy_is_left_out_and_names_its_twin():
-    choice = decided(numbers("age2", 18, 80, distinct=60, rows=ROWS), copies={"age2": "age"})
+    choice = decided(numbers("age2", 18, 80, distinct=60, rows=ROWS), copies={"age2": "a copy of age"})
     assert choice.is_left_out
     assert choice.reason == "a copy of age"
 

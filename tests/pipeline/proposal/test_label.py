@@ -4,7 +4,8 @@ import pytest
 
 from models.config import SettingsError
 from pipeline.profiling.forms import Form
-from pipeline.proposal.label import choose_label, label_sql
+from pipeline.proposal.label import choose_label
+from pipeline.proposal.label_sql import label_sql
 from pipeline.proposal.wishes import Wishes
 from tests.pipeline.proposal.profiles import column, numbers, table
 
