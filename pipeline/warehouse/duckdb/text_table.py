@@ -12,7 +12,7 @@ from pipeline.warehouse.duckdb.column_uses import Use, Uses
 from pipeline.warehouse.duckdb.dotted_names import select_with_structs
 from pipeline.warehouse.duckdb.quoting import quote, quote_name
 from pipeline.warehouse.duckdb.text_loading import Run, load
-from pipeline.warehouse.duckdb.text_types import READINGS, TEXT, DateOrder, Profile, Reading, on
+from pipeline.warehouse.duckdb.text_types import READINGS, TEXT, DateOrder, Profile, on
 from pipeline.warehouse.interface import WarehouseError
 
 SAMPLE_ROWS = 256  # enough to see that most text is no number, before all rows are looked at
@@ -82,24 +82,36 @@ class TextTable:
 
     def _profile(self, columns: Sequence[str]) -> None:
         """Finds what columns read as. A sample rules most readings out; the others are held against all rows."""
-        left: dict[str, list[Reading]] = {column: list(READINGS) for column in columns}
-        sampled = f"(SELECT * FROM {self._table} LIMIT {SAMPLE_ROWS})"
-        fits = self._all_fit({(c, r.type): r.reads for c, found in left.items() for r in found}, sampled)
-        left = {column: [r for r in found if fits[column, r.type]] for column, found in left.items()}
-        same = self._all_fit({(c, r.type): r.same for c, found in left.items() for r in found}, self._table)
+        if not columns:
+            return
+        sampled = self._sample(columns, [*(reading.reads for reading in READINGS), text_types.LIKE_A_DATE])
+        left = {c: [r for place, r in enumerate(READINGS) if c not in sampled or sampled[c][place]] for c in columns}
+        same = self._all_fit({(c, r.type): r.same for c, found in left.items() for r in found})
         same_of = {c: next((r for r in found if same[c, r.type]), None) for c, found in left.items()}
         unsure = {(c, r.type): r.reads for c, found in left.items() if same_of[c] is None for r in found}
-        fits = self._all_fit(unsure, self._table)
-        filled = self._all_fit(dict.fromkeys([(c, "") for c in columns], "FALSE"), self._table, empty=True)
+        fits = self._all_fit(unsure)
+        empty = self._all_fit({(c, ""): "FALSE" for c in columns if c not in sampled})
         for column, found in left.items():
             reading = same_of[column] or next((r for r in found if fits[column, r.type]), TEXT)
             is_same = reading is TEXT or same_of[column] is not None
-            self._known[column] = Profile(reading, is_same, is_empty=filled[column, ""])
+            is_like_dates = column not in sampled or sampled[column][-1]
+            self._known[column] = Profile(reading, is_same, is_like_dates, is_empty=empty.get((column, ""), False))
 
-    def _all_fit(
-        self, tests: Mapping[tuple[str, str], str], rows: str, empty: bool = True
-    ) -> dict[tuple[str, str], bool]:
-        """For each column and name of a test, whether it holds for all values; `empty` if there is none."""
+    def _sample(self, columns: Sequence[str], tests: Sequence[str]) -> dict[str, Sequence[bool]]:
+        """For each column with a value in the first rows, whether each test holds for all of them.
+
+        One query of long rows: a query with an aggregate for each column and test would take long to plan.
+        """
+        listed = ", ".join(map(quote_name, columns))
+        rows = f"(SELECT {listed} FROM {self._table} LIMIT {SAMPLE_ROWS})"
+        selected = ", ".join(f"BOOL_AND(COALESCE({on(test, 'cell')}, FALSE))" for test in tests)
+        found = self._run(
+            f"SELECT place, {selected} FROM (UNPIVOT {rows} ON COLUMNS(*) INTO NAME place VALUE cell) GROUP BY place"
+        )
+        return {name: fits for name, *fits in found}
+
+    def _all_fit(self, tests: Mapping[tuple[str, str], str]) -> dict[tuple[str, str], bool]:
+        """For each column and name of a test, whether it holds for all values; true if there is none."""
         results = {}
         for part in _parts(list(tests), COLUMNS_AT_ONCE):
             names = {key: quote_name(key[0]) for key in part}
@@ -107,8 +119,8 @@ class TextTable:
                 f"BOOL_AND(COALESCE({on(tests[key], names[key])}, FALSE)) FILTER ({names[key]} IS NOT NULL)"
                 for key in part
             ]
-            (row,) = self._run(f"SELECT {', '.join(selected)} FROM {rows}")
-            results.update({key: empty if fits is None else fits for key, fits in zip(part, row, strict=True)})
+            (row,) = self._run(f"SELECT {', '.join(selected)} FROM {self._table}")
+            results.update({key: fits is None or fits for key, fits in zip(part, row, strict=True)})
         return results
 
     def _date_order(self, column: str, needed: bool, problems: list[str]) -> DateOrder | None:
@@ -132,10 +144,11 @@ class TextTable:
         return None
 
     def _fitting_orders(self, column: str, orders: Sequence[DateOrder]) -> list[DateOrder]:
-        tests = {(column, str(place)): order.reads for place, order in enumerate(orders)}
-        fits = self._all_fit(tests, f"(SELECT * FROM {self._table} LIMIT {SAMPLE_ROWS})")
-        if any(fits.values()):
-            fits = self._all_fit({key: test for key, test in tests.items() if fits[key]}, self._table)
+        if not self._known[column].is_like_dates:
+            return []
+        sampled = self._sample([column], [order.reads for order in orders]).get(column)
+        likely = [place for place in range(len(orders)) if sampled is None or sampled[place]]
+        fits = self._all_fit({(column, str(place)): orders[place].reads for place in likely})
         return [orders[int(place)] for (_, place), fitting in fits.items() if fitting]
 
     def _date_problem(self, column: str, orders: Sequence[DateOrder]) -> str:

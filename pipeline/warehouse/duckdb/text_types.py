@@ -72,6 +72,7 @@ READINGS = (
     ),
     Reading("TIME", f"{_matches(_TIME)} AND {_cast('TIME')}", _back("TIME")),
 )
+LIKE_A_DATE = _matches(rf"\d{{1,4}}[./-]\d{{1,2}}[./-]\d{{1,4}}|{_COMPACT}")  # whatever DateOrder reads
 TEXT = Reading("VARCHAR", "TRUE", "TRUE")
 _ONLY_DATES = ("DATE", "TIMESTAMP", "TIMESTAMPTZ", "TIME")
 
@@ -83,11 +84,13 @@ class Profile:
     Attributes:
         reading: the first of READINGS that all values fit; TEXT if none does.
         is_same: whether the type gives back every text.
+        is_like_dates: whether the first values look like dates, in any order of day, month and year.
         is_empty: whether the column holds no value.
     """
 
     reading: Reading
     is_same: bool
+    is_like_dates: bool = False
     is_empty: bool = False
 
 
