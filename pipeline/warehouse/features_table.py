@@ -26,6 +26,8 @@ _FITTING_CASTS = {
     "NUMERIC": "CAST({0} AS FLOAT64)",
     "BIGNUMERIC": "CAST({0} AS FLOAT64)",
     "STRING": "CAST({0} AS FLOAT64)",  # fails at what is no number; SAFE_CAST would lose it in silence
+    "TIME": "EXTRACT(HOUR FROM {0})",
+    "INTERVAL": "EXTRACT(DAY FROM {0})",
     "STRUCT": "{0}.<field>",
     "ARRAY": "ARRAY_LENGTH({0})",
     "BYTES": "CAST(SAFE_CONVERT_BYTES_TO_STRING({0}) AS FLOAT64)",

@@ -23,7 +23,8 @@ _READ_AS = {
     **dict.fromkeys(("TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT", "UINTEGER"), "CAST({0} AS BIGINT)"),
     "UBIGINT": "CAST({0} AS DECIMAL(20, 0))",
     "TIME WITH TIME ZONE": "CAST({0} AS TIME)",
-    **dict.fromkeys(("TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"), "CAST({0} AS TIMESTAMP)"),
+    **dict.fromkeys(("TIMESTAMP_S", "TIMESTAMP_MS"), "CAST({0} AS TIMESTAMP)"),
+    "TIMESTAMP_NS": "MAKE_TIMESTAMP(EPOCH_NS({0}) // 1000)",  # DuckDB 2.0 rounds, and older versions cut
 }
 _CANONICAL = {"INT64": "BIGINT", "FLOAT64": "DOUBLE", "STRING": "VARCHAR"}
 
