@@ -29,7 +29,7 @@ _BOMS = (  # UTF-32 first: its mark begins with that of UTF-16
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _UTF8_LETTER = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
-_RUN = re.compile(rb"[\x80-\xff]+")
+_WITHOUT_ASCII = bytes(32 if code < 128 else code for code in range(256))  # for bytes.translate
 _COMMON_LETTERS = "äöüßÄÖÜåÅéèàáíóúñç".encode("cp1252")  # a run of these alone does not speak against Western text
 _UNDEFINED = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")  # of Windows-1252
 _BAD = "\udcff"  # stands for bytes that cannot be decoded; no decoder gives it
@@ -116,14 +116,15 @@ def _looks_western(path: Path) -> bool:
     """Whether bytes beyond ASCII stand as they do in Windows-1252: no valid UTF-8, no long runs, none undefined."""
     letters, stray, in_runs, beyond = 0, 0, 0, 0
     for chunk in _chunks(path):
-        if _UNDEFINED.search(chunk):
+        runs = chunk.translate(_WITHOUT_ASCII).split()
+        joined = b" ".join(runs)
+        if _UNDEFINED.search(joined):
             return False
-        rest, found = _UTF8_LETTER.subn(b"", chunk)
+        rest, found = _UTF8_LETTER.subn(b"", joined)
         letters += found
-        stray += sum(map(len, _RUN.findall(rest)))
-        runs = [len(run) for run in _RUN.findall(chunk)]
-        beyond += sum(runs)
-        in_runs += sum(len(run) for run in _RUN.findall(chunk) if len(run) > 2 and run.strip(_COMMON_LETTERS))
+        stray += len(rest) - rest.count(b" ")
+        beyond += sum(map(len, runs))
+        in_runs += sum(len(run) for run in runs if len(run) > 2 and run.strip(_COMMON_LETTERS))
     return letters <= stray * MAX_UTF8_SHARE and in_runs <= beyond * MAX_RUN_SHARE
 
 
