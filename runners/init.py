@@ -31,7 +31,7 @@ from pipeline.warehouse.opening import open_source
 from runners.signals import end
 from runners.sources import DEFAULT_SETTINGS, Source, find_source
 
-DONE, REFUSED = 0, 2
+DONE, REFUSED, INTERRUPTED = 0, 2, 130
 PAGE = "profile.html"
 
 
@@ -39,7 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Proposes a data set, or shows what has changed in its table.
 
     Returns:
-        The exit code: 0 if the folder was written; 2 if something cannot be used, or a person must decide.
+        The exit code: 0 if the folder was written; 2 if something cannot be used, or a person must decide; 130 after
+        Ctrl-C.
     """
     args = _parser().parse_args(arguments)
     wishes = Wishes(label=args.label, key=args.key, date=args.date, positive=args.positive)
@@ -48,6 +49,9 @@ def main(arguments: list[str] | None = None) -> int:
     except (SettingsError, WarehouseError) as error:
         print(f"Error: {error}", file=sys.stderr)
         return REFUSED
+    except KeyboardInterrupt:
+        print("Interrupted: nothing was written.", file=sys.stderr)
+        return INTERRUPTED
 
 
 def _init(args: argparse.Namespace, wishes: Wishes) -> int:
@@ -64,11 +68,12 @@ def _propose_table(args: argparse.Namespace, source: Source, wishes: Wishes) -> 
     def opened(settings: TableSource) -> Warehouse:
         return open_source(source.run, settings)
 
+    print(f"Profiling {source.shown} ...", flush=True)
     proposal = propose(args.dataset, source.shown, source.table or "", source.is_text, opened, wishes)
     files = folder.files_of(proposal, args.schema_root)
-    written = _write(args, source, files)
-    command = source.next_command(args.dataset, _shown(written))
+    command = source.next_command(args.dataset, _shown(args.schema_root / args.dataset))
     page = _write_page(args.output or source.run.output, args.dataset, render_profile(summary.page(proposal, command)))
+    written = _write(args, source, files)
     _print(summary.lines(proposal))
     print(f"Wrote {_shown(written)}/: {', '.join(files)}")
     print(f"The profile, as a page: {_shown(page)}")

@@ -29,8 +29,13 @@ MANY_MISSING = 0.02
 MOSTLY = 0.8
 #: The share of rows in which a date may lie after the row's own before it counts as knowledge of the future.
 LATER_SHARE = 0.01
-#: The values that a bounded category keeps at most.
+#: Values up to which a category keeps them all.
+SMALLEST_BOUND = 100
+#: The values that a bounded category keeps at least, and at most.
+LEAST_VOCABULARY = 20
 LARGEST_VOCABULARY = 1000
+#: Whole numbers that are all larger lose their last digits as float32, and are codes if they are few.
+LARGEST_EXACT = 2**24
 _CYCLES = {"month": 12, "weekday": 7, "monat": 12, "quarter": 4}  # names of categories whose values are known
 _VOCABULARIES = (2, 3, 5, 10, 20, 50, 100, 200, 500, LARGEST_VOCABULARY)  # steps that leave room for new values
 
@@ -44,7 +49,8 @@ class Surroundings:
         readings: how text reads.
         base_rate: the share of positives.
         associations: each column beside the label.
-        copies: for a column that repeats an earlier one, how it does.
+        copies: for a column, an earlier one with the same values.
+        renamings: for a column, an earlier one whose values correspond to its own, one to one.
         row_date: the SQL of the row's date; empty without one.
         later: for dates, the rows in which they lie after the row's date.
         frequent: for categories of many values, the values with ROWS_PER_VALUE rows.
@@ -55,6 +61,7 @@ class Surroundings:
     base_rate: float
     associations: Mapping[str, Association] = dataclasses.field(default_factory=dict)
     copies: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    renamings: Mapping[str, str] = dataclasses.field(default_factory=dict)
     row_date: str = ""
     later: Mapping[str, int] = dataclasses.field(default_factory=dict)
     frequent: Mapping[str, int] = dataclasses.field(default_factory=dict)
@@ -79,9 +86,12 @@ def decide(column: ColumnProfile, place: int, given: Names, around: Surroundings
     if leak:
         attention = f"{column.name} is left out: {leak}; {_way_back(choice.name)}"
         return dataclasses.replace(choice, reason=f"leaks: {leak}", is_left_out=True, attention=attention)
-    copy = around.copies.get(column.name)
+    copy, renamed = around.copies.get(column.name), around.renamings.get(column.name)
     if copy:
-        return dataclasses.replace(choice, reason=copy, is_left_out=True, attention="")
+        return dataclasses.replace(choice, reason=f"a copy of {copy}", is_left_out=True, attention="")
+    if renamed and choice.use is Use.CATEGORY:  # of numbers, the order counts too
+        why = f"it tells the same as {renamed}, under other values"
+        return dataclasses.replace(choice, reason=why, is_left_out=True, attention="")
     return choice
 
 
@@ -91,7 +101,7 @@ def _way_back(name: str) -> str:
 
 def needs_count_of_values(column: ColumnProfile, around: Surroundings) -> bool:
     """Whether a decision needs the number of frequent values: the profile does not list all of a wide category."""
-    if column.distinct <= MOST_VALUES or _nothing_to_learn(column, around) or around.readings.is_date(column):
+    if column.distinct <= SMALLEST_BOUND or _nothing_to_learn(column, around) or around.readings.is_date(column):
         return False
     return _is_code(column, around) or (column.type == "STRING" and not around.readings.is_number(column))
 
@@ -106,7 +116,7 @@ def _nothing_to_learn(column: ColumnProfile, around: Surroundings) -> str:
     if column.distinct <= 1 and column.filled == rows:
         return "constant: it has the same value in all rows"
     if column.filled < LEAST_FILLED_ROWS and column.filled < rows:
-        return f"almost empty: {column.filled} rows have a value"
+        return f"almost empty: only {column.filled} of {rows:,} rows have a value"
     return identifiers.reason(column, around.profile, around.readings, ROWS_PER_VALUE)
 
 
@@ -200,7 +210,7 @@ def _with_odd_rows(column: ColumnProfile, form: Form, place: int, given: Names, 
 
 
 def _category(column: ColumnProfile, place: int, given: Names, around: Surroundings) -> Choice:
-    if column.distinct <= MOST_VALUES:
+    if column.distinct <= SMALLEST_BOUND:
         vocabulary = next(step for step in _VOCABULARIES if step >= max(2, column.distinct))
         cycle = next((size for word, size in _CYCLES.items() if word in words(column.name)), 0)
         vocabulary = cycle if column.distinct <= cycle else vocabulary
@@ -210,12 +220,12 @@ def _category(column: ColumnProfile, place: int, given: Names, around: Surroundi
         if frequent < 2:
             what = f"hardly any of its {column.distinct:,} values is in {ROWS_PER_VALUE} rows"
             return Choice(column, Use.UNUSED, what)
-        vocabulary = min(LARGEST_VOCABULARY, frequent)
+        vocabulary = min(LARGEST_VOCABULARY, max(LEAST_VOCABULARY, frequent))
         if vocabulary >= column.distinct:
             vocabulary = next(step for step in _VOCABULARIES if step >= vocabulary)
             many = wording.values(column.distinct)
         else:
-            why = f", those in {ROWS_PER_VALUE} rows or more" if frequent <= LARGEST_VOCABULARY else ""
+            why = f", since {frequent:,} are in {ROWS_PER_VALUE} rows or more"
             many = f"{column.distinct:,} values; the {vocabulary:,} most frequent are kept{why}"
     name = given.for_column(column.name, place)
     what = f"{many}: numbers that stand for things" if around.readings.is_number(column) else many
@@ -230,6 +240,8 @@ def _is_code(column: ColumnProfile, around: Surroundings) -> bool:
         return False
     if column.distinct > MOST_CODES or column.filled < ROWS_PER_VALUE * column.distinct or column.distinct < 3:
         return False
+    if found.quantiles[0] > LARGEST_EXACT:
+        return True
     own = words(column.name)
     if own and own[0] in COUNT_WORDS and len(own) > 1:
         return False
@@ -249,7 +261,7 @@ def _missing(column: ColumnProfile, rows: int) -> tuple[Missing, str]:
     missing, found = rows - column.filled, column.numbers
     if not missing:
         return Missing.INDICATOR, ""
-    share = f"; missing in {missing / rows:.1%} of the rows"
+    share = wording.missing(column, rows)
     whole = found is not None and found.whole == column.filled and not found.negative and not found.zero
     if whole and missing >= MANY_MISSING * rows and has_word(column.name, COUNT_WORDS):
         return Missing.ZERO, f"{share} and never 0, so missing means none"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from collections.abc import Collection
 
 from pipeline.profiling import forms
 from pipeline.profiling.forms import Form
 from pipeline.profiling.forms import Kind as FormKind
-from pipeline.profiling.profile import ColumnProfile, TableProfile
+from pipeline.profiling.profile import ColumnProfile, Dates, TableProfile
 from pipeline.proposal import names
 from pipeline.proposal.missing import is_mark
 from pipeline.proposal.words import SNAPSHOT_WORDS, TIME_WORDS, has_word
@@ -173,6 +174,21 @@ def _has_thousands(column: ColumnProfile) -> bool:
     """Whether commas stand between thousands: many values, each with three digits after its comma, or without one."""
     shortest = column.lengths.shortest if column.lengths else SHORTEST_THOUSAND
     return column.distinct >= MANY_VALUES and shortest < SHORTEST_THOUSAND
+
+
+def with_epoch_dates(profile: TableProfile) -> TableProfile:
+    """The profile with the dates of whole numbers that are times since 1970; their distinct days are an upper bound."""
+    return dataclasses.replace(profile, columns=tuple(_with_epoch_dates(column) for column in profile.columns))
+
+
+def _with_epoch_dates(column: ColumnProfile) -> ColumnProfile:
+    if not is_epoch(column) or column.numbers is None:
+        return column
+    per_second = {"seconds": 1, "milliseconds": 1_000, "microseconds": 1_000_000}[str(column.epoch)]
+    ends = (column.numbers.quantiles[0], column.numbers.quantiles[-1])
+    first, last = (datetime.datetime.fromtimestamp(end / per_second, datetime.timezone.utc).date() for end in ends)
+    days = min(column.distinct, (last - first).days + 1)
+    return dataclasses.replace(column, dates=Dates(first, last, days))
 
 
 def read_rows(column: ColumnProfile) -> int:

@@ -12,7 +12,7 @@ from pipeline.profiling.table_profiler import TableProfiler
 from pipeline.proposal import columns, dates, keys, label, missing, names, slices, split
 from pipeline.proposal.choices import Choice, Use
 from pipeline.proposal.columns import Surroundings
-from pipeline.proposal.conversion import Readings
+from pipeline.proposal.conversion import Readings, with_epoch_dates
 from pipeline.proposal.facts import Facts
 from pipeline.proposal.label_sql import has_label_sql, label_sql
 from pipeline.proposal.names import Names
@@ -49,7 +49,9 @@ def propose(name: str, source: str, table: str, is_text: bool, open_source: Open
         profile = profiler.profile()
         found = missing.missing_texts(profile)
         facts = Facts(warehouse, table, is_text)
-        proposal = _Deciding(name, missing.without(profile, found), profiler, facts, wishes, found).proposal()
+        proposal = _Deciding(
+            name, with_epoch_dates(missing.without(profile, found)), profiler, facts, wishes, found
+        ).proposal()
         return dataclasses.replace(proposal, repeats_names=settings.repeated_names == "number")
 
 
@@ -181,7 +183,8 @@ class _Deciding:
             self._readings,
             target.base_rate,
             associations,
-            self._copies(),
+            self._profiler.copies(self._profile),
+            self._profiler.renamings(self._profile),
             self._readings.date_sql(date) if date is not None else "",
         )
         if date is not None:
@@ -198,12 +201,6 @@ class _Deciding:
             taken.get(column.name) or columns.decide(column, self._places[column.name], self._names, around)
             for column in self._profile.columns
         )
-
-    def _copies(self) -> dict[str, str]:
-        """For each column that repeats an earlier one, how it does."""
-        renamed = self._profiler.renamings(self._profile)
-        found = {name: f"it tells the same as {twin}, under other values" for name, twin in renamed.items()}
-        return {**found, **{name: f"a copy of {twin}" for name, twin in self._profiler.copies(self._profile).items()}}
 
     def _by_value(self, choice: Choice, raw_label: str) -> Sequence[slices.SliceCount]:
         return self._facts.by_value(self._raw.text_sql(choice.column), raw_label)

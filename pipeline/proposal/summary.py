@@ -53,7 +53,7 @@ def decisions(proposal: Proposal) -> list[Decision]:
 def lines(proposal: Proposal) -> Iterator[str]:
     """The lines on the terminal, from what was read to what to look at first."""
     profile = proposal.profile
-    yield f"{profile.source}: {profile.rows:,} rows, {len(profile.columns):,} columns{_read(profile)}"
+    yield f"It has {profile.rows:,} rows and {len(profile.columns):,} columns{_read(profile)}."
     yield ""
     for decision in decisions(proposal):
         reason = f"; {decision.reason}" if decision.what != "Features" else ""

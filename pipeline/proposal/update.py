@@ -144,7 +144,7 @@ def _decide(
         if found is not None:
             base_rate = found.base_rate
             associations = profiler.associations(f"({label_sql(found, is_text_file=False)}) = 1", new)
-    copies = {name: f"a copy of {twin}" for name, twin in profiler.copies(profile).items()}
+    copies = profiler.copies(profile)
     around = Surroundings(profile, Readings(profile), base_rate, associations, copies)
     if roles.date:
         date = _source_column(data_set, profile, roles.date)

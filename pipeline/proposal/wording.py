@@ -46,7 +46,10 @@ def values(distinct: int) -> str:
 def missing(column: ColumnProfile, rows: int) -> str:
     """The share of missing values, as the end of a text; empty if there is none."""
     count = rows - column.filled
-    return f"; missing in {count / rows:.1%} of the rows" if count else ""
+    if not count:
+        return ""
+    share = f"{count / rows:.1%} of the rows" if count >= 0.001 * rows else f"{count:,} of {rows:,} rows"
+    return f"; missing in {share}"
 
 
 def way_in(column: ColumnProfile) -> str:

@@ -60,7 +60,7 @@ PERSONAL_WORDS = _listed("email mail phone telephone mobile ip address street su
 #: Names of numbers that stand for a thing.
 CODE_WORDS = _listed(
     "code codes type types category categories class segment group region browser os system systems channel source "
-    "medium campaign device platform version plan store branch shop zone district zip postal postcode plz country "
+    "medium device platform version plan store branch shop zone district zip postal postcode plz country "
     "state city county sector industry department month weekday dayofweek dow quarter language locale currency model "
     "brand product sku tariff tier status cluster grade location site route carrier provider operator cat "
     "gender sex race marital education occupation kategorie monat 코드 지역 유형 월 요일 상품 등급"

@@ -71,7 +71,7 @@ def test_a_code_of_many_values_is_bounded_by_those_that_are_frequent():
     assert needs_count_of_values(made, around)
     choice = decided(made, frequent={"zip": 30}, is_text=False)
     assert (choice.use, choice.vocabulary) == (Use.CATEGORY, 30)
-    assert choice.reason.startswith("140 values; the 30 most frequent are kept, those in 20 rows or more")
+    assert choice.reason.startswith("140 values; the 30 most frequent are kept, since 30 are in 20 rows or more")
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_whole_numbers_that_hardly_repeat_are_no_identifiers():
     [
         (column("empty", {}, filled=0), "empty"),
         (column("country", {"DE": ROWS}), "constant: it has the same value in all rows"),
-        (column("note", {"x": 7, "y": 2}), "almost empty: 9 rows have a value"),
+        (column("note", {"x": 7, "y": 2}), "almost empty: only 9 of 3,000 rows have a value"),
         (column("tags", {}, filled=ROWS, distinct=9, type="ARRAY"), "ARRAY is not read; ARRAY_LENGTH(t.tags) would be"),
     ],
 )
@@ -135,9 +135,23 @@ def test_few_rows_with_a_value_are_luck():
 
 
 def test_a_copy_is_left_out_and_names_its_twin():
-    choice = decided(numbers("age2", 18, 80, distinct=60, rows=ROWS), copies={"age2": "a copy of age"})
+    choice = decided(numbers("age2", 18, 80, distinct=60, rows=ROWS), copies={"age2": "age"})
     assert choice.is_left_out
     assert choice.reason == "a copy of age"
+
+
+def test_a_category_that_renames_another_is_left_out():
+    made = column("plan_code", {"B": 1500, "P": 1500})
+    choice = decided(made, renamings={"plan_code": "plan"})
+    assert choice.is_left_out
+    assert choice.reason == "it tells the same as plan, under other values"
+    longitude = numbers("longitude", -87, -86, distinct=80, rows=ROWS, whole=False)
+    assert not decided(longitude, renamings={"longitude": "latitude"}).is_left_out
+
+
+def test_large_codes_would_lose_their_digits_as_float32():
+    made = numbers("census_tract", 17_031_010_100, 17_031_980_100, distinct=60, rows=ROWS)
+    assert decided(made).use is Use.CATEGORY
 
 
 def test_missing_counts_without_zeros_are_zero():
