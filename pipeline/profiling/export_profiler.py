@@ -30,8 +30,10 @@ from pipeline.warehouse.snapshots import SnapshotPlan, newest_snapshot, usable_t
 
 #: The newest days whose parameters are read. Fewer, if reading them would take more than half of warehouse.max_gib.
 PARAMETER_DAYS = (14, 7, 3, 1)
-#: The time zone is judged by one more day in four weeks, for a year, so that summer time tells zones apart.
-ZONE_EVERY_DAYS, ZONE_DAYS = 28, 364
+#: The time zone is judged by the days that were read, and by one day in so many before, so that summer time shows.
+ZONE_EVERY_DAYS = 28
+#: The newest days before those that were read, of which some days tell about the time zone.
+ZONE_DAYS = 364
 #: Distinct values per event with a value, above which a parameter's values identify their events.
 MAX_DISTINCT_SHARE = 0.5
 _GIB = 2**30
@@ -134,7 +136,8 @@ class ExportProfiler:
         """The events, those of the most users first, and the number of all users."""
         windows = self._folder.dataset.windows
         reading = queries.reading(suffixes, self._source)
-        rows = self._select(queries.event_outcomes(self._source.table_prefix, reading, snapshots, windows))
+        has_ids = "e.ecommerce.transaction_id" in self._folder.query
+        rows = self._select(queries.event_outcomes(self._source.table_prefix, reading, snapshots, windows, has_ids))
         all_rows = {horizon: sum(int(row[f"rows_{horizon}"]) for row in rows) for horizon in snapshots}
         events = [
             EventProfile(

@@ -40,7 +40,11 @@ def all_columns(prefix: str, parameters: Mapping[str, Value]) -> Query:
 
 
 def event_outcomes(
-    prefix: str, parameters: Mapping[str, Value], snapshots: Mapping[int, datetime.date], windows: Windows
+    prefix: str,
+    parameters: Mapping[str, Value],
+    snapshots: Mapping[int, datetime.date],
+    windows: Windows,
+    has_transactions: bool = True,
 ) -> Query:
     """One row per event name: how often and by whom, and what each horizon's snapshot would give.
 
@@ -52,7 +56,9 @@ def event_outcomes(
         parameters: reading's.
         snapshots: by horizon in days.
         windows: lookback and gap.
+        has_transactions: whether the export has transaction ids.
     """
+    transaction = "e.ecommerce.transaction_id" if has_transactions else "CAST(NULL AS STRING)"
     flags, over_user, counts = [], [], []
     for horizon, snapshot in snapshots.items():
         at = (snapshot - _EPOCH).days
@@ -79,8 +85,8 @@ WITH days AS (
     COALESCE(e.event_name, '') AS name,
     UNIX_DATE(PARSE_DATE('%Y%m%d', e.event_date)) AS day,
     IF(
-      e.event_name = 'purchase' AND LOWER(TRIM(e.ecommerce.transaction_id)) NOT IN UNNEST(@unknown_ids),
-      e.ecommerce.transaction_id,
+      e.event_name = 'purchase' AND LOWER(TRIM({transaction})) NOT IN UNNEST(@unknown_ids),
+      {transaction},
       NULL
     ) AS purchase_id,
     COUNT(*) AS n

@@ -14,13 +14,23 @@ from collections.abc import Sequence
 import schema as schema_package
 from models.config import SettingsError
 from models.features import FeatureSet
+from pipeline.profiling import export_queries
+from pipeline.profiling.export_columns import absent_columns, without_columns
 from pipeline.profiling.export_days import export_days
 from pipeline.profiling.export_profile import ExportProfile, FeatureFill
 from pipeline.profiling.export_profiler import ExportProfiler
 from pipeline.proposal import export_lists as lists
 from pipeline.proposal import export_record
 from pipeline.proposal.export_attention import attention_lines
-from pipeline.proposal.export_choices import Conversion, Tables, choose_conversion, choose_tables, could_be_conversions
+from pipeline.proposal.export_choices import (
+    Conversion,
+    Tables,
+    Zone,
+    choose_conversion,
+    choose_tables,
+    choose_zone,
+    could_be_conversions,
+)
 from pipeline.proposal.export_files import comment, dataset_text
 from pipeline.proposal.export_kind import Kind
 from pipeline.proposal.export_query import Candidate, FeatureLine, candidates, features_text, query_text
@@ -30,10 +40,12 @@ from pipeline.proposal.folder import RECORD
 from pipeline.report.profile_page import Decision
 from pipeline.settings.dataset import Dataset, EventSource
 from pipeline.settings.dataset_folder import DatasetFolder
-from pipeline.warehouse.interface import Warehouse, WarehouseError
+from pipeline.warehouse.event_checks import check_event_columns
+from pipeline.warehouse.interface import Query, Warehouse, WarehouseError
 
 _GA4 = "ga4"
 _WIDTH = 110  # of a comment
+_NAMED = 6  # features that a message names
 _EMPTY = "no value in the test rows"
 
 
@@ -106,6 +118,7 @@ def propose_export(
     usable = [suffix for suffix in names if f"{tables.first:%Y%m%d}" <= suffix[-8:]]
     today = now.astimezone(datetime.timezone.utc).date()
     used = choose_lookback(usable, used, today)
+    ga4, absent = _adapted(warehouse, ga4, usable)
     profiler = ExportProfiler(warehouse, _for_profile(ga4, used), where, max_gib)
     profile = profiler.profile(usable, days, today)
     offered = candidates(profile, ga4.query, ga4.features)
@@ -113,11 +126,11 @@ def propose_export(
     conversion = choose_conversion(profile, label)
     if conversion is None:
         return ExportProposal({}, profile, shown, question=_question(profile, name, where))
-    zone = profile.zone.zones[0] if profile.zone.zones else "UTC"
+    zone = choose_zone(profile.zone)
     used = _with_source(
-        used, time_zone=zone, conversion_event=conversion.event.name, eligibility=conversion.eligibility
+        used, time_zone=zone.name, conversion_event=conversion.event.name, eligibility=conversion.eligibility
     )
-    local_today = now.astimezone(zoneinfo.ZoneInfo(zone)).date()
+    local_today = now.astimezone(zoneinfo.ZoneInfo(zone.name)).date()
     schedule = choose_schedule(usable, used, local_today, conversion)
     used = _with_source(schedule.dataset, missing_days=missing_in_use(tables, schedule.plan, schedule.dataset))
     schedule = dataclasses.replace(schedule, dataset=used)
@@ -125,10 +138,12 @@ def propose_export(
     if fill:
         counted = f"{fill.rows:,} test rows with {fill.positives:,} positives"
         schedule = dataclasses.replace(schedule, reasons={**schedule.reasons, "test": counted})
-    attention = [*attention_lines(profile, conversion, schedule, tables, local_today), *noted]
+    attention = [*attention_lines(profile, conversion, schedule, tables, zone, local_today), *noted]
+    if absent:
+        attention.append(f"The export has no {', '.join(absent)}: query.sql reads NULL in their places")
     lines = [candidate.line for candidate in offered if candidate.line]
-    files = _files(name, where, ga4, schedule, conversion, tables, profile, left_out, lines)
-    found = decisions(schedule, conversion, tables, lists.zone_reason(profile.zone), left_out)
+    files = _files(name, where, ga4, schedule, conversion, tables, zone, profile, left_out, lines)
+    found = decisions(schedule, conversion, tables, zone.reason, left_out)
     return ExportProposal(files, profile, shown, found, offered, tuple(attention))
 
 
@@ -139,6 +154,7 @@ def _files(
     schedule: Schedule,
     conversion: Conversion,
     tables: Tables,
+    zone: Zone,
     profile: ExportProfile,
     left_out: dict[str, list[str]],
     lines: Sequence[FeatureLine],
@@ -156,7 +172,7 @@ def _files(
         heading=heading,
         conversion=conversion,
         tables=tables,
-        zone_reason=lists.zone_reason(profile.zone),
+        zone_reason=zone.reason,
         reasons=schedule.reasons,
         left_out=left_out,
     )
@@ -182,7 +198,7 @@ def _left_out(
     if schedule.plan is None:
         return found, None, []
     kept = tuple(feature for feature in features if feature.name not in longer)
-    folder = dataclasses.replace(ga4, dataset=schedule.dataset, features=FeatureSet(features=kept), path=None)
+    folder = dataclasses.replace(ga4, dataset=schedule.dataset, features=FeatureSet(features=kept))
     try:
         fill = profiler.feature_fill(folder, schedule.plan)
     except WarehouseError as error:
@@ -191,7 +207,8 @@ def _left_out(
     if not fill.rows or not empty:
         return found, fill, []
     found[_EMPTY] = empty
-    note = f"{len(empty)} features of ga4 have no value in the test rows and are left out: {', '.join(empty)}"
+    named = ", ".join(empty[:_NAMED]) + (f" and {len(empty) - _NAMED} more" if len(empty) > _NAMED else "")
+    note = f"Features of ga4 without a value in the test rows are left out: {named}; features.leave_out lists them"
     return found, fill, [note]
 
 
@@ -212,8 +229,17 @@ def _ga4() -> DatasetFolder:
     return DatasetFolder.load(schema_package.ROOT / _GA4)
 
 
+def _adapted(warehouse: Warehouse, ga4: DatasetFolder, suffixes: Sequence[str]) -> tuple[DatasetFolder, Sequence[str]]:
+    """ga4 with a query that reads only what the export has, and the columns that it does not have."""
+    source = _events(ga4.dataset)
+    reading = export_queries.reading(sorted(suffixes), source)
+    check_event_columns(warehouse, Query(ga4.query, reading), source)
+    absent = absent_columns(warehouse, ga4.query, source.table_prefix, reading)
+    return dataclasses.replace(ga4, query=without_columns(ga4.query, absent), path=None), absent
+
+
 def _for_profile(ga4: DatasetFolder, dataset: Dataset) -> DatasetFolder:
-    return dataclasses.replace(ga4, dataset=dataset, path=None)
+    return dataclasses.replace(ga4, dataset=dataset)
 
 
 def _events(dataset: Dataset) -> EventSource:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import datetime
 
 from pipeline.profiling.export_profile import ExportProfile
-from pipeline.proposal import export_lists as lists
-from pipeline.proposal.export_choices import Conversion, Tables
+from pipeline.proposal.export_choices import Conversion, Tables, Zone
 from pipeline.proposal.export_schedule import GRIDS, LOOKBACKS, Schedule, days_needed, with_schedule
 
 
@@ -15,6 +14,7 @@ def attention_lines(
     conversion: Conversion,
     schedule: Schedule,
     tables: Tables,
+    zone: Zone,
     today: datetime.date,
 ) -> list[str]:
     """What a person should look at first."""
@@ -35,8 +35,8 @@ def attention_lines(
         )
     if schedule.attention:
         found.append(f"{conversion.event.name}: {schedule.attention}")
-    if profile.zone.share < 1.0 or len(profile.zone.zones) > 1 or not profile.zone.zones:
-        found.append(f"Compare source.time_zone with the property's setting: {lists.zone_reason(profile.zone)}")
+    if not zone.is_sure:
+        found.append(f"Compare source.time_zone {zone.name} with the property's setting: {zone.reason}")
     if schedule.dataset.source.missing_days:
         days = schedule.dataset.source.missing_days
         found.append(

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from models.config import SettingsError
 from pipeline.profiling.export_days import missing_between
-from pipeline.profiling.export_profile import EventProfile, ExportDays, ExportProfile, Outcome
+from pipeline.profiling.export_profile import EventProfile, ExportDays, ExportProfile, Outcome, ZoneFit
 
 #: Events that are a conversion by their name, the first that there is.
 CONVERSIONS = (
@@ -32,6 +32,9 @@ LEAST_POSITIVES = 20
 MOST_REPEATERS = 0.05
 #: Days without a table in a row that end the history: what is older is another time.
 LONGEST_GAP = 14
+#: If more time zones than this fit, UTC among them, the events are too few hours of the day to tell the zone.
+MOST_ZONES = 300
+_SHOWN_ZONES = 3  # others that a reason names
 _DAY = datetime.timedelta(days=1)
 
 
@@ -71,6 +74,27 @@ class Conversion:
         if self.eligibility == "all":
             return outcome.rows, outcome.positives
         return outcome.new_rows, outcome.new_positives
+
+
+@dataclasses.dataclass(frozen=True)
+class Zone:
+    """The time zone, why, and whether the events leave no other."""
+
+    name: str
+    reason: str
+    is_sure: bool
+
+
+def choose_zone(fit: ZoneFit) -> Zone:
+    """The commonest time zone that fits; UTC if the events do not tell."""
+    if not fit.zones or ("UTC" in fit.zones and len(fit.zones) > MOST_ZONES):
+        return Zone("UTC", "the events do not tell it, so set the property's", False)
+    others = fit.zones[1 : 1 + _SHOWN_ZONES]
+    more = len(fit.zones) - 1 - len(others)
+    also = f"; so do {', '.join(others)}" + (f" and {more} more" if more > 0 else "") if others else ""
+    where = "for all events" if fit.share == 1.0 else f"for {fit.share:.2%} of the events, the most of all zones"
+    reason = f"event_date is the day of event_timestamp there {where}{also}"
+    return Zone(fit.zones[0], reason, fit.share == 1.0 and not others)
 
 
 def choose_tables(days: ExportDays) -> Tables:
@@ -149,6 +173,6 @@ def _no_such_event(wish: str, profile: ExportProfile) -> str:
     near = difflib.get_close_matches(wish, names, n=1, cutoff=0.5)
     return (
         f"LABEL={wish}: {profile.source} has no event '{wish}' from {profile.first} to {profile.last}"
-        + (f"; did you mean '{near[0]}'?" if near else "")
-        + f" The events are: {', '.join(names)}"
+        + (f"; did you mean '{near[0]}'?" if near else ".")
+        + f" The events are: {', '.join(' '.join(name.split()) for name in names)}"
     )

@@ -5,14 +5,13 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from pipeline.profiling.export_profile import HORIZONS, EventProfile, ExportProfile, ParameterProfile, ZoneFit
+from pipeline.profiling.export_profile import HORIZONS, EventProfile, ExportProfile, ParameterProfile
 from pipeline.proposal.export_query import Candidate, is_number
 
 #: The most events and parameters that a list shows.
 MOST_SHOWN = 40
 _LONGEST = 32  # characters of a name or a value
 _VALUES = 5  # of a parameter
-_ZONES = 3
 
 
 def event_lines(profile: ExportProfile) -> list[str]:
@@ -40,6 +39,8 @@ def parameter_lines(profile: ExportProfile, candidates: Sequence[Candidate]) -> 
     of_parameters = [candidate for candidate in candidates if candidate.parameter]
     useful = [candidate for candidate in of_parameters if candidate.line]
     lines = [f"Parameters of the newest {profile.parameter_days} days ({profile.parameter_events:,} events)."]
+    if not of_parameters:
+        lines.append("No event carries one.")
     if useful:
         lines.append(
             "Each line makes a feature. It stands in query.sql as a comment, and its declaration in features.yaml: "
@@ -89,18 +90,6 @@ def table_of_events(events: Iterable[EventProfile], profile: ExportProfile) -> l
     horizons = [horizon for horizon in HORIZONS if horizon in profile.snapshots]
     rows = [["event", "users", "share", *(f"{horizon} days" for horizon in horizons)]]
     return _table([*rows, *([event.name, *_figures(event, profile)] for event in events)])
-
-
-def zone_reason(zone: ZoneFit) -> str:
-    """Why the time zone is the first of those that fit."""
-    if not zone.zones:
-        return "no event tells it: set the property's"
-    others = zone.zones[1 : 1 + _ZONES]
-    more = len(zone.zones) - 1 - len(others)
-    also = f"; so do {', '.join(others)}" + (f" and {more} more" if more > 0 else "") if others else ""
-    if zone.share == 1.0:
-        return f"event_date is the day of event_timestamp there for all events{also}"
-    return f"event_date is the day of event_timestamp there for {zone.share:.2%} of the events, the best of all{also}"
 
 
 def _figures(event: EventProfile, profile: ExportProfile) -> list[str]:

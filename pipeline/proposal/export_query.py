@@ -172,12 +172,12 @@ def _unfit(parameter: ParameterProfile, profile: ExportProfile, used: set[str]) 
     """Why a parameter is not worth a feature; empty if it is."""
     if parameter.column == "event_params" and parameter.key in used:
         return "a feature of ga4 reads it"
-    if parameter.is_personal:
-        return "looks like an identifier or personal data"
     if parameter.distinct == 0:
         return "has no value"
     if parameter.distinct == 1:
         return "has one value only"
+    if parameter.is_personal:
+        return "looks like an identifier or personal data"
     if parameter.with_value < MIN_FILLED * profile.parameter_events:
         return f"filled in fewer than {MIN_FILLED:.1%} of the events"
     if parameter.distinct > MAX_VALUES and not is_number(parameter):

@@ -17,9 +17,15 @@ from pipeline.warehouse.snapshots import SnapshotPlan, plan_snapshots
 SPARE = 1.25
 #: Positives that train, for which more than the usual number of snapshots are taken.
 TRAIN_POSITIVES = 1000
-TRAIN, MOST_TRAIN = 6, 26
+#: The usual number of snapshots that train.
+TRAIN = 6
+#: The most training snapshots that are proposed.
+MOST_TRAIN = 26
+#: Numbers of test snapshots that are proposed, the usual one first.
 TESTS = (2, 3, 4)
+#: Lookbacks in days that are proposed, the first that the days allow.
 LOOKBACKS = (30, 14, 7)
+#: Days between two snapshots that are proposed, the first that the days allow.
 GRIDS = (7, 1)
 _DAY = datetime.timedelta(days=1)
 
@@ -100,7 +106,9 @@ def choose_schedule(names: Sequence[str], dataset: Dataset, today: datetime.date
     why = f"about {positives:,} test positives; the gate needs {dataset.gate.min_positives}"
     attention = ""
     if not positives:
-        attention = "no user has it in the label window: make run will stop. Name another event with LABEL="
+        attention = "no user has it in the label window, so make run will stop. Name another event with LABEL="
+    elif of_one == rows:
+        attention = "every user has it in the label window, so make run will stop. Name another event with LABEL="
     elif positives < dataset.gate.min_positives:
         attention = (
             f"about {positives} test positives are fewer than gate.min_positives ({dataset.gate.min_positives}): the "

@@ -38,18 +38,22 @@ def decisions(
     found = [
         Decision("Conversion", source.conversion_event, conversion.reason),
         Decision("Rows", who, conversion.eligibility_reason),
-        Decision("Horizon", f"{windows.horizon_days} days", reasons["horizon_days"]),
-        Decision("Lookback", f"{windows.lookback_days} days", reasons["lookback_days"]),
-        Decision("Gap", f"{windows.gap_days} days", reasons["gap_days"]),
-        Decision("Test", f"{snapshots.test} snapshots", reasons["test"]),
-        Decision("Train", f"{snapshots.train} snapshots", reasons["train"]),
-        Decision("Snapshots", f"every {_days(snapshots.every_days)}", reasons["every_days"]),
+        Decision("Horizon", _many(windows.horizon_days, "day"), reasons["horizon_days"]),
+        Decision("Lookback", _many(windows.lookback_days, "day"), reasons["lookback_days"]),
+        Decision("Gap", _many(windows.gap_days, "day"), reasons["gap_days"]),
+        Decision("Test", _many(snapshots.test, "snapshot"), reasons["test"]),
+        Decision("Train", _many(snapshots.train, "snapshot"), reasons["train"]),
+        Decision(
+            "Snapshots",
+            "every day" if snapshots.every_days == 1 else f"every {snapshots.every_days} days",
+            reasons["every_days"],
+        ),
         Decision("Time zone", source.time_zone, zone_reason),
         Decision("Tables", source.tables, tables.reason),
     ]
     if source.missing_days:
         found.append(Decision("Missing days", f"{len(source.missing_days)}", "the export has no table of these days"))
-    found += [Decision("Left out", f"{len(names)} features", reason) for reason, names in left_out.items()]
+    found += [Decision("Left out", _many(len(names), "feature"), reason) for reason, names in left_out.items()]
     return tuple(found)
 
 
@@ -89,5 +93,5 @@ def _offer(candidate: Candidate, profile: ExportProfile) -> Offer:
     return Offer(name, holds, line.sql if line else "", line.declaration if line else "", candidate.reason)
 
 
-def _days(count: int) -> str:
-    return "day" if count == 1 else f"{count} days"
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

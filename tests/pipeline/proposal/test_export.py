@@ -4,6 +4,7 @@ import dataclasses
 import datetime
 import re
 
+import pyarrow as pa
 import pytest
 import yaml
 
@@ -18,7 +19,7 @@ from pipeline.settings.run import DuckDBSettings
 from pipeline.warehouse.duckdb.engine import DuckDBWarehouse
 from pipeline.warehouse.extraction import make_features_table, resolve
 from pipeline.warehouse.interface import Query, WarehouseError
-from tests.pipeline.proposal.odd_export import DAY, FIRST, odd_events, write_export
+from tests.pipeline.proposal.odd_export import DAY, FIRST, SCHEMA, add, odd_events, write_export
 
 ENGINE = DuckDBSettings(engine="duckdb", memory_limit="1GB")
 
@@ -242,3 +243,44 @@ def test_a_table_of_a_day_to_come_is_refused(odd):
     before = datetime.datetime(2024, 4, 1, tzinfo=datetime.timezone.utc)
     with pytest.raises(WarehouseError, match="events_20240417 is the table of a day to come"):
         propose(odd, now=before)
+
+
+def test_columns_that_another_exporter_leaves_out_are_read_as_null(tmp_path):
+    without = pa.schema([field for field in SCHEMA if field.name not in ("device", "ecommerce", "user_properties")])
+    data = write_export(tmp_path / "events", odd_events(days=50, users=100), schema=without)
+    proposal = propose(data)
+    folder = write(proposal, tmp_path)
+    features_table(data, folder)
+    assert {"device_category", "browser", "language"} <= set(folder.dataset.features.leave_out)
+    [told] = [line for line in proposal.attention if line.startswith("The export has no ")]
+    assert "device.web_info.browser" in told and "ecommerce.transaction_id" in told
+    assert "CAST(NULL AS STRING) AS web_browser" in folder.query and "e.ecommerce" not in folder.query
+
+
+def test_columns_without_which_there_are_no_rows_are_named(tmp_path):
+    without = pa.schema([field for field in SCHEMA if field.name != "event_timestamp"])
+    data = write_export(tmp_path / "events", odd_events(days=5, users=30), schema=without)
+    with pytest.raises(WarehouseError, match=r"events_\*: no column event_timestamp; the tables must have"):
+        propose(data)
+
+
+def test_names_are_written_so_that_yaml_and_sql_read_them_back(tmp_path):
+    rows = odd_events(days=40, users=60)
+    odd = ["it's", 'quo"te', "new\nline", "null", "back\\slash", "\uc774\ubca4\ud2b8"]
+    for number, row in enumerate(rows):
+        add(row, **{f"{name} {number % 2}": f"v{number % 3}" for name in odd})
+        row["event_name"] = odd[number % 6] if number % 5 == 0 else row["event_name"]
+    data = write_export(tmp_path / "events", rows)
+    for name in ("it's", "new\nline", "null"):
+        proposal = propose(data, label=name)
+        assert yaml.safe_load(proposal.files["dataset.yaml"])["source"]["conversion_event"] == name
+    folder = write(proposal, tmp_path)
+    for file, line in (("query.sql", r"^    -- (.*,)$"), ("features.yaml", r"^  # (- \{.*)$")):
+        text, changes = re.subn(line, r"  \1", (folder.path / file).read_text(), flags=re.MULTILINE)
+        assert changes > 12  # two parameters and an event for each name
+        (folder.path / file).write_text(text)
+    taken = DatasetFolder.load(folder.path)
+    added = [name for name in taken.features.names if name not in folder.features.names]
+    with DuckDBWarehouse(ENGINE, data, taken.dataset.source) as warehouse:
+        rows = warehouse.select(resolve(warehouse, taken).query)
+    assert all(any(row[name] is not None for row in rows) for name in added)

@@ -4,7 +4,7 @@ import pytest
 
 from models.config import SettingsError
 from pipeline.profiling.export_profile import EventProfile, ExportDays, ExportProfile, Outcome, ZoneFit
-from pipeline.proposal.export_choices import choose_conversion, choose_tables, could_be_conversions
+from pipeline.proposal.export_choices import choose_conversion, choose_tables, choose_zone, could_be_conversions
 
 DAY = datetime.timedelta(days=1)
 FIRST = datetime.date(2024, 1, 1)
@@ -86,3 +86,19 @@ def test_missing_days_count_since_the_last_long_gap():
     tables = choose_tables(ExportDays("events_", days(0, 1, *range(50, 60), *range(63, 80)), {}))
     assert tables.missing == days(60, 61, 62)
     assert (tables.first, tables.last) == (FIRST + 50 * DAY, FIRST + 79 * DAY)
+
+
+def test_the_zone_says_which_others_fit():
+    one = choose_zone(ZoneFit(("Europe/Berlin",), 1.0))
+    assert one.is_sure and one.reason == "event_date is the day of event_timestamp there for all events"
+    several = choose_zone(ZoneFit(("Asia/Tokyo", "Asia/Seoul", "Asia/Chita", "Asia/Dili", "Asia/Jayapura"), 1.0))
+    assert several.name == "Asia/Tokyo" and not several.is_sure
+    assert several.reason.endswith("for all events; so do Asia/Seoul, Asia/Chita, Asia/Dili and 1 more")
+    late = choose_zone(ZoneFit(("Europe/Berlin",), 0.99876))
+    assert not late.is_sure and "for 99.88% of the events, the most of all zones" in late.reason
+
+
+def test_events_at_few_hours_tell_no_zone():
+    assert choose_zone(ZoneFit((), 0.0)).name == "UTC"
+    many = choose_zone(ZoneFit(("America/New_York", "UTC", *(f"Zone/{n}" for n in range(400))), 1.0))
+    assert many.name == "UTC" and not many.is_sure and "do not tell" in many.reason
