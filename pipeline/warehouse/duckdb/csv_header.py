@@ -69,10 +69,10 @@ def read_layout(path: Path, source: TableSource, shown: Path) -> Layout:
         WarehouseError: the file is empty, or its first row does not name the columns.
     """
     lines, is_cut = _first_lines(path)
-    separator = SEPARATOR_LINE.match(lines[0]) if lines else None
-    above = 1 if separator else 0
-    while above < len(lines) and _NOTHING.fullmatch(lines[above]):
-        above += 1
+    above = _first_filled(lines, 0)
+    separator = SEPARATOR_LINE.match(lines[above]) if above < len(lines) else None
+    if separator:
+        above = _first_filled(lines, above + 1)
     if above == len(lines):
         raise WarehouseError(f"{shown}: row 1 is empty; it must name the columns")
     sample = _Sample(lines[above:], is_cut)
@@ -154,6 +154,11 @@ def _first_lines(path: Path) -> tuple[list[str], bool]:
     text = io.StringIO(raw.decode("utf-8-sig", errors="ignore"), newline="")
     lines = list(itertools.islice(text, 100 * SAMPLE_ROWS))
     return lines, is_cut or bool(text.readline())
+
+
+def _first_filled(lines: Sequence[str], start: int) -> int:
+    """The place of the first line, from `start` on, that holds more than blanks and delimiters."""
+    return next((place for place in range(start, len(lines)) if not _NOTHING.fullmatch(lines[place])), len(lines))
 
 
 def _best_delimiter(sample: _Sample, shown: Path) -> str:

@@ -67,7 +67,16 @@ def test_a_set_delimiter_counts(layout_of):
 
 @pytest.mark.parametrize(
     ("above", "lines"),
-    [("sep=;\n", 1), ("SEP=;\r\n", 1), ('"sep=;"\n', 1), ("\n\n", 2), ("  \n;;\n", 2), ("sep=;\n\n", 2), ("", 0)],
+    [
+        ("sep=;\n", 1),
+        ("SEP=;\r\n", 1),
+        ('"sep=;"\n', 1),
+        ("\n\n", 2),
+        ("  \n;;\n", 2),
+        ("sep=;\n\n", 2),
+        ("\nsep=;\n", 2),
+        ("", 0),
+    ],
 )
 def test_what_stands_above_the_header_is_no_row(layout_of, above, lines):
     layout = layout_of(f"{above}a, b;c\n1,5;2\n")
