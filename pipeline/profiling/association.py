@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from pipeline.profiling.profile import Association
-from pipeline.profiling.source import CELLS_AT_ONCE, COLUMNS_AT_ONCE, Source, long_form, parts
+from pipeline.profiling.source import Source, parts
 
 #: The most positives, and the most negatives, of which associations are computed.
 SAMPLED_ROWS = 100_000
@@ -50,7 +50,7 @@ def associations(
         WarehouseError: a statement fails.
     """
     sample = _sample(source, positive, hashed)
-    at_once = COLUMNS_AT_ONCE if source.is_billed else max(1, min(COLUMNS_AT_ONCE, CELLS_AT_ONCE // sample.rows))
+    at_once = source.at_once(sample.rows)
     found: dict[str, Association] = {}
     for is_number in (True, False):
         cells = [(c.name, c.number if is_number else c.category) for c in columns]
@@ -70,7 +70,7 @@ def _sample(source: Source, positive: str, hashed: Sequence[str]) -> _Sample:
     positives, negatives = int(row["positives"]), int(row["negatives"])
     joined = ", '|', ".join(f"IFNULL({sql}, '')" for sql in hashed)
     chosen = [
-        f"({'' if is_positive else 'NOT '}r.p" + _at_most(rows) + ")"
+        f"({'' if is_positive else 'NOT '}t.is_positive" + _at_most(rows) + ")"
         for is_positive, rows in ((True, positives), (False, negatives))
     ]
     kept = [min(rows, SAMPLED_ROWS) for rows in (positives, negatives)]
@@ -87,30 +87,29 @@ def _at_most(rows: int) -> str:
     """A condition on the hash that about SAMPLED_ROWS of the rows meet."""
     if rows <= SAMPLED_ROWS:
         return ""
-    return f" AND SUBSTR(r.h, 1, 8) < '{int(SAMPLED_ROWS / rows * 16**8):08x}'"
+    return f" AND SUBSTR(t.row_hash, 1, 8) < '{int(SAMPLED_ROWS / rows * 16**8):08x}'"
 
 
 def _statement(source: Source, sample: _Sample, cells: Sequence[str], is_number: bool) -> str:
-    inner = ", ".join(f"{sql} AS c{place}" for place, sql in enumerate(cells))
-    picked = (
-        f"FROM (SELECT ({sample.positive}) AS p, {sample.hash} AS h, {inner} {source.from_}) AS r "
-        f"WHERE {sample.condition}"
-    )
-    kept = {"p": "r.p", "half": "SUBSTR(r.h, 9, 1) < '8'"}
-    from_ = long_form(picked, [f"r.c{place}" for place in range(len(cells))], kept)
+    names = [f"c{place}" for place in range(len(cells))]
+    inner = ", ".join(f"{sql} AS {name}" for name, sql in zip(names, cells, strict=True))
     missing = _LOWEST if is_number else "''"
-    by_half = "" if is_number else ", s.half"
-    values = f"""g AS (
-  SELECT e.k AS k, IFNULL(e.v, {missing}) AS v{by_half and by_half + " AS half"},
-    COUNTIF(s.p) AS positives, COUNTIF(NOT s.p) AS negatives,
-    COUNTIF(s.p AND e.v IS NOT NULL) AS filled_positives, COUNTIF(NOT s.p AND e.v IS NOT NULL) AS filled_negatives
-  {from_}
-  GROUP BY e.k, IFNULL(e.v, {missing}){by_half}
-)"""
-    scored = values.replace("g AS", "scored AS", 1).replace("AS v", "AS score", 1)
-    scores = scored if is_number else _scored(values, sample)
+    value, half = ("score", "") if is_number else ("v", ", c.half")
+    counted = f"""
+  SELECT c.k AS k, IFNULL(c.v, {missing}) AS {value}{half and half + " AS half"},
+    COUNTIF(c.p) AS positives, COUNTIF(NOT c.p) AS negatives,
+    COUNTIF(c.p AND c.v IS NOT NULL) AS filled_positives, COUNTIF(NOT c.p AND c.v IS NOT NULL) AS filled_negatives
+  FROM cells AS c
+  GROUP BY c.k, IFNULL(c.v, {missing}){half}
+"""
     return f"""
-WITH {scores},
+WITH picked AS (
+  SELECT t.is_positive AS p, SUBSTR(t.row_hash, 9, 1) < '8' AS half, {inner}
+  FROM (SELECT t.*, ({sample.positive}) AS is_positive, {sample.hash} AS row_hash {source.from_}) AS t
+  WHERE {sample.condition}
+),
+cells AS ({source.long_form("picked", names, ["p", "half"])}),
+scored AS ({counted if is_number else _scored(counted, sample)}),
 by_score AS (
   SELECT c.k AS k, c.score AS score, SUM(c.positives) AS positives, SUM(c.negatives) AS negatives,
     SUM(c.filled_positives) AS filled_positives, SUM(c.filled_negatives) AS filled_negatives
@@ -126,19 +125,17 @@ FROM ranked AS w GROUP BY w.k
 """
 
 
-def _scored(values: str, sample: _Sample) -> str:
+def _scored(counted: str, sample: _Sample) -> str:
     """Each category of one half gets the share of positives that it has in the other half."""
-    smooth = f"{SMOOTHING_ROWS * sample.base_rate!r}"
     rows = "(g.positives + g.negatives)"
-    return f"""{values},
-scored AS (
+    return f"""
   SELECT g.k AS k,
-    (SUM(g.positives) OVER (PARTITION BY g.k, g.v) - g.positives + {smooth})
+    (SUM(g.positives) OVER (PARTITION BY g.k, g.v) - g.positives + {SMOOTHING_ROWS * sample.base_rate!r})
       / (SUM({rows}) OVER (PARTITION BY g.k, g.v) - {rows} + {SMOOTHING_ROWS}) AS score,
     g.positives AS positives, g.negatives AS negatives,
     g.filled_positives AS filled_positives, g.filled_negatives AS filled_negatives
-  FROM g
-)"""
+  FROM ({counted}) AS g
+"""
 
 
 def _association(row: Mapping[str, object]) -> Association:

@@ -56,8 +56,8 @@ def renamed_columns(source: Source, columns: Sequence[ColumnProfile], cells: Map
     for earlier, later in _pairs(several):
         if later.name in found or earlier.name in found:
             continue
-        if sorted(f.rows for f in earlier.values) != sorted(f.rows for f in later.values):
-            continue  # values that correspond are equally frequent
+        if _frequencies(earlier) != _frequencies(later):
+            continue
         (row,) = source.select(
             "SELECT COUNT(*) AS pairs, COUNT(DISTINCT g.a) AS one, COUNT(DISTINCT g.b) AS other, "
             "COUNTIF((g.a IS NULL) IS DISTINCT FROM (g.b IS NULL)) AS odd, COUNTIF(g.a IS NULL) AS missing FROM ("
@@ -84,10 +84,16 @@ def _pairs(columns: Sequence[ColumnProfile]) -> Iterator[_Pair]:
 
 def _may_equal(one: ColumnProfile, other: ColumnProfile, way: str) -> bool:
     """Whether the facts of two columns leave open that their values are equal."""
+    if _frequencies(one) != _frequencies(other):
+        return False
     if way == "number" and one.numbers and other.numbers:
         ends = [(n.quantiles[0], n.quantiles[-1], n.negative, n.zero, n.whole) for n in (one.numbers, other.numbers)]
         return ends[0] == ends[1] and math.isclose(one.numbers.mean, other.numbers.mean, rel_tol=1e-6, abs_tol=1e-12)
     if way == "date" and one.dates and other.dates:
         return (one.dates.first, one.dates.last) == (other.dates.first, other.dates.last)
-    lengths = [one.lengths, other.lengths]
-    return None in lengths or (lengths[0] == lengths[1] and one.values == other.values)
+    return None in (one.lengths, other.lengths) or one.lengths == other.lengths
+
+
+def _frequencies(column: ColumnProfile) -> list[int]:
+    """Rows of the most frequent values. Values that correspond are equally frequent."""
+    return [value.rows for value in column.values]

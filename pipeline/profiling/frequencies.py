@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipeline.profiling.profile import MOST_VALUES, Frequency
-from pipeline.profiling.source import CELLS_AT_ONCE, COLUMNS_AT_ONCE, Cells, Source, long_form, parts
+from pipeline.profiling.source import Cells, Source, parts
 
 
 def frequencies(source: Source, columns: Sequence[Cells], rows: int) -> dict[str, tuple[int, tuple[Frequency, ...]]]:
@@ -19,19 +19,16 @@ def frequencies(source: Source, columns: Sequence[Cells], rows: int) -> dict[str
     Raises:
         WarehouseError: the statement fails.
     """
-    at_once = COLUMNS_AT_ONCE if source.is_billed else max(1, min(COLUMNS_AT_ONCE, CELLS_AT_ONCE // max(1, rows)))
     found: dict[str, tuple[int, tuple[Frequency, ...]]] = {}
-    # Numbers are grouped as numbers: their text takes longer to write than to count.
-    for kind in ("INT64", "FLOAT64", "STRING"):
-        of_kind = [c for c in columns if (c.type if c.type in ("INT64", "FLOAT64") else "STRING") == kind]
-        for part in parts(of_kind, at_once):
-            cells = [column.text_sql if kind == "STRING" else column.sql for column in part]
-            listed: list[list[Frequency]] = [[] for _ in part]
-            distinct = [0] * len(part)
-            for row in source.select(_one(source, cells[0]) if len(cells) == 1 else _many(source, cells)):
-                distinct[row["k"]] = int(row["g"])
-                listed[row["k"]].append(Frequency(row["v"], int(row["n"])))
-            found |= {c.name: (g, tuple(f)) for c, g, f in zip(part, distinct, listed, strict=True)}
+    for part in parts(columns, source.at_once(rows)):
+        listed: list[list[Frequency]] = [[] for _ in part]
+        distinct = [0] * len(part)
+        branches = " UNION ALL ".join(_branch(source, k, cells) for k, cells in enumerate(part))
+        for row in source.select(f"SELECT u.k, u.v, u.n, u.g FROM ({branches}) AS u"):
+            distinct[row["k"]] = int(row["g"])
+            listed[row["k"]].append(Frequency(row["v"], int(row["n"])))
+        for column, groups, values in zip(part, distinct, listed, strict=True):
+            found[column.name] = groups, tuple(sorted(values, key=lambda value: (-value.rows, value.value)))
     return found
 
 
@@ -47,26 +44,13 @@ def frequent(source: Source, columns: Sequence[Cells], at_least: int) -> dict[st
     return found
 
 
-def _one(source: Source, cell: str) -> str:
-    return f"""
-WITH g AS (
-  SELECT s.v AS v, COUNT(*) AS n FROM (SELECT {cell} AS v {source.from_}) AS s WHERE s.v IS NOT NULL GROUP BY s.v
-)
-SELECT 0 AS k, CAST(g.v AS STRING) AS v, g.n AS n, (SELECT COUNT(*) FROM g) AS g
-FROM g ORDER BY g.n DESC, g.v LIMIT {MOST_VALUES}
-"""
-
-
-def _many(source: Source, cells: Sequence[str]) -> str:
-    return f"""
-WITH g AS (
-  SELECT e.k AS k, e.v AS v, COUNT(*) AS n {long_form(source.from_, cells)} WHERE e.v IS NOT NULL GROUP BY e.k, e.v
-),
-r AS (
-  SELECT g.k AS k, g.v AS v, g.n AS n, COUNT(*) OVER (PARTITION BY g.k) AS g,
-    ROW_NUMBER() OVER (PARTITION BY g.k ORDER BY g.n DESC, g.v) AS place
-  FROM g
-)
-SELECT r.k AS k, CAST(r.v AS STRING) AS v, r.n AS n, r.g AS g
-FROM r WHERE r.place <= {MOST_VALUES} ORDER BY r.k, r.place
-"""
+def _branch(source: Source, place: int, cells: Cells) -> str:
+    """The groups of one column, which are the same bytes whether it is read alone or beside others."""
+    # Numbers are grouped as numbers: their text takes longer to write than to count.
+    cell = cells.sql if cells.type in ("INT64", "FLOAT64") else cells.text_sql
+    inner = f"SELECT {cell} AS v {source.from_}"
+    groups = f"SELECT s.v AS v, COUNT(*) AS n FROM ({inner}) AS s WHERE s.v IS NOT NULL GROUP BY s.v"
+    return (
+        f"(SELECT {place} AS k, CAST(g.v AS STRING) AS v, g.n AS n, COUNT(*) OVER () AS g FROM ({groups}) AS g "
+        f"ORDER BY g.n DESC, g.v LIMIT {MOST_VALUES})"
+    )

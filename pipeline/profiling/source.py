@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from pipeline.warehouse.dialect import quoted
@@ -75,6 +75,26 @@ class Source:
             self.bytes_read += self._warehouse.estimate(query) or 0
         return self._warehouse.select(query)
 
+    def at_once(self, rows: int) -> int:
+        """How many columns of so many rows one statement groups."""
+        return COLUMNS_AT_ONCE if self.is_billed else max(1, min(COLUMNS_AT_ONCE, CELLS_AT_ONCE // max(1, rows)))
+
+    def long_form(self, table: str, cells: Sequence[str], kept: Sequence[str]) -> str:
+        """A SELECT with a row for each cell of a table: `k`, the cell's place in the list, and `v`, the cell.
+
+        Args:
+            table: a WITH, whose columns the cells are.
+            cells: names of columns of one type.
+            kept: names of columns that stay beside each cell.
+        """
+        also = "".join(f", s.{name} AS {name}" for name in kept)
+        if self.is_billed:  # reads the table once
+            structs = ", ".join(f"STRUCT({place} AS k, s.{name} AS v)" for place, name in enumerate(cells))
+            return f"SELECT e.k AS k, e.v AS v{also} FROM {table} AS s CROSS JOIN UNNEST([{structs}]) AS e"
+        # DuckDB keeps the WITH in memory, and takes ten times as long for a list of structs.
+        selects = [f"SELECT {place} AS k, s.{name} AS v{also} FROM {table} AS s" for place, name in enumerate(cells)]
+        return " UNION ALL ".join(selects)
+
     def columns(self) -> list[Cells]:
         """The columns in the table's order, with each field of a STRUCT by its path."""
         return list(self._expanded("", f"SELECT t.* {self.from_}"))
@@ -95,17 +115,3 @@ class Source:
 def parts(items: Sequence[Item], size: int) -> Iterable[Sequence[Item]]:
     """The items in parts of at most `size`."""
     return (items[start : start + size] for start in range(0, len(items), size))
-
-
-def long_form(from_: str, cells: Sequence[str], kept: Mapping[str, str] | None = None) -> str:
-    """FROM clause with a row `e` for each cell: `e.k` is its place in the list and `e.v` the cell.
-
-    Args:
-        from_: the FROM clause of the rows.
-        cells: SQL of cells of one type.
-        kept: SQL of values that `s` keeps beside the cells, by name.
-    """
-    named = {**(kept or {}), **{f"c{place}": sql for place, sql in enumerate(cells)}}
-    selected = ", ".join(f"{sql} AS {name}" for name, sql in named.items())
-    structs = ", ".join(f"STRUCT({place} AS k, s.c{place} AS v)" for place in range(len(cells)))
-    return f"FROM (SELECT {selected} {from_}) AS s CROSS JOIN UNNEST([{structs}]) AS e"

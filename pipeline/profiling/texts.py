@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from pipeline.profiling.forms import SAME_VALUE, Form, looks_like, reads_as
-from pipeline.profiling.source import COLUMNS_AT_ONCE, Cells, Source, long_form, parts
+from pipeline.profiling.source import COLUMNS_AT_ONCE, Cells, Source, parts
 
 #: Texts that usually stand for a missing value, in lower case and without surrounding blanks.
 MISSING_TEXTS = (
@@ -65,11 +65,14 @@ class TextColumn:
 def readings(source: Source, columns: Sequence[TextColumn]) -> list[Reading]:
     """Reads each column of text. Raises WarehouseError."""
     candidates = [[f for f in c.forms if any(looks_like(f, text) for text in c.witnesses)] for c in columns]
-    leading = [_leading(column.witnesses, found) for column, found in zip(columns, candidates, strict=True)]
-    # What the leading form covers is counted only where that form does not read every row.
+    possible = [
+        [form for form in found if all(looks_like(form, text) or _is_missing_like(text) for text in column.witnesses)]
+        for column, found in zip(columns, candidates, strict=True)
+    ]
+    leading = [next(iter(found), None) for found in possible]
+    # The other candidates are counted only where the leading form does not read every row.
     first = [
-        [form for form in found if lead is None or form not in SAME_VALUE.get(lead, ())]
-        for found, lead in zip(candidates, leading, strict=True)
+        [form for form in found if form not in SAME_VALUE.get(found[0], ())] if found else [] for found in possible
     ]
     forms = _counted(source, columns, first)
     whole = [lead is not None and c.filled == f[lead] for c, lead, f in zip(columns, leading, forms, strict=True)]
@@ -112,8 +115,8 @@ def is_missing_like(text_sql: str) -> str:
     return f"LOWER(TRIM({text_sql})) IN ({listed})"
 
 
-def _leading(witnesses: Mapping[str, int], candidates: Sequence[Form]) -> Form | None:
-    return next((form for form in candidates if all(looks_like(form, text) for text in witnesses)), None)
+def _is_missing_like(text: str) -> bool:
+    return text.strip(" ").lower() in MISSING_TEXTS
 
 
 def _counted(source: Source, columns: Sequence[TextColumn], forms: Sequence[Sequence[Form]]) -> list[dict[Form, int]]:
@@ -138,14 +141,17 @@ def _missing_like(source: Source, columns: Sequence[TextColumn], whole: Sequence
     searched = []
     for place, (column, is_whole) in enumerate(zip(columns, whole, strict=True)):
         if column.is_complete:
-            found[place] = {t: n for t, n in column.witnesses.items() if t.strip(" \t\r\n").lower() in MISSING_TEXTS}
+            found[place] = {t: n for t, n in column.witnesses.items() if _is_missing_like(t)}
         elif not is_whole:
             searched.append(place)
     for part in parts(searched, COLUMNS_AT_ONCE):
-        cells = [columns[place].cells.sql for place in part]
-        for row in source.select(
-            f"SELECT e.k AS k, e.v AS v, COUNT(*) AS n {long_form(source.from_, cells)} "
-            f"WHERE {is_missing_like('e.v')} GROUP BY e.k, e.v ORDER BY k, n DESC, v"
-        ):
+        branches = [
+            f"SELECT {k} AS k, s.v AS v, COUNT(*) AS n "
+            f"FROM (SELECT {columns[place].cells.sql} AS v {source.from_}) AS s "
+            f"WHERE {is_missing_like('s.v')} GROUP BY s.v"
+            for k, place in enumerate(part)
+        ]
+        rows = source.select(" UNION ALL ".join(branches))
+        for row in sorted(rows, key=lambda row: (-row["n"], row["v"])):
             found[part[row["k"]]][row["v"]] = int(row["n"])
     return found

@@ -156,8 +156,11 @@ def _used_parameters(tree: exp.Query, given: Mapping[str, Value]) -> dict[str, V
 
 
 def _name_tables(tree: exp.Query, locate: Locate) -> None:
+    located: dict[str, Sequence[str]] = {}  # a query may read a table many times
     for table in source_tables_of(tree):
-        *qualifiers, name = locate(table.name)
+        if table.name not in located:
+            located[table.name] = locate(table.name)
+        *qualifiers, name = located[table.name]
         if not table.alias and name != table.name:
             table.set("alias", exp.TableAlias(this=exp.to_identifier(table.name, quoted=True)))
         catalog, db = [None, None, *qualifiers][-2:]

@@ -12,8 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from sqlglot import exp
 from sqlglot.optimizer.scope import Scope, traverse_scope
 
-from pipeline.warehouse.interface import ALL_TEXT
-
 
 class Use(enum.Enum):
     """A use that says something about a column's type."""
@@ -89,14 +87,11 @@ def column_uses(tree: exp.Query, table: str, columns: Sequence[str], roles: Mapp
         tree: one SELECT of BigQuery's dialect.
         table: the name of the table.
         columns: the names of its columns.
-        roles: for an output of the query: `categorical`, `numeric`, `key`, `date` or `label`; ALL_TEXT for a query
-            that takes every column as text, whatever it does with them.
+        roles: for an output of the query: `categorical`, `numeric`, `key`, `date` or `label`.
 
     Returns:
         For each column, in lower case, what its uses say; empty where they say nothing.
     """
-    if roles == ALL_TEXT:
-        return {column.lower(): {Use.TEXT} for column in columns}
     scopes = traverse_scope(tree)
     demanded: dict[int, Uses] = {id(scope): {} for scope in scopes}
     found: Uses = {column.lower(): set() for column in columns}

@@ -15,14 +15,14 @@ from pipeline.settings.source import EventSource, TableSource
 from pipeline.warehouse.dialect import Statement, check_identifier, parse_select, to_duckdb
 from pipeline.warehouse.duckdb import files as duckdb_files
 from pipeline.warehouse.duckdb import parquet_files
-from pipeline.warehouse.duckdb.column_uses import column_uses
+from pipeline.warehouse.duckdb.column_uses import Use, column_uses
 from pipeline.warehouse.duckdb.dotted_names import flat_names
 from pipeline.warehouse.duckdb.doubles import check_doubles
 from pipeline.warehouse.duckdb.errors import explained
 from pipeline.warehouse.duckdb.quoting import quote, quote_name
 from pipeline.warehouse.duckdb.text_table import TextTable
 from pipeline.warehouse.duckdb.types import bigquery_type, needed_cast
-from pipeline.warehouse.interface import Column, Query, WarehouseError
+from pipeline.warehouse.interface import ALL_TEXT, Column, Query, WarehouseError
 
 BATCH_ROWS = 16_384
 WIDE_COLUMNS = 400  # from here on, writing Parquet takes more memory than sorting
@@ -253,5 +253,8 @@ class DuckDBWarehouse:
         if self._text is None:
             self._text = TextTable(self._rows, self._data, files, source, Path(self._folder.name))
             self._flat_names = flat_names(self._text.columns)
-        uses = column_uses(parse_select(query.sql), source.table, self._text.columns, query.roles)
+        if query.roles == ALL_TEXT:
+            uses = {column.lower(): {Use.TEXT} for column in self._text.columns}
+        else:
+            uses = column_uses(parse_select(query.sql), source.table, self._text.columns, query.roles)
         self._text.make_view(uses)
