@@ -12,14 +12,14 @@ from pipeline.warehouse.interface import WarehouseError
 
 
 def rewrite(path: Path, target: Path, layout: Layout) -> int:
-    """Writes a file again: header first, every field quoted, rows ended alike, no empty rows.
+    """Writes a file again: header first, every field quoted, rows ended alike, none without a value.
 
     Returns:
         The bytes of the longest row.
 
     Raises:
-        WarehouseError: a row cannot be read; the message begins with its number. Row 1 is the header, and empty rows do
-            not count.
+        WarehouseError: a row cannot be read; the message begins with its number. Row 1 is the header, and rows without
+            a value do not count.
     """
     width = len(layout.names)
     number = 1
@@ -60,10 +60,9 @@ class _Lines:
 def _width_problem(number: int, row: Sequence[str], layout: Layout) -> str:
     if row[0].startswith("#") and len(row) < layout.header_fields:
         return f"row {number} has {len(row)} fields, the header {layout.header_fields}; it is a comment: delete it"
-    return (
-        f"row {number} has {len(row)} fields, the header {layout.header_fields}; quote fields that hold "
-        f"{layout.delimiter!r}"
-    )
+    few = len(row) < layout.header_fields
+    advice = "complete it or delete it" if few else f"quote fields that hold {layout.delimiter!r}"
+    return f"row {number} has {len(row)} fields, the header {layout.header_fields}; {advice}"
 
 
 def _rows(path: Path, layout: Layout) -> Iterator[list[str]]:
@@ -72,4 +71,4 @@ def _rows(path: Path, layout: Layout) -> Iterator[list[str]]:
         for _ in range(layout.lines_above):
             file.readline()
         reader = csv.reader(file, delimiter=layout.delimiter, strict=True, skipinitialspace=layout.has_blanks)
-        yield from filter(None, reader)
+        yield from filter(any, reader)

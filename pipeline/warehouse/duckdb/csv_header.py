@@ -136,7 +136,7 @@ class _Sample:
         reader = csv.reader(self.lines, delimiter=delimiter, strict=True, **options)
         try:
             for row in reader:
-                rows += [row] if row else []
+                rows += [row] if any(row) or (row and not rows) else []
                 if len(rows) == 1:
                     self.header_lines = reader.line_num
                 if len(rows) > SAMPLE_ROWS:

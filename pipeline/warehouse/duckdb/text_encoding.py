@@ -129,7 +129,7 @@ def _looks_western(path: Path) -> bool:
 
 
 def _first_bad_row(path: Path, codec: str) -> int:
-    """The number of the first row that cannot be decoded; the header is row 1, and empty lines do not count."""
+    """The number of the first row that cannot be decoded; the header is row 1; rows without a value do not count."""
     codecs.register_error("propensity.mark", lambda error: (_BAD, getattr(error, "end", 1)))
     csv.field_size_limit(MAX_FIELD)
     is_found = False
@@ -150,7 +150,7 @@ def _first_bad_row(path: Path, codec: str) -> int:
         number = 0
         try:
             for row in csv.reader(lines(), delimiter=delimiter):
-                number += bool(row)
+                number += any(row)
         except csv.Error:  # a quote that is not closed
             number += 1
     return max(number, 1)

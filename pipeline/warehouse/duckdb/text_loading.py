@@ -116,10 +116,11 @@ def _create(run: Run, text: Path, path: Path, layout: Layout, source: TableSourc
 def _has_first_rows(run: Run, table: str, layout: Layout, source: TableSource) -> bool:
     """Whether DuckDB has read the first rows as Python does. Line ends of two kinds have led it astray."""
     missing = {"", *source.missing_values}
-    found = run(f"SELECT * FROM {table} ORDER BY rowid LIMIT {len(layout.first_rows)}")
-    return len(found) == len(layout.first_rows) and all(
+    written_rows = [row for row in layout.first_rows if set(row) - missing]
+    found = run(f"SELECT * FROM {table} ORDER BY rowid LIMIT {len(written_rows)}")
+    return len(found) == len(written_rows) and all(
         written in missing if cell is None else cell.strip() == written.strip()
-        for row, cells in zip(layout.first_rows, found, strict=True)
+        for row, cells in zip(written_rows, found, strict=True)
         for written, cell in zip(row, cells, strict=True)
     )
 
@@ -130,7 +131,7 @@ def _select(path: Path, layout: Layout, source: TableSource, more: str) -> str:
     # DuckDB does not take these as nullstr.
     unusual = [text for text in source.missing_values if special & set(text)]
     missing = ", ".join(quote(text) for text in ("", *source.missing_values) if text not in unusual)
-    selected = "*"
+    selected, cells = "*", ", ".join(map(quote_name, layout.names))
     if unusual:
         listed = ", ".join(map(quote, unusual))
         selected = ", ".join(
@@ -139,7 +140,7 @@ def _select(path: Path, layout: Layout, source: TableSource, more: str) -> str:
     return (
         f"SELECT {selected} FROM read_csv({quote(path)}, auto_detect = false, columns = {{{columns}}}, "
         f"delim = {quote(layout.delimiter)}, quote = '\"', escape = '\"', comment = '', header = true, "
-        f"strict_mode = true, nullstr = [{missing}]{more})"
+        f"strict_mode = true, nullstr = [{missing}]{more}) WHERE COALESCE({cells}) IS NOT NULL"
     )
 
 

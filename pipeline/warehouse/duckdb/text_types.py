@@ -163,4 +163,14 @@ NUMBER_STYLES = (
         "with dots between thousands and a decimal comma",
         "CAST(REPLACE(REPLACE({0}, '.', ''), ',', '.') AS FLOAT64)",
     ),
+    (
+        r"\s*[-+]?(\d+|\d{1,3}([ \x{A0}\x{202F}]\d{3})+)([.,]\d+)?\s*",
+        "with blanks between thousands",
+        r"CAST(REPLACE(REGEXP_REPLACE({0}, r'[ \x{A0}\x{202F}]', ''), ',', '.') AS FLOAT64)",
+    ),
+    (
+        r"\s*[-+]?(\d+|\d{1,3}([\x{27}\x{2019}]\d{3})+)([.]\d+)?\s*",
+        "with apostrophes between thousands",
+        r"CAST(REGEXP_REPLACE({0}, r'[\x{27}\x{2019}]', '') AS FLOAT64)",
+    ),
 )

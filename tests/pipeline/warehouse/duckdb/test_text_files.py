@@ -67,6 +67,8 @@ def rows_of(tmp_path):
         pytest.param(b"a,b\n1,x\n2,y,\n", id="trailing separator, in one row"),
         pytest.param(b"a,b,,,\n1,x,,,\n2,y,,,\n", id="empty columns of a spreadsheet"),
         pytest.param(b'a, "b"\n1, "x"\n2, "y"\n', id="blanks before quotes"),
+        pytest.param(b'a;b\n;\n1;x\n"";""\n2;y\n;\n;\n', id="rows of delimiters alone"),
+        pytest.param(b"a;b\n1;x\n;\r2;y\r\nNA;\n", id="rows of delimiters alone, and three line ends"),
     ],
 )
 def test_the_same_table_in_many_forms(rows_of, content):
@@ -146,6 +148,7 @@ def test_quotes(rows_of, content, cells, written_again):
     [
         (b"a,b,\n1,x,\n2,y,z\n", "row 1 has no name for column 3, and row 3 has a value in it; name it, or set source"),
         (b"a,b\n" + b"1,x,\n" * 60 + b"2,y,z\n", "row 62 has 3 fields, the header 2; quote fields that hold ','"),
+        (b"a,b\n1,x\n\n(1 row)\n", "row 3 has 1 fields, the header 2; complete it or delete it"),
         (b"a,b\n1,x\n# note\n", "row 3 has 1 fields, the header 2; it is a comment: delete it"),
         (b'a,b\n1,"x"y\n', "row 2 has a quote that is not closed, or one within a quoted field that is not doubled"),
         (b'a,b\n1,x\n2,"x \\"y\\" z"\n', "row 3 has a quote"),

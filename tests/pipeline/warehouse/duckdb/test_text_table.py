@@ -203,6 +203,16 @@ def test_an_odd_date_is_named_by_its_row(opened):
         (["1,234.50", "7", "1,000,000"], "CAST(REPLACE(x, ',', '') AS FLOAT64)", [1234.5, 7.0, 1e6]),
         (["1.234,50", "1.000.000"], "CAST(REPLACE(REPLACE(x, '.', ''), ',', '.') AS FLOAT64)", [1234.5, 1e6]),
         ([str(10**19), "1"], "CAST(x AS FLOAT64)", [1e19, 1.0]),
+        (
+            ["1 234,5", "12\u00a0345", "7", "1\u202f000\u202f000.25"],
+            r"CAST(REPLACE(REGEXP_REPLACE(x, r'[ \x{A0}\x{202F}]', ''), ',', '.') AS FLOAT64)",
+            [1234.5, 12345.0, 7.0, 1000000.25],
+        ),
+        (
+            ["1'234.50", "7", "1\u2019000\u2019000"],
+            r"CAST(REGEXP_REPLACE(x, r'[\x{27}\x{2019}]', '') AS FLOAT64)",
+            [1234.5, 7.0, 1e6],
+        ),
     ],
     ids=str,
 )
