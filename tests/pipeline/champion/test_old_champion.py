@@ -80,7 +80,7 @@ def stored(id_, properties):
 def test_it_is_compared_with_a_model_of_today(champion):
     now = training_record.read_schema(champion.uri)
     assert comparable_champion([champion], SUMMARY, now, accept=False) == (champion, [])
-    assert training_record.read_statistics(champion.uri).datasets == []
+    assert not training_record.read_statistics(champion.uri).datasets
 
 
 def test_a_verdict_describes_it(champion):
