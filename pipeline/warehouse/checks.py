@@ -13,7 +13,7 @@ from pipeline.warehouse import value_checks
 from pipeline.warehouse.dialect import quoted
 from pipeline.warehouse.interface import Query, Warehouse, WarehouseError
 
-#: The run warns of a snapshot whose base rate is further from that of all rows than this share of it...
+#: The run warns of a snapshot whose base rate differs from that of all rows by more than this share of it...
 MAX_RELATIVE_MOVE = 0.25
 #: ...and further than this number of standard errors.
 MAX_STANDARD_ERRORS = 3.0
@@ -26,8 +26,8 @@ class Count:
     Attributes:
         split: train, eval or test.
         date: the date as YYYY-MM-DD; None without a date column.
-        rows: how many.
-        positives: how many with label 1.
+        rows: number of rows.
+        positives: number of rows with label 1.
     """
 
     split: str
@@ -38,7 +38,7 @@ class Count:
 
 @dataclasses.dataclass(frozen=True)
 class DataSummary:
-    """What the checks found, as plain data.
+    """The findings of the checks, as plain data.
 
     Attributes:
         rows: rows of the features table.

@@ -38,7 +38,7 @@ def check_identifier(name: str) -> str:
     """Returns a column's or table's name. Raises WarehouseError if it is not a plain identifier."""
     if not _IDENTIFIER.fullmatch(name):
         raise WarehouseError(
-            f"'{name}' is no identifier: use letters, digits and underscores, and do not begin with a digit"
+            f"'{name}' is not an identifier: use letters, digits and underscores, and do not begin with a digit"
         )
     return name
 
@@ -84,7 +84,7 @@ def source_tables_of(tree: exp.Query) -> list[exp.Table]:
     """The nodes of the tree that are tables of the source, without its common table expressions.
 
     Raises:
-        WarehouseError: a table that is qualified, a table function, or a name that is no identifier.
+        WarehouseError: a table that is qualified, a table function, or a name that is not an identifier.
     """
     return [table for table in tree.find_all(exp.Table) if not _is_common_table(_checked(table))]
 
@@ -142,7 +142,7 @@ def to_duckdb(query: Query, locate: Locate, flat_names: Callable[[], Collection[
     try:
         sql = tree.sql(dialect="duckdb", unsupported_level=sqlglot.ErrorLevel.RAISE)
     except sqlglot.errors.UnsupportedError as error:
-        raise WarehouseError(f"the query uses what DuckDB does not have: {_place(error)}") from error
+        raise WarehouseError(f"DuckDB does not have what the query uses: {_place(error)}") from error
     return Statement(sql, parameters)
 
 
@@ -178,7 +178,7 @@ def _checked(table: exp.Table) -> exp.Table:
             "is), and an array as UNNEST(...)"
         )
     if not _TABLE_NAME.fullmatch(table.name):
-        raise WarehouseError(f"the query names the table '{table.name}', which is no identifier")
+        raise WarehouseError(f"the query names the table '{table.name}', which is not an identifier")
     return table
 
 

@@ -68,8 +68,8 @@ def query_for(
     volatile = parse_select(text).find(*_VOLATILE)
     if volatile is not None:
         raise WarehouseError(
-            f"{folder.name}/query.sql: {volatile.sql('bigquery')} gives another result each time, so "
-            "unchanged steps could not be told from changed ones; use the query's parameters"
+            f"{folder.name}/query.sql: {volatile.sql('bigquery')} returns another result each time, so "
+            "the cache could not tell whether a step has changed; use the query's parameters"
         )
     kept = [f"q.{quoted(name)}" for name in (columns.key, columns.date) if name]
     label = f"CAST(q.{quoted(columns.label)} AS INT64) AS {quoted(columns.label)}"
@@ -103,7 +103,7 @@ def check_columns(folder: DatasetFolder, returned: Sequence[Column]) -> list[str
         Notes: columns that nothing uses.
 
     Raises:
-        WarehouseError: columns that are absent, returned twice, of a type that does not fit, or of a reserved name.
+        WarehouseError: a column is absent, is returned twice, has an unsuitable type, or has a reserved name.
             The message lists all of them.
     """
     types = {column.name: column.type for column in returned}
@@ -122,14 +122,14 @@ def check_columns(folder: DatasetFolder, returned: Sequence[Column]) -> list[str
             hint = f"; did you mean '{near[0]}'?" if near else ""
             problems.append(f"it does not return the {what} '{name}'{hint}")
         elif found != name:
-            problems.append(f"it returns '{found}' for the {what} '{name}'; write both alike")
+            problems.append(f"it returns '{found}' for the {what} '{name}'; use one spelling in both")
         else:
             problems += _type_problem(name, types[name], role)
     if any(name.lower() not in spellings for name in wanted):
         problems.append(f"it returns: {', '.join(types)}")
     if problems:
         raise WarehouseError("\n".join(f"{folder.name}/query.sql: {problem}" for problem in problems))
-    return [f"query.sql returns '{name}', which is no feature" for name in types if name not in wanted]
+    return [f"query.sql returns '{name}', which is not a feature" for name in types if name not in wanted]
 
 
 def fingerprint(query: Query, source_tables: Mapping[str, str], plan: SnapshotPlan | None) -> str:
@@ -156,7 +156,7 @@ def table_name(dataset: str, digest: str) -> str:
 
 
 def test_split(folder: DatasetFolder, plan: SnapshotPlan | None, returned: Sequence[Column]) -> dict[str, Any]:
-    """What decides which rows are test. Two models can be compared only if it is the same for both.
+    """The definition of the test split. Two models can be compared only if it is the same for both.
 
     Args:
         folder: the data set.
@@ -180,7 +180,7 @@ def test_split(folder: DatasetFolder, plan: SnapshotPlan | None, returned: Seque
 
 
 def _whose(folder: DatasetFolder) -> str:
-    """SQL for what decides a row's split: the key, or the whole row where there is no key."""
+    """SQL for the text that decides a row's split: the key or, without a key, the whole row."""
     key = folder.dataset.columns.key
     return f"CAST(q.{quoted(key)} AS STRING)" if key else "TO_JSON_STRING(q)"
 
@@ -241,7 +241,7 @@ def _doubles(returned: Sequence[Column]) -> list[str]:
 
 
 def _type_problem(name: str, found: str, role: Feature | str) -> list[str]:
-    """What is wrong with a column's type: none or one line."""
+    """The problem with a column's type, as one line; empty if there is none."""
     if isinstance(role, Feature):
         is_numeric = role.kind is Kind.NUMERIC
         what, fits = f"the {role.kind.value} feature", _NUMERIC_TYPES if is_numeric else ("STRING",)
@@ -256,7 +256,7 @@ def _type_problem(name: str, found: str, role: Feature | str) -> list[str]:
 
 
 def _roles(folder: DatasetFolder) -> dict[str, str]:
-    """What the data set declares of the query's outputs."""
+    """The columns that the data set requires of the query."""
     columns = folder.dataset.columns
     named = {columns.key: "key", columns.date: "date", columns.label: "label"}
     features = {feature.name: feature.kind.value for feature in folder.features.features}

@@ -33,7 +33,7 @@ def lost_values(warehouse: Warehouse, folder: DatasetFolder) -> list[str]:
                 text = cast.sql(dialect="bigquery")
                 found[text] = (
                     f"query.sql: {text} is NULL in {lost:,} of {values:,} rows that hold a value; "
-                    "remove what is no part of the number first, for example REPLACE(x, ',', '.') for a decimal comma"
+                    "first remove what is not part of the number, for example REPLACE(x, ',', '.') for a decimal comma"
                 )
     return list(found.values())
 

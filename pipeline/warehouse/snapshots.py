@@ -162,7 +162,7 @@ def _tables_of(names: Sequence[str], dataset: Dataset) -> tuple[EventSource, Map
         raise SettingsError("snapshots are for events; source.kind is 'table'")
     tables = usable_tables(names, source)
     if not tables:
-        others = _listed([f"{source.table_prefix}{name}" for name in sorted(names)]) or "no such table at all"
+        others = _listed([f"{source.table_prefix}{name}" for name in sorted(names)]) or "no such table"
         raise WarehouseError(
             f"the source holds no table {source.table_prefix}YYYYMMDD that source.tables '{source.tables}' reads; it "
             f"holds {others}{_other_kind_advice(names, source)}"

@@ -61,7 +61,7 @@ END
 
 
 def cast_as_bigquery(node: exp.Cast) -> exp.Expression:
-    """The DuckDB expression that means what a CAST or SAFE_CAST (exp.TryCast) means in BigQuery.
+    """The DuckDB expression with the meaning of a CAST or SAFE_CAST (exp.TryCast) in BigQuery.
 
     Args:
         node: the cast; its operand has been rewritten already.
@@ -115,7 +115,7 @@ def _what(operand: exp.Expression) -> str:
 
 
 def _known_type(operand: exp.Expression) -> str | None:
-    """The operand's type in DuckDB, where the expression itself tells it."""
+    """The operand's type in DuckDB, if the expression shows it."""
     if _KNOWN in operand.meta:
         return operand.meta[_KNOWN]
     operand = operand.unnest()

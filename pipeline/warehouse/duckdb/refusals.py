@@ -1,4 +1,4 @@
-"""Constructs of BigQuery's SQL that sqlglot 30 translates for DuckDB without an error but with another meaning."""
+"""Constructs of BigQuery's SQL that sqlglot 30 translates to DuckDB without an error, but with another meaning."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DATE_ELEMENTS = frozenset(
 )
 _CLOCK_ELEMENTS = frozenset({"%H", "%I", "%M", "%S", "%p"})
 _PARSED_ELEMENTS = frozenset({"%Y", "%y", "%m", "%d", "%-d", "%b", "%B", "%a", "%A", "%j", "%%"})
-_WRITTEN = {"%-d": "%e"}  # as the query says it
+_WRITTEN = {"%-d": "%e"}  # how the query writes it
 _FORMATTERS = {
     exp.TsOrDsToDate: ("FORMAT_DATE", _DATE_ELEMENTS),
     exp.TsOrDsToDatetime: ("FORMAT_DATETIME", _DATE_ELEMENTS | _CLOCK_ELEMENTS),
@@ -31,27 +31,27 @@ _PARSERS = {
 
 
 def refuse_different(tree: exp.Query, parameter_types: Mapping[str, str]) -> None:
-    """Raises WarehouseError, which names the construct, if DuckDB would understand one in the tree differently."""
+    """Raises WarehouseError, which names the construct, if DuckDB would give it another meaning."""
     for node in tree.walk():
         check = _REFUSALS.get(type(node))
         problem = check(node, parameter_types) if check else None
         if problem:
-            raise WarehouseError(f"the query uses {problem}: DuckDB would silently give another result")
+            raise WarehouseError(f"DuckDB would silently give another result: the query uses {problem}")
 
 
 def _refuse_extract(node: exp.Expression, _: Mapping[str, str]) -> str | None:
     part = node.this.sql("bigquery").upper()
     if part == "DAYOFWEEK":
-        return "EXTRACT(DAYOFWEEK ...), instead of which write MOD(UNIX_DATE(d) + 4, 7), Sunday being 0"
+        return "EXTRACT(DAYOFWEEK ...); write MOD(UNIX_DATE(d) + 4, 7) instead, where 0 is Sunday"
     if part.startswith("WEEK"):
-        return f"EXTRACT({part} ...), instead of which write EXTRACT(ISOWEEK ...)"
+        return f"EXTRACT({part} ...); write EXTRACT(ISOWEEK ...) instead"
     return None
 
 
 def _refuse_timestamp_diff(node: exp.Expression, _: Mapping[str, str]) -> str | None:
     if node.text("unit").upper() == "MICROSECOND":
         return None
-    return "TIMESTAMP_DIFF, instead of which write DIV(UNIX_MICROS(a) - UNIX_MICROS(b), <microseconds of the unit>)"
+    return "TIMESTAMP_DIFF; write DIV(UNIX_MICROS(a) - UNIX_MICROS(b), <microseconds of the unit>) instead"
 
 
 def _refuse_offset(node: exp.Expression, _: Mapping[str, str]) -> str | None:
@@ -63,18 +63,18 @@ def _refuse_instr(node: exp.Expression, _: Mapping[str, str]) -> str | None:
     forward = position is None or (isinstance(position, exp.Literal) and position.is_int and int(position.this) > 0)
     if forward and not node.args.get("occurrence"):
         return None
-    return "INSTR with an occurrence or from the end, instead of which write STRPOS, or STRPOS of REVERSE(s)"
+    return "INSTR with an occurrence or from the end; write STRPOS, or STRPOS of REVERSE(s), instead"
 
 
 def _refuse_trunc(node: exp.Expression, _: Mapping[str, str]) -> str | None:
     unit = node.text("unit").upper()
     if not node.args.get("zone") or unit not in _CLOCK_UNITS:
         return None
-    return f"TIMESTAMP_TRUNC(..., {unit}, zone), instead of which write DATETIME_TRUNC(DATETIME(ts, zone), {unit})"
+    return f"TIMESTAMP_TRUNC(..., {unit}, zone); write DATETIME_TRUNC(DATETIME(ts, zone), {unit}) instead"
 
 
 def _refuse_printf(node: exp.Expression, _: Mapping[str, str]) -> str | None:
-    return "FORMAT, instead of which write CONCAT, CAST(x AS STRING), ROUND or LPAD"
+    return "FORMAT; write CONCAT, CAST(x AS STRING), ROUND or LPAD instead"
 
 
 def _refuse_datetime(node: exp.Expression, parameter_types: Mapping[str, str]) -> str | None:
@@ -85,14 +85,14 @@ def _refuse_datetime(node: exp.Expression, parameter_types: Mapping[str, str]) -
 def _refuse_format(node: exp.Expression, _: Mapping[str, str]) -> str | None:
     function, allowed = _FORMATTERS.get(type(node.this), ("FORMAT_TIMESTAMP", _DATE_ELEMENTS | _CLOCK_ELEMENTS))
     if node.args.get("zone"):
-        return f"{function} with a time zone, instead of which write FORMAT_DATETIME(f, DATETIME(ts, zone))"
+        return f"{function} with a time zone; write FORMAT_DATETIME(f, DATETIME(ts, zone)) instead"
     return _format_problem(node, function, allowed)
 
 
 def _refuse_parse(node: exp.Expression, _: Mapping[str, str]) -> str | None:
     function, allowed = _PARSERS[type(node)]
     if node.args.get("zone"):
-        return f"{function} with a time zone, instead of which write TIMESTAMP(PARSE_DATETIME(f, s), zone)"
+        return f"{function} with a time zone; write TIMESTAMP(PARSE_DATETIME(f, s), zone) instead"
     return _format_problem(node, function, allowed)
 
 
@@ -106,7 +106,7 @@ def _format_problem(node: exp.Expression, function: str, allowed: frozenset[str]
     if not unknown:
         return None
     written = ", ".join(dict.fromkeys(unknown))
-    return f"{function} with the element {written}; those that mean the same are {' '.join(sorted(allowed))}"
+    return f"{function} with the element {written}; use only elements that mean the same: {' '.join(sorted(allowed))}"
 
 
 def _refuse_group(node: exp.Expression, _: Mapping[str, str]) -> str | None:
@@ -118,7 +118,7 @@ def _refuse_group(node: exp.Expression, _: Mapping[str, str]) -> str | None:
         if name not in grouped or isinstance(item.this, exp.Column):
             continue
         if any(column.name.lower() == name for column in item.this.find_all(exp.Column)):
-            return f"GROUP BY '{item.alias}', an output named like its input; give the output another name"
+            return f"GROUP BY '{item.alias}', an output with the name of its input; give the output another name"
     return None
 
 

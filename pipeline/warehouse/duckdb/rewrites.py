@@ -1,4 +1,4 @@
-"""What must change in a BigQuery tree before sqlglot writes it for DuckDB.
+"""The changes of a BigQuery tree that sqlglot's translation to DuckDB needs.
 
 sqlglot translates most constructs correctly. Some change their meaning without an error. This module rewrites those
 that DuckDB can express exactly (`casts` and `positions` hold the longer ones); `refusals` rejects the rest.
@@ -121,7 +121,7 @@ def _parse_date(node: exp.Expression) -> exp.Expression:
 
 
 def _safe_function(node: exp.Expression) -> exp.Expression:
-    """SAFE.PARSE_DATE gives NULL for a text that is no date of the format."""
+    """SAFE.PARSE_DATE returns NULL for a text that is not a date of the format."""
     made = node.this  # by _parse_date
     if isinstance(made, exp.Cast) and isinstance(made.this, exp.Anonymous) and made.this.this == "STRPTIME":
         made.this.set("this", "TRY_STRPTIME")

@@ -137,7 +137,7 @@ def test_names_may_be_reserved_words(sessions):
 
 
 def test_a_volatile_query_is_refused():
-    with pytest.raises(WarehouseError, match=r"mine/query.sql: CURRENT_DATE gives another result each time"):
+    with pytest.raises(WarehouseError, match=r"mine/query.sql: CURRENT_DATE returns another result each time"):
         query_for(table_folder(query="SELECT CURRENT_DATE() AS day FROM sessions"), None)
 
 
@@ -225,7 +225,7 @@ def columns_of(**types):
 def test_columns_that_fit():
     folder = table_folder({"key": "who", "date": "day"}, {"test_percent": 20})
     returned = columns_of(who="INT64", day="DATE", bought="BOOL", visits="FLOAT64", browser="STRING", extra="STRUCT")
-    assert check_columns(folder, returned) == ["query.sql returns 'extra', which is no feature"]
+    assert check_columns(folder, returned) == ["query.sql returns 'extra', which is not a feature"]
 
 
 def test_all_problems_of_the_columns_are_named_at_once():
@@ -270,7 +270,7 @@ def test_a_type_that_does_not_fit_is_named_with_its_cast(kind, cast):
 
 def test_a_name_in_another_case_is_refused():
     returned = [Column("bought", "INT64"), Column("Visits", "INT64"), Column("browser", "STRING")]
-    with pytest.raises(WarehouseError, match="it returns 'Visits' for the feature 'visits'; write both alike"):
+    with pytest.raises(WarehouseError, match="it returns 'Visits' for the feature 'visits'; use one spelling in both"):
         check_columns(table_folder(), returned)
 
 

@@ -239,7 +239,7 @@ def test_each_check_is_made_whatever_the_others_find(place, world):
         ),
         (
             lambda world: world.columns.append(("unused", "STRING")),
-            "query: query.sql returns 'unused', which is no feature",
+            "query: query.sql returns 'unused', which is not a feature",
         ),
         (
             lambda world: world.policies["acme-ml"].pop("roles/dataflow.worker"),
