@@ -9,7 +9,7 @@ from typing import Any
 from tfx import types
 from tfx.dsl.io import fileio
 
-DATA_SUMMARY = "data_report.json"  # the name from before the word "summary"; runs of then are still read
+DATA_SUMMARY = "data_report.json"  # an older name; summaries of earlier runs have it too
 
 _log = logging.getLogger("propensity")
 
@@ -45,6 +45,6 @@ def read_data_summary(examples: types.Artifact) -> dict[str, Any]:
     if not text:
         raise FileNotFoundError(
             f"{examples.uri}: '{DATA_SUMMARY}' is missing or empty: it was deleted after ExampleGen wrote it. "
-            "Run the pipeline again to write these examples anew."
+            "Run the pipeline again to write these examples again."
         )
     return json.loads(text)

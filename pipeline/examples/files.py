@@ -32,7 +32,7 @@ class LostExamplesError(FileNotFoundError):
         """Builds the message from a folder or file and what is wrong with it."""
         super().__init__(
             f"{place}: {problem}. Files were deleted or damaged after the run that wrote them. "
-            "Run the pipeline again to write these examples anew."
+            "Run the pipeline again to write these examples again."
         )
 
 

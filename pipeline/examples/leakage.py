@@ -20,7 +20,7 @@ _MIN_POSITIVES = 50
 
 
 class LeakageProbe:
-    """Watches the training rows that pass by, and measures each feature's own ROC AUC on the first 100,000 of them."""
+    """Keeps the first 100,000 training rows that pass through, and measures each feature's own ROC AUC on them."""
 
     def __init__(self, features: FeatureSet, label: str):
         """Takes the features to measure and the label's name."""

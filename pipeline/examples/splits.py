@@ -19,10 +19,10 @@ def split_files(examples: types.Artifact, split: str) -> list[str]:
 def count_rows(examples: types.Artifact, splits: Collection[str]) -> int | None:
     """The number of rows in some splits.
 
-    Parquet files tell it themselves; for TFRecords the data summary does.
+    Parquet files contain it. For TFRecords, the data summary does.
 
     Returns:
-        None if neither tells it.
+        None if neither has it.
 
     Raises:
         LostExamplesError: a split has no files, or one of them is damaged.

@@ -1,7 +1,7 @@
 """Fills TFMA's accumulators with all rows of a slice at once.
 
-The functions are listed by the class name of TFMA's combiner, as TFMA itself tells computations apart. Each stands for
-the combiner with default settings; a comparison with TFMA's own code shows whether a computation has these.
+The functions are listed by the class name of TFMA's combiner, which is how TFMA tells computations apart. Each function
+replaces the combiner with default settings. A comparison with TFMA's own code shows whether a computation has them.
 """
 
 from __future__ import annotations

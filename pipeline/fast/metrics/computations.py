@@ -1,4 +1,4 @@
-"""TFMA's computations for a slice, each in the fastest way that agrees with TFMA's own code."""
+"""TFMA's computations for a slice, each by the fastest implementation that agrees with TFMA's own code."""
 
 from __future__ import annotations
 
@@ -72,11 +72,15 @@ def _fastest(computation: metric_types.MetricComputation, sample: LabelledRows, 
     fill = FILLS.get(type(computation.combiner).__name__)
     names = ", ".join(sorted({key.name for key in computation.keys}))
     if fill is None:
-        _log.warning("TFMA computes %s row by row, which is slow: this project has no faster way for it.", names)
+        _log.warning(
+            "TFMA computes %s row by row, which is slow: this project has no batched implementation of it.", names
+        )
         return by_row
     at_once = functools.partial(_at_once, computation, fill)
     if not _agree(at_once(sample), expected):
-        _log.warning("TFMA computes %s row by row, which is slow: the faster way gives another result.", names)
+        _log.warning(
+            "TFMA computes %s row by row, which is slow: the batched implementation gives another result.", names
+        )
         return by_row
     return at_once
 
@@ -119,7 +123,7 @@ def _fastest_derivation(derive: Derive, metrics: Metrics) -> Derive:
 
     if _agree(fast(metrics), expected):
         return fast
-    _log.warning("TFMA derives %s by loops, which is slow: the faster way gives another result.", key.name)
+    _log.warning("TFMA derives %s by loops, which is slow: the batched implementation gives another result.", key.name)
     return derive
 
 

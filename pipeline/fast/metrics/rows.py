@@ -34,7 +34,7 @@ class LabelledRows:
         for name, values in self.predictions.items():
             bad = np.count_nonzero(~np.isfinite(values))
             if bad:
-                raise ValueError(f"model '{name}' gives no number for {bad:,} of {len(values):,} rows")
+                raise ValueError(f"model '{name}' returns no number for {bad:,} of {len(values):,} rows")
 
     def __len__(self) -> int:
         """The number of rows."""

@@ -46,8 +46,8 @@ def compute(
 
     Args:
         input_dict: as TFX's executor takes it.
-        output_dict: likewise.
-        exec_properties: likewise.
+        output_dict: as TFX's executor takes it.
+        exec_properties: as TFX's executor takes them.
         beam_args: the executor's Beam options.
 
     Returns:

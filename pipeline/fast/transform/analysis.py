@@ -181,7 +181,7 @@ def _needed(graph: tf.Graph, inputs: Mapping[str, Any], tensors: Any) -> list[st
 
 
 def _check(graph: tf.Graph, outputs: Any) -> None:
-    """Refuses what TFT refuses too; its own error then says what is wrong."""
+    """Refuses what TFT refuses too, so that TFT's own error says what is wrong."""
     if not isinstance(outputs, dict) or not outputs:
         raise Unsupported("it returns no features")
     if graph.get_collection(tf.compat.v1.GraphKeys.TRAINABLE_VARIABLES):

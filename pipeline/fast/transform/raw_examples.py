@@ -50,7 +50,7 @@ class RawSplit:
 
     @property
     def type_specs(self) -> dict[str, tf.TypeSpec]:
-        """Of all features of the schema."""
+        """The split, with all features of the schema."""
         return self.source.TensorAdapter().OriginalTypeSpecs()
 
     def only(self, columns: Sequence[str]) -> RawSplit:

@@ -105,6 +105,6 @@ def _task(
 
 
 def _count_rows(examples: Sequence[types.Artifact], splits: set[str]) -> int | None:
-    """The number of rows in some splits; None if nothing tells it."""
+    """The number of rows in some splits; None if it is not known."""
     counts = [count_rows(artifact, splits) for artifact in examples]
     return None if None in counts else sum(counts)

@@ -48,7 +48,7 @@ def test_lost_files_are_named_with_what_to_do(tmp_path, example_format, damage):
         list(record_batches(split_files(examples, "eval")))
     [line] = str(caught.value).splitlines()
     assert f"{tmp_path}/Split-eval" in line and damage in line
-    assert "Run the pipeline again to write these examples anew" in line
+    assert "Run the pipeline again to write these examples again" in line
 
 
 @pytest.mark.parametrize("example_format", ["parquet", "tfrecord"])

@@ -77,7 +77,7 @@ ALL = config(
     ("MeanPrediction", {}),
     ("ConfusionMatrixPlot", {}),
     ("CalibrationPlot", {"num_buckets": 20}),
-    ("ConfusionMatrixAtThresholds", {"thresholds": [0.2, 0.5]}),  # has no faster way
+    ("ConfusionMatrixAtThresholds", {"thresholds": [0.2, 0.5]}),  # has no batched implementation
 )
 ROC_AUC, BRIER = ALL.metrics_specs[0].metrics[0], ALL.metrics_specs[0].metrics[3]
 ROC_AUC.threshold.value_threshold.lower_bound.value = 0.01
@@ -121,7 +121,9 @@ def values(given, rows, **kwargs):
 def test_a_metric_without_a_faster_way_is_computed_row_by_row(scored, warnings):
     found = values(config(("MeanAbsoluteError", {"name": "mae"}), ("ExampleCount", {})), scored)
     assert found["mae"] == pytest.approx(np.abs(scored.label - scored.predictions[""]).mean(), rel=1e-6)
-    assert warnings() == ["TFMA computes mae row by row, which is slow: this project has no faster way for it."]
+    assert warnings() == [
+        "TFMA computes mae row by row, which is slow: this project has no batched implementation of it."
+    ]
 
 
 def test_a_metric_of_keras_is_computed_row_by_row(scored):
@@ -137,7 +139,9 @@ def test_a_faster_way_that_differs_is_not_taken(scored, warnings):
     label, prediction = scored.label * 0.8 + 0.1, scored.predictions[""]
     entropy = -label * np.log(prediction) - (1 - label) * np.log(1 - prediction)
     assert found["smoothed"] == pytest.approx(entropy.mean(), rel=1e-6)
-    assert warnings() == ["TFMA computes smoothed row by row, which is slow: the faster way gives another result."]
+    assert warnings() == [
+        "TFMA computes smoothed row by row, which is slow: the batched implementation gives another result."
+    ]
 
 
 def test_a_faster_derivation_that_differs_is_not_taken(scored, warnings, monkeypatch):
@@ -150,7 +154,7 @@ def test_a_faster_derivation_that_differs_is_not_taken(scored, warnings, monkeyp
     )
     assert values(given, scored) == pytest.approx(expected)
     [warning] = warnings()
-    assert "the faster way gives another result" in warning
+    assert "the batched implementation gives another result" in warning
 
 
 def test_our_metrics_all_have_a_faster_way(scored, warnings):
@@ -174,7 +178,7 @@ def test_predictions_of_zero_and_one(scored):
 
 
 def test_a_prediction_that_is_no_number_is_refused():
-    with pytest.raises(ValueError, match="model 'candidate' gives no number for 1 of 2 rows"):
+    with pytest.raises(ValueError, match="model 'candidate' returns no number for 1 of 2 rows"):
         LabelledRows(np.array([0, 1]), {"candidate": np.array([0.5, np.nan], np.float32)})
 
 
