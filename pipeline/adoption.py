@@ -1,7 +1,7 @@
-"""The adoption: makes the model in the serving folder the champion of a metadata file that does not know it.
+"""The adoption: makes the model in the serving folder the champion if the metadata file does not list it.
 
-The metadata may be lost, or restored from an older backup, while the artifacts and the serving folder are still there.
-Without an adoption, the next model would replace the one in production without a comparison.
+The metadata may be lost, or restored from an older backup, while artifacts and serving folder still exist. Without an
+adoption, the next model would replace the one in production without a comparison.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pipeline.champion import challenger
 from pipeline.components.rollback_blessing import RollbackBlessing
 from pipeline.fast.compat import path_utils
 
-_REASON = "adopted: the serving folder holds this model, and the metadata did not know it"
+_REASON = "adopted: the serving folder holds this model, but the metadata file did not list it"
 
 
 def find_in_service(serving: str, models: Iterable[Path]) -> Path | None:
@@ -66,7 +66,7 @@ def create_adoption_pipeline(
         reason=_REASON,
         previous=previous,
         # A model without an anchor was the first champion, so it is the anchor itself. Only the lost metadata knew
-        # whether any other model had replaced its anchor; the anchor that it carries stays in force.
+        # whether another model had replaced its anchor, so the anchor that it carries stays.
         anchor_replaced=int(not challenger.has_anchor(str(model))),
     )
     return tfx_pipeline.Pipeline(
@@ -79,7 +79,7 @@ def create_adoption_pipeline(
 
 
 def _properties(model: Path) -> dict[str, str | int]:
-    """What SelectModel sets on its Model, as far as its folder says it."""
+    """The properties that SelectModel sets on its Model, as far as the folder holds them."""
     selection = json.loads((model / SELECTION).read_text(encoding="utf-8"))
     chosen = next(found for found in selection["candidates"] if found["family"] == selection["chosen"])
     return {

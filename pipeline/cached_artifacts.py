@@ -1,12 +1,12 @@
-"""Whether artifacts still hold what their component wrote, so that TFX's cache never serves what is gone.
+"""Checks that artifacts still hold the files that their component wrote, so TFX's cache never returns lost files.
 
-TFX's cache looks only at whether an artifact's folder exists. So each artifact is given a custom property when its
-component has ended: a digest of the names and sizes of its files. Before a component runs, its earlier artifacts are
-held against theirs. One that lost files, or whose files were cut, gets the state DELETED, and TFX's cache leaves it
-out: the component makes it again.
+TFX's cache only checks that an artifact's folder exists. So when a component has ended, each of its artifacts gets a
+custom property: a digest of the names and sizes of its files. Before a component runs, its earlier artifacts are
+compared with their digests. An artifact that lost files, or whose files were cut, gets the state DELETED. TFX's cache
+then ignores it, and the component makes it again.
 
-Files that were replaced by others of the same size are not noticed: reading all content would cost too much. Only
-artifacts on this machine are looked at, and only those that their node wrote, not those that it imported.
+A file that was replaced by another one of the same size goes unnoticed, because reading all content would cost too
+much. Only artifacts on this machine are checked, and only those that their node wrote, not those that it imported.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _NODE = "node"  # the type of TFX's context of all executions of a node
 
 
 def record_contents(store: metadata_store.MetadataStore, pipeline_name: str, node: str) -> int | None:
-    """Records what the newest execution of a node left in its artifacts, unless they came from the cache.
+    """Records which files the newest execution of a node wrote, unless its artifacts came from the cache.
 
     Args:
         store: the open metadata store.
@@ -49,9 +49,9 @@ def record_contents(store: metadata_store.MetadataStore, pipeline_name: str, nod
 def withdraw_broken(
     store: metadata_store.MetadataStore, pipeline_name: str, node: str
 ) -> list[metadata_store_pb2.Artifact]:
-    """Takes a node's artifacts whose files are gone or cut out of the cache.
+    """Withdraws a node's artifacts from the cache if files of theirs are gone or were cut.
 
-    A blessed model stays as it is: the resolver has to find the champion, whatever became of its files.
+    A blessed model keeps its state: the resolver must find the champion even if its files are gone.
 
     Args:
         store: the open metadata store.
@@ -77,7 +77,7 @@ def withdraw_broken(
 
 
 def is_broken(artifact: metadata_store_pb2.Artifact) -> bool:
-    """Whether a live artifact no longer holds what was recorded; False where nothing was."""
+    """Whether a live artifact differs from its recorded digest; False without one."""
     recorded = artifact.custom_properties[CONTENTS].string_value if CONTENTS in artifact.custom_properties else ""
     live = artifact.state == metadata_store_pb2.Artifact.LIVE
     return bool(live and recorded and recorded != contents(artifact.uri))

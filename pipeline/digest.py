@@ -1,13 +1,13 @@
-"""Digests of the code that a component computes with, so that TFX's cache tells the truth.
+"""Digests of a component's code, so that changed code is never a cache hit.
 
-TFX's cache key holds a component's inputs and execution properties, and of code only the content of a `module_file`. So
-each component of this project carries a digest in its execution properties. The digest covers every module of the
+TFX's cache key holds a component's inputs and execution properties. Of the code it holds only a `module_file`. So each
+component of this project carries a digest in its execution properties. The digest covers every module of the
 project that the executor can reach by imports, the resources beside these modules, and the versions of the libraries
 that they import. Nothing is imported: the imports are read from the sources.
 
-A module that loads others by names which it computes says so in a constant, LOADED_BY_NAME. It is a tuple of modules,
-in which `*` stands for any name, such as `("models.families.*.hyperparameters",)`; or a dict, if the module loads one
-of them for each attribute that others import from it.
+A module that computes the names of modules that it loads lists them in a constant, LOADED_BY_NAME. That is a tuple of
+modules, where `*` stands for any name, such as `("models.families.*.hyperparameters",)`; or a dict, if the module loads
+one of them for each attribute that others import from it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _ROOT = Path(__file__).resolve().parents[1]  # holds the project's top-level pac
 
 @dataclasses.dataclass(frozen=True)
 class Reached:
-    """What some modules can reach by imports.
+    """The modules and libraries that some modules can reach by imports.
 
     Attributes:
         modules: dotted names of the project's modules, with their files.
@@ -54,7 +54,7 @@ class Reached:
 
 
 def code_digest(*entries: str, root: Path = _ROOT) -> str:
-    """Digest of all that some modules can compute with.
+    """Digest of all code that some modules can reach.
 
     Args:
         entries: dotted names of modules, such as that of an executor. A library's module counts by the versions of its
@@ -85,7 +85,7 @@ def text_digest(*texts: str) -> str:
 
 
 def reach(*entries: str, root: Path = _ROOT) -> Reached:
-    """Follows imports from some modules. Arguments and errors as code_digest's."""
+    """Follows imports from some modules. It has the arguments and errors of code_digest."""
     ours = functools.cache(lambda top: _in_project(top, root))
     modules: dict[str, Path] = {}
     waiting: set[Import] = {(entry,) for entry in entries}
@@ -157,13 +157,13 @@ def _imports(source: bytes, package: str) -> frozenset[Import]:
 
 
 def _loaded_by_name(source: bytes) -> set[Import]:
-    """What a source always loads by name."""
+    """The modules that a source always loads by name."""
     names = _constant(source)
     return set() if isinstance(names, dict) else {(name,) for name in names}
 
 
 def _loaded_by_attribute(source: bytes, attribute: str) -> set[Import]:
-    """What a source loads by name for an attribute; for "", what it loads for all of them."""
+    """The modules that a source loads by name for an attribute; for "", the modules of all attributes."""
     names = _constant(source)
     found = names.items() if isinstance(names, dict) else ()
     return {(module,) for name, module in found if attribute in ("", name)}
@@ -179,7 +179,7 @@ def _constant(source: bytes) -> tuple[str, ...] | dict[str, str]:
 
 
 def _executed(node: ast.AST) -> Iterator[ast.AST]:
-    """All nodes below one, but for what only type checkers see."""
+    """All nodes below one, except code that only type checkers see."""
     yield node
     only_for_types = isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
     for child in node.orelse if only_for_types else ast.iter_child_nodes(node):

@@ -1,8 +1,9 @@
 """The rollback: makes the previous champion the current one again, with a small pipeline.
 
-The restored model becomes a new Model artifact with a new ModelBlessing, so that TFX's local resolver (the blessed
-model with the highest id), Vertex AI's (the model that the newest blessing names) and the serving folder agree on it.
-The withdrawn model is remembered: the gate refuses it when it comes back unchanged, as it does from a cached Trainer.
+The restored model becomes a new Model artifact with a new ModelBlessing. So TFX's local resolver (the blessed model
+with the highest id), Vertex AI's (the model that the newest blessing names) and the serving folder agree. The new
+artifact lists the withdrawn model, and the gate refuses that model if it comes back unchanged, for example from a
+cached Trainer.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _KEPT = (challenger.FAMILY, challenger.SOURCE_ID, challenger.SOURCE_URI)
 
 
 class RollbackError(RuntimeError):
-    """There is nothing to roll back to; the message says why."""
+    """No rollback is possible; the message says why."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Restoration:
     Attributes:
         model_id: its id before the rollback.
         uri: of its artifact.
-        properties: custom properties of the new artifact, but for the reason.
+        properties: custom properties of the new artifact, except the reason.
         previous: id of the champion before it; "" for none.
         anchor_replaced: whether it was the anchor itself.
         withdrawn_id: id of the present champion.
@@ -69,7 +70,7 @@ def find_restoration(
 
 
 def restoration_of(blessed: Mapping[int, Blessed]) -> Restoration:
-    """As `find_restoration`, of `blessed_models`."""
+    """Like `find_restoration`, from the result of `blessed_models`."""
     if not blessed:
         raise RollbackError("no model was pushed yet, so there is none to go back to")
     champion = blessed[max(blessed)]

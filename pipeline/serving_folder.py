@@ -1,15 +1,15 @@
 """The serving folder: numbered versions of the model in production. A server loads the highest number.
 
 <serving>/<version>/              a SavedModel
-<serving>/.incoming-<version>     a push that is under way, or that was cut off
+<serving>/.incoming-<version>     a push that is in progress or was interrupted
 
 A version never appears half written. On a file system, the push copies to `.incoming-<version>/` and renames that
 folder when it is complete. Object stores cannot rename a folder in one step. There, `.incoming-<version>` is a marker,
 and the push copies `saved_model.pb` last: servers need that file to load a version, and an object appears only when it
 is whole.
 
-A version is named by the second in which it was pushed, as TFX's Pusher does. If that number is not above all others
-(two pushes in one second, or a version from a clock that ran ahead), the version takes the next number above them.
+A version's name is the second of its push, as in TFX's Pusher. If that number is not above all others (two pushes in
+one second, or a version from a clock that ran ahead), the version gets the next number above them.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def is_copy(version: str, model: str) -> bool:
 def push(folder: str, model: str) -> str:
     """Adds a model as the highest version.
 
-    What an earlier push left that was cut off is removed first. If this push fails, what it has written is removed.
+    Files of an interrupted earlier push are removed first. If this push fails, its files are removed.
 
     Args:
         folder: the serving folder; it is made if it does not exist.
@@ -89,10 +89,10 @@ def push(folder: str, model: str) -> str:
 
 
 def remove_unfinished(folder: str) -> None:
-    """Removes what a push left that was cut off.
+    """Removes the files of an interrupted push.
 
-    On an object store only if the push began more than an hour ago, since another run may be pushing now. On a file
-    system, the lock of the output folder keeps other runs away.
+    On an object store it does so only if the push began more than an hour ago, because another run may be pushing now.
+    On a file system, the lock of the output folder keeps other runs away.
     """
     for number in _incoming(folder):
         if not _is_object_store(folder) or number < time.time() - _ABANDONED_AFTER_S:
@@ -116,7 +116,7 @@ def _versions(folder: str) -> dict[int, str]:
 
 
 def _incoming(folder: str) -> list[int]:
-    """The number of each push that is under way or was cut off."""
+    """The number of each push that is in progress or was interrupted."""
     names = [name[len(_INCOMING) :] for name in _names(folder) if name.startswith(_INCOMING)]
     return [int(name) for name in names if _VERSION.fullmatch(name)]
 

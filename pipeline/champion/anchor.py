@@ -1,7 +1,7 @@
-"""The anchor: the model that a challenger is held against beside the champion, so that small losses can't add up.
+"""The anchor: the gate compares a challenger with it as well as with the champion, so small losses cannot add up.
 
-It is the first model that was pushed, until a later one is blessed as clearly better (`anchor_replaced` of its
-blessing). It travels inside each challenger's Model artifact, so whatever finds the champion finds the anchor too.
+The first pushed model is the anchor until a later model is blessed as clearly better (`anchor_replaced` of its
+blessing). Each challenger's Model artifact carries a copy, so whatever finds the champion finds the anchor too.
 challenger.py describes the layout.
 """
 
@@ -74,7 +74,7 @@ def carry(
 
 
 def _training_of(champion: types.Artifact) -> dict[str, Any]:
-    """Until when and when it was trained; None where it does not say."""
+    """The last day of its training rows and the time of its training; None if the model does not say."""
     try:
         summary = training_record.read_summary(champion.uri)
     except FileNotFoundError as error:

@@ -77,7 +77,9 @@ def measure(models: Mapping[str, types.Artifact], examples: types.Artifact, labe
     for family, predictions in scored.predictions.items():
         bad = np.count_nonzero(~((predictions >= 0) & (predictions <= 1)))
         if bad:
-            problems[family] = f"model '{family}' gives no probability for {bad:,} of {len(predictions):,} rows of eval"
+            problems[family] = (
+                f"model '{family}' returns no probability for {bad:,} of {len(predictions):,} rows of eval"
+            )
     return MeasuredCandidates(
         rows=len(scored.label),
         positives=int(scored.label.sum()),

@@ -1,7 +1,7 @@
-"""What the Model artifact of a challenger says of itself: where it came from, its anchor, what a rollback withdrew.
+"""The contents of a challenger's Model artifact: its origin, its anchor, and the models that a rollback withdrew.
 
 <model>/selection.json              the candidates and their figures on eval
-<model>/anchor/                     the anchor that it is judged against: anchor.json and Format-Serving/
+<model>/anchor/                     the anchor that the gate compares it with: anchor.json and Format-Serving/
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _ANCHOR = "anchor"
 
 
 def source_of(model: types.Artifact) -> str:
-    """The URI of the Trainer's Model that this one is a copy of; its own if it is none."""
+    """The URI of the Trainer's Model that this model is a copy of; its own URI if it is not a copy."""
     return model.get_string_custom_property(SOURCE_URI) or model.uri
 
 
@@ -41,12 +41,12 @@ def withdrawn_sources(champion: types.Artifact) -> list[str]:
 
 
 def anchor_uri(model_uri: str) -> str:
-    """Where a model carries the anchor that it is judged against: a folder with `Format-Serving/`, as a Model's own."""
+    """The folder of the anchor in a Model artifact. It has a `Format-Serving/`, like the artifact itself."""
     return os.path.join(model_uri, _ANCHOR)
 
 
 def has_anchor(model_uri: str) -> bool:
-    """Whether it carries one."""
+    """Whether the model carries an anchor."""
     return fileio.exists(path_utils.serving_model_path(anchor_uri(model_uri)))
 
 
@@ -57,13 +57,13 @@ def read_anchor(model_uri: str) -> dict[str, Any]:
 
 
 def write_anchor(model_uri: str, description: dict[str, Any]) -> None:
-    """Says what the anchor is that was copied below `anchor_uri`."""
+    """Describes the anchor that was copied to `anchor_uri`."""
     with fileio.open(os.path.join(anchor_uri(model_uri), "anchor.json"), "w") as file:
         file.write(json.dumps(description, indent=1))
 
 
 def describe(model: types.Artifact) -> dict[str, Any]:
-    """What a verdict says of a model: ids, family, and when and through which day it was trained."""
+    """A verdict's description of a model: ids, family, time of training and last day of the training rows."""
     summary = training_record.read_summary(model.uri)
     return {
         "id": model.id,

@@ -1,4 +1,4 @@
-"""Which model is the champion, as TFX's resolver for the latest blessed model finds it in ML Metadata."""
+"""Finds the champion in ML Metadata, like TFX's resolver for the latest blessed model."""
 
 from __future__ import annotations
 

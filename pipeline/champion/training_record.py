@@ -1,4 +1,4 @@
-"""What a Model artifact says of the data it was trained on; it travels inside the artifact, so also on Vertex AI.
+"""The training record: what a Model artifact carries about the rows it was trained on, on Vertex AI too.
 
 <model>/training_data/statistics.pb    statistics of the raw training split
 <model>/training_data/schema.pbtxt     the raw schema
@@ -58,5 +58,5 @@ def read_summary(model_uri: str) -> dict[str, Any]:
 def _existing(model_uri: str, name: str) -> str:
     path = os.path.join(model_uri, _FOLDER, name)
     if not fileio.exists(path):
-        raise FileNotFoundError(f"{path}: the model does not say what it was trained on")
+        raise FileNotFoundError(f"{path}: the model has no training record")
     return path

@@ -1,1 +1,1 @@
-"""Custom components: each keeps the interface, artifact types and lineage of the TFX one it stands for."""
+"""Custom components. Each keeps the interface, artifact types and lineage of the TFX component that it replaces."""

@@ -1,4 +1,4 @@
-"""CuratedSchema: TFX's ImportSchemaGen, but the property is the schema itself instead of the path of a file.
+"""CuratedSchema: TFX's ImportSchemaGen, but its property holds the schema itself instead of a file's path.
 
 So the cache key follows the content, and a pipeline that is compiled on one machine runs on another.
 """

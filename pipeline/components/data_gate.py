@@ -1,7 +1,7 @@
 """DataGate: stops the run on anomalies, or a champion that cannot be compared, before anything is trained.
 
 ExampleValidator never fails a run and ignores the drift and skew comparators of a schema. DataGate reads its anomalies,
-adds drift and skew against the statistics of the champion's training data, and raises from a severity on.
+adds drift and skew against the statistics of the champion's training rows, and raises if one is severe enough.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Raises DataGateError if an anomaly has the severity of the settings, or a worse one.
+        """Raises DataGateError if an anomaly is at least as severe as the settings allow.
 
         Args:
             input_dict: raw `examples`, their `statistics` and `schema`, `anomalies` of ExampleValidator, and the

@@ -1,14 +1,14 @@
-"""Pusher: sees to it that the serving folder holds the champion.
+"""Pusher: makes sure that the serving folder holds the champion.
 
 TFX's Pusher pushes a model once, in the run that blesses it. If that push fails, the model stays blessed. The resolver
 of the next run finds it as the champion, the gate finds nothing new, and the champion never reaches production.
 
-This Pusher compares states instead. A blessed challenger is what should be in production, and without one it is the
-champion. If the highest version of the serving folder is another model, the Pusher pushes the right one. So a push that
-failed is made up for by the next run, whatever its verdict, and so is a rollback's. The design needs no metadata store,
-so it works the same on Vertex AI, whose resolvers only know the latest blessed model and the latest artifact. It also
-leaves blessings as they are, so the champion of earlier runs still resolves. The alternative, to bless only what was
-pushed, would need another artifact type for the gate's decision and a resolver that Vertex AI does not have.
+This Pusher compares states instead. The blessed challenger should be in production or, without one, the champion. If
+the highest version of the serving folder is another model, the Pusher pushes the right one. So the next run repeats a
+failed push, whatever its own verdict is; the same holds for a rollback's push. The design needs no metadata store, so
+it works the same on Vertex AI, whose resolvers only know the latest blessed model and the latest artifact. It does not
+change blessings, so the champion of earlier runs still resolves. The alternative is to bless only pushed models. That
+would need another artifact type for the gate's decision, and a resolver that Vertex AI does not have.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _log = logging.getLogger("propensity")
 
 
 class PushError(RuntimeError):
-    """The serving folder could not be written; the message says which one and why.
+    """The serving folder cannot be written; the message names it and says why.
 
     Attributes:
         filename: the serving folder.
@@ -118,7 +118,7 @@ class Pusher(
     extends=standard_component_specs.PusherSpec,
     inputs={CHAMPION_KEY: specification.optional(standard_artifacts.Model)},
 ):
-    """Sees to it that the serving folder holds the champion.
+    """Makes sure that the serving folder holds the champion.
 
     Inputs:
         model: the challenger.

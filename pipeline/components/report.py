@@ -1,4 +1,4 @@
-"""Report: writes the page that a run ends with, whatever the verdict."""
+"""Report: writes the HTML page of a run, for every verdict."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class Executor(base_executor.BaseExecutor):
 def _families(
     one: Mapping[str, types.Artifact], features: FeatureSet, label: str, data: Mapping[str, Any]
 ) -> list[Family]:
-    """What each family that was trained has learned."""
+    """What each trained family has learned."""
     trained = [family for family in FAMILIES if f"{family}_model" in one]
     if not trained:
         return []
@@ -102,7 +102,10 @@ def _family(name: str, one: Mapping[str, types.Artifact], rows: RawRows) -> Fami
     except MODEL_ERRORS as error:  # the page reports a model that cannot be served
         problem = f"importance could not be measured: the model raised {type(error).__name__}"
     if importance is not None and not math.isfinite(importance.log_loss):
-        importance, problem = None, "importance could not be measured: the model gives values that are no probabilities"
+        importance, problem = (
+            None,
+            "importance could not be measured: the model returns values that are not probabilities",
+        )
     run, hyperparameters = one.get(f"{name}_run"), one.get(f"{name}_hyperparameters")
     splits = display(name).curves
     return Family(
@@ -138,7 +141,7 @@ class Report(
     outputs={"report": artifacts.Report},
     parameters={"title": str, "label": str, "features": FeatureSet, "run_digest": str},
 ):
-    """Writes one static page on the run.
+    """Writes one static page about the run.
 
     Inputs:
         examples: raw Examples.

@@ -1,4 +1,4 @@
-"""What the components have in common: short specifications, whole settings, and a digest of the code.
+"""The base of all components: short specifications, complete settings, and a digest of the code.
 
 A component names its executor, inputs, outputs and parameters once, as keywords of its class:
 
@@ -55,7 +55,7 @@ class Digested(base_component.BaseComponent):
 
 
 class Component(Digested):
-    """Base of components that are specified by the keywords of their class."""
+    """Base of components whose class keywords make the specification."""
 
     def __init_subclass__(
         cls,
@@ -70,11 +70,11 @@ class Component(Digested):
 
         Args:
             executor: the executor's class; none for a base of other components.
-            inputs: artifact types by key; `optional` marks those that may be left out or resolve to nothing.
+            inputs: artifact types by key; `optional` marks inputs that may be left out or resolve to nothing.
             outputs: artifact types by key.
-            parameters: types of execution properties by key: a class of settings, which travel as JSON; or str, int or
-                float, for which a RuntimeParameter may stand, too.
-            extends: a specification of TFX to which all of these are added.
+            parameters: types of execution properties by key: a class of settings, which become JSON; or str, int or
+                float. A RuntimeParameter may take the place of a str, int or float.
+            extends: a specification of TFX; all of these are added to it.
         """
         super().__init_subclass__()
         if executor is None:
@@ -114,7 +114,7 @@ class Component(Digested):
 
 
 class BeamComponent(Component, base_beam_component.BaseBeamComponent):
-    """Base of such components whose executors may start a Beam pipeline."""
+    """Base of components whose executors may start a Beam pipeline."""
 
     @classmethod
     def _executor_spec(cls, executor: type[base_executor.BaseExecutor]) -> executor_spec.ExecutorSpec:

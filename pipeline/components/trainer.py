@@ -1,4 +1,4 @@
-"""TFX's Trainer, whose model carries a training record: statistics and schema of the data it was trained on."""
+"""TFX's Trainer that also writes a training record: statistics and schema of the rows that the model was trained on."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Executor(trainer_executor.GenericExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Arguments as TFX's GenericExecutor, with the inputs `raw_examples` and `raw_statistics`."""
+        """Takes the arguments of TFX's GenericExecutor, and the inputs `raw_examples` and `raw_statistics`."""
         super().Do(input_dict, output_dict, exec_properties)
         statistics = artifact_utils.get_single_instance(input_dict[RAW_STATISTICS_KEY])
         schema_uri = artifact_utils.get_single_uri(input_dict[standard_component_specs.SCHEMA_KEY])
@@ -50,7 +50,7 @@ class Trainer(
         RAW_STATISTICS_KEY: standard_artifacts.ExampleStatistics,
     },
 ):
-    """TFX's Trainer, for a dotted `run_fn`, with two more inputs, from which the training record is written.
+    """TFX's Trainer for a dotted `run_fn`. It writes the training record from two more inputs.
 
     Inputs:
         examples: transformed Examples.
@@ -72,6 +72,6 @@ class Trainer(
     """
 
     def modules_by_name(self) -> tuple[str, ...]:
-        """The module of the `run_fn`, and those of the model family that it trains."""
+        """The module of the `run_fn`, and the modules of the model family that it trains."""
         family = json_utils.loads(self.exec_properties["custom_config"]).get("family")
         return specification.module_of(self.exec_properties["run_fn"]), *(model_modules(family) if family else ())

@@ -10,9 +10,9 @@ from pipeline.fast.compat import json_utils
 
 
 class Tuner(specification.Digested, tfx_components.Tuner):
-    """TFX's Tuner; see there for its inputs, outputs and parameters."""
+    """TFX's Tuner, with TFX's inputs, outputs and parameters."""
 
     def modules_by_name(self) -> tuple[str, ...]:
-        """The module of the `tuner_fn`, and those of the model family that it tunes."""
+        """The module of the `tuner_fn`, and the modules of the model family that it tunes."""
         family = json_utils.loads(self.exec_properties["custom_config"])["family"]
         return specification.module_of(self.exec_properties["tuner_fn"]), *tuning_modules(family)

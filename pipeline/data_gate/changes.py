@@ -1,11 +1,11 @@
 """How a feature's values differ between two sets of rows, beyond what chance explains.
 
-A distance between whole distributions cannot see that a sparse feature broke: with a share p of values that are not
-zero it is at most about p. So three things are compared apart: the share of missing values, the share of zeros, and
-the size of the values that are not zero.
+A distance between whole distributions cannot show that a sparse feature broke: if a share p of the values is not zero,
+the distance is at most about p. So this module compares three things separately: the share of missing values, the share
+of zeros, and the size of the values that are not zero.
 
-Each bound is held with the sampling error on top, so that few rows raise no alarm: a change counts only if a change of
-exactly the bound would look as large as this with probability FALSE_ALARM at most.
+Each bound is widened by the sampling error, so that few rows raise no false alarm: a change counts only if a change of
+exactly the bound would look this large with probability FALSE_ALARM at most.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Bounds:
 
 
 def changes(before: FeatureValues, now: FeatureValues, bounds: Bounds) -> list[str]:
-    """What changed by more than the bounds allow.
+    """The changes that exceed the bounds.
 
     Args:
         before: the feature in the champion's training rows.
@@ -53,7 +53,7 @@ def changes(before: FeatureValues, now: FeatureValues, bounds: Bounds) -> list[s
         bounds: how much may change.
 
     Returns:
-        A sentence for each change; none if nothing did.
+        A sentence for each change; empty if there is none.
     """
     found = [*_missing(before, now, bounds), *_zeros(before, now, bounds)]
     if min(before.non_zero, now.non_zero) >= MIN_VALUES:

@@ -1,6 +1,6 @@
-"""Drift and skew: this run's statistics against those of the champion's training rows.
+"""Drift and skew: compares this run's statistics with the statistics of the champion's training rows.
 
-TFDV compares whole distributions. What it cannot see, a sparse feature that broke, changes.py does.
+TFDV compares whole distributions. changes.py finds broken sparse features, which TFDV cannot see.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def compare(
 def _add_changes(
     anomalies: anomalies_pb2.Anomalies, before: Statistics, now: Statistics, names: Sequence[str], bounds: Bounds
 ) -> None:
-    """Adds what changes.py finds to the anomalies of the same features."""
+    """Adds the findings of changes.py to the anomalies of the same features."""
     values_before, values_now = by_name(before), by_name(now)
     for name in names:
         if name not in values_before or name not in values_now:
@@ -84,7 +84,7 @@ def _add_changes(
 
 
 def _shared_columns(schema: schema_pb2.Schema, champion: schema_pb2.Schema) -> schema_pb2.Schema:
-    """The schema without the columns that the champion does not know: of a new feature there is nothing to compare."""
+    """The schema without the columns that the champion does not know: a new feature has nothing to be compared with."""
     known = {feature.name for feature in champion.feature}
     shared = schema_pb2.Schema()
     shared.CopyFrom(schema)  # with the domains that features refer to

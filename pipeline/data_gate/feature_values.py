@@ -1,4 +1,4 @@
-"""What TFDV's statistics say of one feature's values, apart from those that are missing or zero."""
+"""What TFDV's statistics say about one feature's values that are neither missing nor zero."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class FeatureValues:
     """One feature in one set of rows.
 
     Attributes:
-        rows: how many rows.
-        present: rows with a value; NaN is none.
-        non_zero: of them, rows with another value than 0; for a category, all.
-        mean: of the non-zero values; NaN where there is none, and for a category.
-        deviation: standard deviation of the non-zero values; likewise NaN.
+        rows: number of rows.
+        present: rows with a value; NaN is not a value.
+        non_zero: rows with a value other than 0; for a category, all rows with a value.
+        mean: of the non-zero values; NaN if there are none, and for a category.
+        deviation: standard deviation of the non-zero values; NaN in the same cases.
         deciles: `(10 %, ..., 90 %)` of the values that are present; empty for a category.
     """
 

@@ -59,7 +59,7 @@ def with_bounded_slices(config: tfma.EvalConfig, slices: Sequence[tuple[str, str
 
     Args:
         config: eval_config's.
-        slices: the feature and value of each slice; the value `(other)` stands for those that are none.
+        slices: the feature and value of each slice; the value `(other)` stands for all values without a slice.
     """
     bounded = tfma.EvalConfig()
     bounded.CopyFrom(config)

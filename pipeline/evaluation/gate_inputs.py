@@ -1,4 +1,4 @@
-"""What the gate reads from artifacts: which models to score, the test rows, and what is known of each model."""
+"""What the gate reads from artifacts: the models to score, the test rows, and descriptions of the models."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def infra_problems(infra_blessing: types.Artifact) -> list[str]:
 
 
 def describe_models(model: types.Artifact, champion: types.Artifact | None) -> dict[str, Any]:
-    """What the verdict says of each model."""
+    """The verdict's description of each model."""
     described = {"challenger": challenger.describe(model), "champion": None, "anchor": None}
     if champion is not None:
         described["champion"] = challenger.describe(champion)

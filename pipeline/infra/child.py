@@ -2,8 +2,8 @@
 
 python -m pipeline.infra.child request.json answer.json
 
-The child's standard input is a pipe whose other end only the parent has. Nothing is ever written to it. It closes when
-the parent ends, however that ends, and then the child ends itself.
+The child's standard input is a pipe. Only the parent has its other end, and never writes to it. The pipe closes when
+the parent ends for any reason, and then the child ends itself.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def run_probe(question: Path, answer: Path, time_limit_s: float) -> str | None:
 
 
 def _stage(output: bytes | None) -> str:
-    """What the child said it was about to do."""
+    """The stage that the child reported last."""
     lines = (output or b"").decode(errors="replace").splitlines()
     return lines[-1] if lines else "starting the check"
 

@@ -153,7 +153,7 @@ def test_a_model_that_cannot_be_loaded_is_told_and_the_page_is_made(run):
 def test_a_model_that_gives_no_probabilities_is_told(run, tmp_path):
     save_toy_model(str(tmp_path / "xgboost_model" / "Format-Serving"), lambda visits: visits * float("nan"))
     page = run(documents.blessed(), xgboost_model=(standard_artifacts.Model, {}))
-    assert "XGBoost: importance could not be measured: the model gives values that are no probabilities" in page.text
+    assert "XGBoost: importance could not be measured: the model returns values that are not probabilities" in page.text
 
 
 def test_the_component_takes_one_family_alone():

@@ -131,8 +131,8 @@ def test_one_family_alone_is_chosen(select, artifact):
 @pytest.mark.parametrize(
     ("broken", "problem"),
     [
-        ("nan", "model 'keras' gives no probability for 60 of 60 rows of eval"),
-        ("large", "model 'keras' gives no probability for 60 of 60 rows of eval"),
+        ("nan", "model 'keras' returns no probability for 60 of 60 rows of eval"),
+        ("large", "model 'keras' returns no probability for 60 of 60 rows of eval"),
         ("other", "model 'keras' cannot be loaded"),
     ],
 )
