@@ -1,4 +1,4 @@
-"""What every command on this machine has around it: a lock, a console, and one line for whatever ends it early."""
+"""The frame of every command on this machine: a lock, a console, and one line about whatever ends it early."""
 
 from __future__ import annotations
 

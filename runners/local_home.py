@@ -1,4 +1,4 @@
-"""Where the runs of a data set on this machine leave everything: `<output>/<data set>/`."""
+"""The output folder of a data set on this machine: `<output>/<data set>/`."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class LocalHome:
 
     @property
     def serving(self) -> str:
-        """Where models are pushed to, one numbered folder each."""
+        """The serving folder, with one numbered folder per pushed model."""
         return str(self.folder / "serving")
 
     def versions(self) -> set[str]:
@@ -83,7 +83,7 @@ class LocalHome:
         unfit = [character for character in _PATTERN if character in str(self.folder)]
         if unfit:
             raise SettingsError(
-                f"output folder {self.folder}: TensorFlow takes {' and '.join(unfit)} in a path for a pattern, so it "
+                f"output folder {self.folder}: TensorFlow reads {' and '.join(unfit)} in a path as a pattern, so it "
                 "cannot load models from there. Choose another with OUTPUT=."
             )
         try:
@@ -98,7 +98,7 @@ class LocalHome:
 
     @contextlib.contextmanager
     def locked(self, purpose: str) -> Iterator[None]:
-        """Keeps other runs and rollbacks out of the folder. The lock ends with the process, however that ends.
+        """Keeps other runs and rollbacks out of the folder. The lock ends with the process, however it ends.
 
         Args:
             purpose: what this process does, for the message that the others get.

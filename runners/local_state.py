@@ -27,8 +27,8 @@ def prepare(
 ) -> tuple[str, ...]:
     """Prepares the folder of a data set for a run.
 
-    Artifacts that the metadata does not know are set aside. If one of them is the model in the serving folder, that
-    model becomes the champion.
+    Artifacts that the metadata does not list are moved to another folder. If one of them is the model in the serving
+    folder, that model becomes the champion.
 
     Args:
         home: the folder.
@@ -36,7 +36,7 @@ def prepare(
         last: the highest execution id that the metadata knows.
         accept: whether to go on if the model in production cannot be compared.
         terminal: where to report.
-        check: raises what is to end the run.
+        check: raises an exception if the run must end.
 
     Returns:
         Ids of nodes that must be executed even if the cache has their outputs.
@@ -47,7 +47,7 @@ def prepare(
     """
     aside = set_aside(home, last)
     if aside:
-        terminal.line(f"Artifacts that {home.metadata} does not know were moved to {aside}")
+        terminal.line(f"Artifacts that {home.metadata} does not list were moved to {aside}")
     store = metadata_store.MetadataStore(home.connection())
     champion = _champion(store, pipeline)
     if not _in_production(home, champion):

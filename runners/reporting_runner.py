@@ -83,7 +83,7 @@ def run_reporting(
         pipeline: what to run.
         console: where to report.
         output: the folder that the pipeline writes to, for the message if its disk is full.
-        check: called between nodes and after a failure; raises what is to end the run.
+        check: called between nodes and after a failure; raises an exception if the run must end.
         uncached: ids of the nodes that are executed even if the cache has their outputs.
 
     Returns:

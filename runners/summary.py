@@ -77,7 +77,7 @@ def read_verdict(result: RunResult) -> dict[str, Any]:
 
 
 def data_report(result: RunResult) -> dict[str, Any]:
-    """What ExampleGen found in the rows."""
+    """ExampleGen's findings about the rows."""
     return _read_json(result.artifacts["BigQueryExampleGen", "examples"], DATA_SUMMARY)
 
 

@@ -169,6 +169,6 @@ def tuning_modules(name: str) -> tuple[str, ...]:
 
 def _module(name: str, *below: str) -> Any:
     if name not in FAMILIES:
-        raise ValueError(f"no model family '{name}'; there are {', '.join(FAMILIES)}")
+        raise ValueError(f"there is no model family '{name}'; the families are {', '.join(FAMILIES)}")
     module: ModuleType = importlib.import_module(".".join((__package__, name, *below)))
     return module

@@ -97,7 +97,7 @@ def test_a_serving_folder_that_cannot_be_written_is_found_before_training(home):
 
 @pytest.mark.parametrize("folder", ["out [1]", "out*", "what?", "a\\b"])
 def test_a_folder_that_tensorflow_takes_for_a_pattern_is_refused_before_training(tmp_path, folder):
-    with pytest.raises(SettingsError, match=r"TensorFlow takes . in a path for a pattern"):
+    with pytest.raises(SettingsError, match=r"TensorFlow reads . in a path as a pattern"):
         LocalHome(tmp_path / folder, "small").check_writable()
     assert list(tmp_path.iterdir()) == []
 

@@ -138,7 +138,7 @@ def test_lost_metadata_gets_the_model_in_production_as_champion(home, state, anc
     home.metadata.write_bytes(b"")
     uncached, shown = state()
     assert uncached == ()
-    assert f"Artifacts that {home.metadata} does not know were moved to " in shown
+    assert f"Artifacts that {home.metadata} does not list were moved to " in shown
     assert f"Adopted as the champion: the model in {version}" in shown
     assert not model.exists(), "or a new execution would get its folder"
     found = champion(home)

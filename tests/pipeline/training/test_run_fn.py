@@ -88,7 +88,7 @@ def test_a_misspelt_hyperparameter_is_named(trainer_arguments, family):
 
 
 def test_an_unknown_family_is_named(trainer_arguments):
-    with pytest.raises(ValueError, match="no model family 'forest'; there are keras, xgboost"):
+    with pytest.raises(ValueError, match="no model family 'forest'; the families are keras, xgboost"):
         run_fn.run_fn(of_family(trainer_arguments, "forest"))
 
 
