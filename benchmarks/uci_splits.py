@@ -4,6 +4,10 @@
 
 Each split is stratified: 70 % for training, 10 % for early stopping, 20 % for measuring. All models see the same rows
 and the same quantile-normal numbers. The network, the booster and their training come from the model families.
+
+    python -m benchmarks.uci_splits path/to/online_shoppers_intention.csv --folders schema/mine schema/online_shoppers
+
+compares two data set folders on the same splits: the rows are those of their queries, the features those they declare.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.model_selection import train_test_split
@@ -26,6 +31,10 @@ from models.families.xgboost import training as xgboost_training
 from models.features import DEFAULT_QUANTILES, FeatureSet, load_features
 from models.log_loss import log_loss
 from models.training_data import TrainingData
+from pipeline.settings.dataset_folder import DatasetFolder
+from pipeline.settings.run import DuckDBSettings, RunSettings
+from pipeline.warehouse.features_table import inner_query
+from pipeline.warehouse.opening import open_warehouse
 from preprocessing import to_normal
 
 FEATURES = Path(__file__).parents[1] / "schema" / "online_shoppers" / "features.yaml"
@@ -37,6 +46,9 @@ FIGURES = ("ROC AUC", "PR-AUC", "log loss", "seconds")
 def main() -> None:
     """Trains on every split and prints the means, and the paired difference of ROC AUC."""
     arguments = _parse_arguments()
+    if arguments.folders:
+        compare_folders(arguments.path, arguments.folders, arguments.splits)
+        return
     table, features = pd.read_csv(arguments.path), load_features(FEATURES)
     results = []
     for seed in range(arguments.splits):
@@ -46,6 +58,38 @@ def main() -> None:
     print_table(results)
 
 
+def compare_folders(path: Path, folders: list[Path], splits: int) -> None:
+    """Prints the ROC AUC of each model on two data set folders, and the paired difference between them."""
+    sources = [read_folder(folder, path) for folder in folders]
+    aucs: dict[str, list[list[float]]] = {}
+    for seed in range(splits):
+        for table, features, label in sources:
+            rows = split_rows(table[label].to_numpy(), seed)
+            for name, figures in compare(transform(table, features, *rows, label=label), features, seed).items():
+                aucs.setdefault(name, [[] for _ in range(splits)])[seed].append(figures[0])
+        shown = [f"{name} {found[seed][0]:.4f} and {found[seed][1]:.4f}" for name, found in aucs.items()]
+        print(f"split {seed}: " + ", ".join(shown))
+    first, second = folders
+    for name, found in aucs.items():
+        one, other = np.array(found).T
+        error = (one - other).std(ddof=1) / np.sqrt(splits) if splits > 1 else float("nan")
+        print(
+            f"{name}: ROC AUC {one.mean():.4f} with {first}, {other.mean():.4f} with {second}; "
+            f"difference {(one - other).mean():+.5f} (standard error {error:.5f})"
+        )
+
+
+def read_folder(folder: Path, path: Path) -> tuple[pd.DataFrame, FeatureSet, str]:
+    """The rows of a data set's query over the file, in the order of the file; its features and its label."""
+    data_set = DatasetFolder.load(folder)
+    label = data_set.dataset.columns.label
+    run = RunSettings(warehouse=DuckDBSettings(engine="duckdb"), data=path)
+    with open_warehouse(run, data_set.dataset) as warehouse:
+        warehouse.create_table("rows_of_query", inner_query(data_set, None), partition_by=None, order_by=())
+        batches = list(warehouse.read("rows_of_query", [label, *data_set.features.names]))
+    return pa.Table.from_batches(batches).to_pandas(), data_set.features, label
+
+
 def split_rows(label: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Row numbers of a random stratified 70/10/20 split."""
     rest, test = train_test_split(np.arange(len(label)), test_size=0.2, stratify=label, random_state=seed)
@@ -53,7 +97,7 @@ def split_rows(label: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray, np
     return training, evaluation, test
 
 
-def transform(table: pd.DataFrame, features: FeatureSet, *splits: np.ndarray) -> list[TrainingData]:
+def transform(table: pd.DataFrame, features: FeatureSet, *splits: np.ndarray, label: str = LABEL) -> list[TrainingData]:
     """The table as preprocessing.py transforms it, with quantiles and vocabularies from the rows of the first split."""
     numbers = table[[feature.name for feature in features.numeric]].to_numpy(np.float32)
     shares = np.linspace(0, 1, DEFAULT_QUANTILES + 1)
@@ -64,8 +108,8 @@ def transform(table: pd.DataFrame, features: FeatureSet, *splits: np.ndarray) ->
         known = table[feature.name].iloc[splits[0]].value_counts().index[: feature.vocabulary]
         rank = known.get_indexer(table[feature.name])
         categories[:, column] = np.where(rank < 0, len(known), rank)
-    label = table[LABEL].to_numpy(np.float32)
-    return [TrainingData(normal[rows], categories[rows], label[rows]) for rows in splits]
+    labels = table[label].to_numpy(np.float32)
+    return [TrainingData(normal[rows], categories[rows], labels[rows]) for rows in splits]
 
 
 def compare(splits: list[TrainingData], features: FeatureSet, seed: int) -> dict[str, tuple[float, ...]]:
@@ -121,6 +165,7 @@ def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("path", type=Path, help="online_shoppers_intention.csv")
     parser.add_argument("--splits", type=int, default=10, help="how many random splits")
+    parser.add_argument("--folders", type=Path, nargs=2, help="two data set folders to compare")
     return parser.parse_args()
 
 

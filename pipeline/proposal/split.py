@@ -12,7 +12,11 @@ from pipeline.settings.gate import GateSettings
 
 #: The share of the rows that is test where the positives allow it, in percent.
 TEST_PERCENT = 20
-#: The most that test takes to reach `gate.min_positives`.
+#: Positives in test with which the gate's intervals are mostly narrow enough for a verdict.
+WANTED_POSITIVES = 300
+#: The most that test takes to reach WANTED_POSITIVES, in percent.
+LARGER_TEST_PERCENT = 30
+#: The most that test takes to reach `gate.min_positives`, in percent.
 MOST_TEST_PERCENT = 40
 #: The most that the newest single date may take as test.
 MOST_LAST_DATE_PERCENT = 60
@@ -66,16 +70,12 @@ def choose_split(rows: int, positives: int, days: Sequence[Day] | None) -> Split
         if cut is not None:
             return _by_date(cut, days)
     rarer = min(positives, rows - positives)
-    percent = max(TEST_PERCENT, math.ceil(100 * SPARE * needed / rarer)) if rarer else TEST_PERCENT
-    reason = f"about {{0:,}} positives in test; a verdict needs {needed}"
-    if percent > MOST_TEST_PERCENT:
-        percent = TEST_PERCENT
-    elif percent > TEST_PERCENT:
-        reason += f", which {TEST_PERCENT} % would not give"
+    percent = _test_percent(rarer, needed)
     expected = round(positives * percent / 100)
+    reason = f"about {expected:,} positives in test; a verdict needs {needed}, and {WANTED_POSITIVES} are better"
     eval_percent, eval_reason = _eval(positives)
     note = ("there are too few dates for a split by time",) if days is not None else ()
-    return SplitChoice(percent, None, eval_percent, reason.format(expected), eval_reason, expected, note)
+    return SplitChoice(percent, None, eval_percent, reason, eval_reason, expected, note)
 
 
 def too_little(rows: int, positives: int, split: SplitChoice) -> list[str]:
@@ -104,11 +104,21 @@ def operating_share(base_rate: float) -> float:
     return round(min(0.5, max(0.01, base_rate)), 2)
 
 
+def _test_percent(rarer: int, needed: int) -> int:
+    """The percentage for test: as small as the verdict allows, given the rows of the rarer class."""
+    if not rarer:
+        return TEST_PERCENT
+    wanted = math.ceil(100 * WANTED_POSITIVES / rarer)
+    least = math.ceil(100 * SPARE * needed / rarer)
+    percent = max(TEST_PERCENT, least, min(wanted, LARGER_TEST_PERCENT))
+    return percent if percent <= MOST_TEST_PERCENT else TEST_PERCENT
+
+
 def _cut(days: Sequence[Day], rows: int, needed: int) -> Day | None:
     """The first day of test, with the rows and positives from it on; None if no day divides the rows well.
 
-    Of the days that leave enough positives in test, it is the one whose share is next to TEST_PERCENT; where none does,
-    it is the one next to it of all.
+    It is the one whose share is next to TEST_PERCENT, of those that give WANTED_POSITIVES; where none does, of those
+    that give what a verdict needs; and where none does, of all.
     """
     possible = []
     later_rows = later_positives = 0
@@ -119,8 +129,10 @@ def _cut(days: Sequence[Day], rows: int, needed: int) -> Day | None:
         most = MOST_TEST_PERCENT if place else MOST_LAST_DATE_PERCENT
         if TEST_PERCENT / 2 <= share <= most and 0 < later_positives < later_rows:
             possible.append(Day(day.date, later_rows, later_positives))
-    enough = [cut for cut in possible if min(cut.positives, cut.rows - cut.positives) >= needed]
-    return min(enough or possible, key=lambda cut: abs(100 * cut.rows / rows - TEST_PERCENT), default=None)
+    rarer = {cut: min(cut.positives, cut.rows - cut.positives) for cut in possible}
+    good = [cut for cut in possible if rarer[cut] >= WANTED_POSITIVES and 100 * cut.rows <= LARGER_TEST_PERCENT * rows]
+    enough = [cut for cut in possible if rarer[cut] >= needed]
+    return min(good or enough or possible, key=lambda cut: abs(100 * cut.rows / rows - TEST_PERCENT), default=None)
 
 
 def _by_date(cut: Day, days: Sequence[Day]) -> SplitChoice:
@@ -129,7 +141,7 @@ def _by_date(cut: Day, days: Sequence[Day]) -> SplitChoice:
     before = positives - cut.positives
     reason = (
         f"the newest {cut.rows / rows:.0%} of the rows, with {cut.positives:,} positives; a verdict needs "
-        f"{GateSettings().min_positives}"
+        f"{GateSettings().min_positives}, and {WANTED_POSITIVES} are better"
     )
     eval_percent, eval_reason = _eval(before)
     return SplitChoice(None, cut.date, eval_percent, reason, eval_reason, cut.positives, _unsettled(days))

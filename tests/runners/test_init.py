@@ -109,7 +109,7 @@ def test_identifiers_that_are_integers(made):
     assert found.unused == {"last_order_id"}
     assert found.left_out == set()
     assert found.vocabularies() == {"RegionCode": 10, "store_id": 50, "plan": 3}
-    assert (found.dataset.split.test_percent, found.dataset.split.test_from) == (20, None)
+    assert (found.dataset.split.test_percent, found.dataset.split.test_from) == (23, None)
     assert found.dataset.evaluation.operating_share == 0.44
     assert "150000" not in str(found.text) + found.shown, "an identifier is shown"
 
@@ -148,7 +148,7 @@ def test_dates_in_text(made):
         "value": "numeric",
         "plan": "categorical",
     }
-    assert datetime.date(2024, 8, 20) < found.dataset.split.test_from < datetime.date(2024, 9, 5)
+    assert datetime.date(2024, 8, 1) < found.dataset.split.test_from < datetime.date(2024, 9, 5)
     assert found.dataset.split.test_percent is None
 
 

@@ -151,7 +151,7 @@ def test_few_positives_get_a_larger_test_split(run):
     code, _shown, folder = run(frame)
     assert code == 0
     assert DatasetFolder.load(folder).dataset.split.test_percent == 35
-    assert "which 20 % would not give" in (folder / "dataset.yaml").read_text()
+    assert "a verdict needs 200, and 300 are better" in (folder / "dataset.yaml").read_text()
 
 
 def test_a_table_with_nothing_to_learn_from(run):
