@@ -250,7 +250,7 @@ def _parameter_profiles(
                 events=sum(int(row["n"]) for row in rows),
                 names={str(row["event"]): int(row["n"]) for row in rows},
                 filled=filled,
-                numeric_text=sum(int(row["numeric_text"]) for row in rows),
+                numeric_text=int(top[key][0]["numeric_text"]) if top[key] else 0,
                 distinct=distinct,
                 values=tuple(texts),
                 is_personal=is_personal_name(key)

@@ -139,7 +139,6 @@ SELECT
   ep.key AS param,
   COALESCE(e.event_name, '') AS event,
   COUNT(*) AS n,
-  COUNT(SAFE_CAST(ep.value.string_value AS FLOAT64)) AS numeric_text,
   {", ".join(filled)}
 {_from(prefix, column)}
 GROUP BY param, event
@@ -148,32 +147,36 @@ GROUP BY param, event
 
 
 def parameter_values(prefix: str, column: str, parameters: Mapping[str, Value]) -> Query:
-    """The most frequent values of each parameter, with the number of its distinct values.
+    """The most frequent values of each parameter, its number of distinct values, and of texts that read as numbers.
 
-    `shared` is 1 if at least two users have the value.
+    `shared` is 1 if at least two users have the value. Values become texts only after they were counted.
     """
-    texts = [_value("string_value"), *(f"CAST({_value(field)} AS STRING)" for field in VALUE_FIELDS[1:])]
+    read = [f"read_{field}" for field in VALUE_FIELDS]
+    texts = [f"f.{read[0]}", *(f"CAST(f.{name} AS STRING)" for name in read[1:])]
     sql = f"""
 WITH found AS (
   SELECT
     ep.key AS param,
-    COALESCE({", ".join(texts)}) AS text,
+    {", ".join(f"{_value(field)} AS {name}" for field, name in zip(VALUE_FIELDS, read, strict=True))},
     COUNT(*) AS n,
     IF(MIN(e.user_pseudo_id) < MAX(e.user_pseudo_id), 1, 0) AS shared
   {_from(prefix, column)}
-  GROUP BY param, text
+  GROUP BY {", ".join(["param", *read])}
 ),
 ranked AS (
   SELECT
     f.*,
     COUNT(*) OVER (PARTITION BY f.param) AS n_values,
-    ROW_NUMBER() OVER (PARTITION BY f.param ORDER BY f.n DESC, f.text) AS place
+    SUM(IF(SAFE_CAST(f.{read[0]} AS FLOAT64) IS NULL, 0, f.n)) OVER (PARTITION BY f.param) AS numeric_text,
+    ROW_NUMBER() OVER (
+      PARTITION BY f.param ORDER BY f.n DESC, {", ".join(f"f.{name}" for name in read)}
+    ) AS place
   FROM found AS f
-  WHERE f.text IS NOT NULL
+  WHERE {" OR ".join(f"f.{name} IS NOT NULL" for name in read)}
 )
-SELECT r.param, r.text, r.n, r.shared, r.n_values
-FROM ranked AS r
-WHERE r.place <= {TOP_VALUES}
+SELECT f.param, COALESCE({", ".join(texts)}) AS text, f.n, f.shared, f.n_values, f.numeric_text
+FROM ranked AS f
+WHERE f.place <= {TOP_VALUES}
 """
     return Query(sql, parameters)
 
