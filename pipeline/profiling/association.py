@@ -44,7 +44,7 @@ def associations(
         source: the table.
         positive: SQL over the alias t: TRUE for a positive, FALSE for a negative, NULL for neither.
         columns: the columns.
-        hashed: SQL of STRING of the columns whose hash chooses the rows, and divides them into halves.
+        hashed: SQL of STRING of the columns whose hash chooses the rows, and orders them to divide them into halves.
 
     Raises:
         WarehouseError: a statement fails.
@@ -59,7 +59,8 @@ def associations(
                 name, new = part[row["k"]][0], _association(row)
                 if name not in found or (new.roc_auc or 0) > (found[name].roc_auc or 0):
                     found[name] = new
-    return found
+    nothing = Association(None, 0.0, 0.0)  # no row has a label
+    return {column.name: found.get(column.name, nothing) for column in columns}
 
 
 def _sample(source: Source, positive: str, hashed: Sequence[str]) -> _Sample:
@@ -104,7 +105,7 @@ def _statement(source: Source, sample: _Sample, cells: Sequence[str], is_number:
 """
     return f"""
 WITH picked AS (
-  SELECT t.is_positive AS p, SUBSTR(t.row_hash, 9, 1) < '8' AS half, {inner}
+  SELECT t.is_positive AS p, MOD(ROW_NUMBER() OVER (ORDER BY t.row_hash), 2) = 0 AS half, {inner}
   FROM (SELECT t.*, ({sample.positive}) AS is_positive, {sample.hash} AS row_hash {source.from_}) AS t
   WHERE {sample.condition}
 ),

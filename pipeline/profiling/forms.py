@@ -59,8 +59,8 @@ class Form(str, enum.Enum):
     PERCENT_COMMA = "12,5 %"
     CURRENCY = "$12"  # a symbol or an ISO code before or after the number, with or without commas between thousands
     CURRENCY_COMMA = "12,50 €"  # with a decimal comma
-    LEADING_ZEROS = "007"  # digits, some with a leading zero: a code
     WIDE_INTEGER = "integer beyond 64 bits"
+    LEADING_ZEROS = "007"  # digits, some with a leading zero: a code
     EMAIL = "e-mail address"
     UUID = "uuid"
     IP_ADDRESS = "IP address"
@@ -241,7 +241,7 @@ SAME_VALUE: Mapping[Form, frozenset[Form]] = {
     Form.THOUSANDS_COMMA: frozenset({Form.THOUSANDS_APOSTROPHE}),
     Form.DECIMAL_COMMA: frozenset({Form.THOUSANDS_DOT, Form.THOUSANDS_SPACE}),
     Form.PERCENT: frozenset({Form.PERCENT_COMMA}),
-    Form.LEADING_ZEROS: frozenset({Form.WIDE_INTEGER}),
+    Form.WIDE_INTEGER: frozenset({Form.LEADING_ZEROS}),
 }
 
 
