@@ -223,7 +223,7 @@ _WAYS: Mapping[Form, _Way] = {
     Form.URL: _Way(Kind.CODE, r"[hH][tT][tT][pP][sS]?://\S+"),
 }
 
-#: Where a text reads as the first of these, it has the same value in the others, which are then no second reading.
+# Where a text reads as the first of these, it has the same value in the others, which are then no second reading.
 SAME_VALUE: Mapping[Form, frozenset[Form]] = {
     Form.INTEGER: frozenset(
         {

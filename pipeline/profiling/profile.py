@@ -71,7 +71,7 @@ class ColumnProfile:
         distinct: distinct values, approximate above some thousands.
         is_private: whether its values may tell who or what a row is: more than half of them differ, or its name or
             their form says so. Then `values` is empty, and no one may show or write the ends of `numbers`.
-        values: the most frequent values, the most frequent first; at most MOST_VALUES.
+        values: the most frequent values, the most frequent first; at most MOST_VALUES, and none that is very long.
         lengths: of STRING and BYTES (in bytes). None if no row is filled, and for other types.
         forms: for text, the number of filled rows that read as each form; a value may read as several. A form is left
             out if none of the most frequent values has it, and if all rows that have it have the same value by

@@ -19,7 +19,7 @@ CELLS_AT_ONCE = 2_000_000
 TEXT = frozenset({"STRING"})
 NUMBERS = frozenset({"INT64", "FLOAT64", "NUMERIC", "BIGNUMERIC"})
 DAYS = frozenset({"DATE", "DATETIME", "TIMESTAMP"})
-#: Types whose values have a text that can be counted.
+# Types whose values have a text that can be counted.
 COUNTED = TEXT | NUMBERS | DAYS | {"BOOL", "TIME"}
 
 

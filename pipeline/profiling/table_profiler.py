@@ -17,7 +17,10 @@ from pipeline.warehouse.interface import Warehouse
 #: In longer tables, a column with an approximate share of distinct values this far above IDENTIFIER_SHARE is taken for
 #: an identifier, and its values are not counted.
 SURE_SHARE = IDENTIFIER_SHARE + 0.2
+#: Rows up to which the values of every column are counted.
 SHORT_TABLE_ROWS = 200_000
+#: Characters beyond which a value is not listed.
+LONGEST_VALUE = 200
 #: The columns whose hash chooses sampled rows: those with the most distinct values.
 HASHED_COLUMNS = 6
 _EPOCH = {"seconds": 1, "milliseconds": 1_000, "microseconds": 1_000_000}
@@ -153,7 +156,8 @@ class TableProfiler:
                 odd_row=self._odd_row(column, found.get(column.name)),
             )
             column = dataclasses.replace(column, epoch=_epoch(column.numbers))
-            finished.append(dataclasses.replace(column, values=()) if column.is_private else column)
+            shown = () if column.is_private else tuple(v for v in column.values if len(v.value) <= LONGEST_VALUE)
+            finished.append(dataclasses.replace(column, values=shown))
         return finished
 
     def _odd_row(self, column: ColumnProfile, reading: Reading | None) -> int | None:

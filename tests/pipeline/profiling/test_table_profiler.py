@@ -405,3 +405,20 @@ def test_many_columns_are_read_a_part_at_a_time(profiler):
     found = profiler("\n".join([",".join(names), *rows, ""])).profile()
     assert [c.name for c in found.columns] == names
     assert found.column("c1").distinct == 7 and found.column("c119").distinct == 1
+
+
+def test_a_parquet_file_without_rows(tmp_path):
+    path = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"n": pa.array([], pa.int64()), "s": pa.array([], pa.string())}), path)
+    with DuckDBWarehouse(SETTINGS, path, TableSource(kind="table", table="rows")) as warehouse:
+        opened = TableProfiler(warehouse, "rows.parquet", "rows", is_text=False)
+        found = opened.profile()
+        assert (found.rows, [c.filled for c in found.columns]) == (0, [0, 0])
+        assert opened.associations("t.s = 'a'", ["n"]) == {"n": Association(None, 0.0, 0.0)}
+        assert opened.copies(found) == opened.renamings(found) == {}
+        assert opened.distinct(["n", "s"]) == 0
+
+
+def test_long_values_are_not_listed(profiler):
+    found = column(profiler, "a" * 300, "a" * 300, "b")
+    assert (found.distinct, found.values, found.lengths.longest) == (2, (Frequency("b", 1),), 300)

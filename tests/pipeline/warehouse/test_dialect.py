@@ -178,6 +178,13 @@ def test_casts_accept_the_texts_that_bigquery_accepts(kind, texts):
         ("SELECT FORMAT_DATE('%d.%m.%y %a %j %%', DATE '2024-01-05')", "05.01.24 Fri 005 %"),
         ("SELECT FORMAT_DATETIME('%F %T', DATETIME '2024-01-05 03:04:05')", "2024-01-05 03:04:05"),
         ("SELECT PARSE_DATE('%d/%m/%Y', '5/1/2024')", datetime.date(2024, 1, 5)),
+        ("SELECT PARSE_DATE('%d/%m', '5/2')", datetime.date(1970, 2, 5)),
+        ("SELECT PARSE_DATE('%d %b', REGEXP_REPLACE('5-Jan-', r'-', ' '))", datetime.date(1970, 1, 5)),
+        ("SELECT PARSE_DATE('%d %b %Y', REGEXP_REPLACE('5-Jan-2024', r'-', ' '))", datetime.date(2024, 1, 5)),
+        ("SELECT SAFE.PARSE_DATE('%d %b %Y', REGEXP_REPLACE('5-Jan-2024', r'-', ' '))", datetime.date(2024, 1, 5)),
+        ("SELECT SAFE.PARSE_DATE('%d.%m.%Y', '30.02.2024')", None),
+        ("SELECT SAFE.PARSE_DATE('%d.%m.%y', 'x')", None),
+        ("SELECT SAFE.PARSE_DATE('%d.%m', '05.02.')", None),
     ],
 )
 def test_values_are_those_of_bigquery(sql, expected):
@@ -359,3 +366,10 @@ def test_one_statement_loses_its_semicolon_only():
 def test_identifiers_are_checked(name):
     with pytest.raises(WarehouseError, match="not an identifier"):
         check_identifier(name)
+
+
+def test_a_table_that_is_read_often_is_looked_up_once():
+    asked = []
+    sql = " UNION ALL ".join(["SELECT x FROM t"] * 5)
+    to_duckdb(Query(sql), lambda name: asked.append(name) or (name,))
+    assert asked == ["t"]
