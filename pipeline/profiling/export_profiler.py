@@ -80,7 +80,10 @@ class ExportProfiler:
             try:
                 plans[horizon] = newest_snapshot(names, dataset.model_copy(update={"windows": windows}), today)
             except WarehouseError:
-                self._notes.append(f"There are too few days for a base rate with a horizon of {horizon} days")
+                continue
+        if len(plans) < len(HORIZONS):
+            listed = " or ".join(str(horizon) for horizon in HORIZONS if horizon not in plans)
+            self._notes.append(f"There are too few days for a base rate with a horizon of {listed} days")
         tables = usable_tables(names, self._source)
         if plans:
             suffixes = sorted({suffix for plan in plans.values() for suffix in plan.table_suffixes})

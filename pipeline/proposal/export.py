@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import shlex
 import textwrap
 import zoneinfo
 from collections.abc import Sequence
@@ -106,7 +107,7 @@ def propose_export(
         raise SettingsError(
             f"{where} is a Google Analytics 360 export; init writes folders for Google Analytics 4. Copy the folder "
             f"schema/ga360 to schema/{name}, set source.time_zone in its dataset.yaml to the view's time zone, and "
-            f"type: make run DATASET={name} DATA={where}"
+            f"type: make run DATASET={name} DATA={shlex.quote(where)}"
         )
     now = now or datetime.datetime.now(datetime.timezone.utc)
     ga4 = _ga4()
@@ -121,6 +122,11 @@ def propose_export(
     ga4, absent = _adapted(warehouse, ga4, usable)
     profiler = ExportProfiler(warehouse, _for_profile(ga4, used), where, max_gib)
     profile = profiler.profile(usable, days, today)
+    if not profile.events:
+        raise WarehouseError(
+            f"{where}: no event of a user in the tables from {profile.first} to {profile.last}"
+            + (f"; {profile.without_key:,} events have no user_pseudo_id" if profile.without_key else "")
+        )
     offered = candidates(profile, ga4.query, ga4.features)
     shown = (*lists.event_lines(profile), "", *lists.parameter_lines(profile, offered))
     conversion = choose_conversion(profile, label)
@@ -214,13 +220,13 @@ def _left_out(
 
 def _question(profile: ExportProfile, name: str, where: str) -> str:
     possible = could_be_conversions(profile)
-    example = possible[0].name if possible else "<event>"
+    example = possible[0].name if possible else "EVENT"
     listed = lists.table_of_events(possible[: lists.MOST_SHOWN], profile) if possible else []
     return "\n".join(
         [
             "No event of this export is a conversion by its name. Which one should be predicted?",
             *(f"  {line}" for line in listed),
-            f"Type: make init DATASET={name} DATA={where} LABEL={example}",
+            f"Type: make init DATASET={name} DATA={shlex.quote(where)} LABEL={shlex.quote(example)}",
         ]
     )
 

@@ -126,6 +126,9 @@ def choose_conversion(profile: ExportProfile, wish: str | None) -> Conversion | 
     if wish is not None:
         event = profile.event(wish)
         if event is None:
+            alike = [other for other in profile.events if other.name.casefold() == wish.strip().casefold()]
+            event = alike[0] if len(alike) == 1 else None
+        if event is None:
             raise SettingsError(_no_such_event(wish, profile))
         return _conversion(event, "as you asked")
     there = [event for name in CONVERSIONS if (event := profile.event(name))]

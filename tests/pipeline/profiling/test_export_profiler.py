@@ -183,7 +183,7 @@ def test_a_short_history_has_events_without_base_rates(tmp_path):
         days = export_days(names, folder.dataset.source, TODAY, "shop")
         profile = ExportProfiler(warehouse, folder, "shop").profile(names, days, TODAY)
     assert [found.outcomes for found in profile.events] == [{}] and profile.users == 60
-    assert "There are too few days for a base rate with a horizon of 7 days" in profile.notes
+    assert "There are too few days for a base rate with a horizon of 7 or 14 or 30 days" in profile.notes
 
 
 class Counting:

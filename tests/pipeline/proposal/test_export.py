@@ -284,3 +284,11 @@ def test_names_are_written_so_that_yaml_and_sql_read_them_back(tmp_path):
     with DuckDBWarehouse(ENGINE, data, taken.dataset.source) as warehouse:
         rows = warehouse.select(resolve(warehouse, taken).query)
     assert all(any(row[name] is not None for row in rows) for name in added)
+
+
+def test_tables_without_an_event_of_a_user_are_refused(tmp_path):
+    rows = [{**row, "user_pseudo_id": None} for row in odd_events(days=5, users=30)]
+    data = write_export(tmp_path / "events", rows)
+    told = rf"no event of a user in the tables from 2024-03-04 to 2024-03-08; {len(rows)} events have no user_pseudo_id"
+    with pytest.raises(WarehouseError, match=told):
+        propose(data)

@@ -51,6 +51,7 @@ def test_what_happens_once_is_predicted_for_those_who_have_not_done_it():
 def test_a_wish_counts_and_a_wrong_one_is_named():
     known = profile(event("purchase"), event("sign_up"))
     assert choose_conversion(known, "sign_up").event.name == "sign_up"
+    assert choose_conversion(known, "Sign_Up ").event.name == "sign_up"
     with pytest.raises(
         SettingsError, match=r"LABEL=purchases: shop has no event .* did you mean 'purchase'\? The events"
     ):
