@@ -41,7 +41,7 @@ run: $(READY) ## Run the pipeline (on sample data, unless DATASET= and DATA= nam
 	    $(if $(DATA),--data "$$DATA") $(if $(OUTPUT),--output "$$OUTPUT") $(if $(VERBOSE),--verbose) $(ARGS)
 
 init: $(READY) ## Make schema/<DATASET>/ for the table DATA= (LABEL= POSITIVE= KEY= DATE= decide; UPDATE=1 compares).
-	@$(PYTHON) -m runners.init --dataset "$(DATASET)" --settings "$(SETTINGS)" $(if $(DATA),--data "$$DATA") \
+	@$(PYTHON) -m runners.init --dataset "$(if $(filter file,$(origin DATASET)),,$(DATASET))" --settings "$(SETTINGS)" $(if $(DATA),--data "$$DATA") \
 	    $(if $(LABEL),--label "$$LABEL") $(if $(POSITIVE),--positive "$$POSITIVE") $(if $(KEY),--key "$$KEY") \
 	    $(if $(DATE),--date "$$DATE") $(if $(UPDATE),--update) $(if $(OUTPUT),--output "$$OUTPUT") $(ARGS)
 

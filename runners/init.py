@@ -20,7 +20,7 @@ from pipeline.proposal.export_kind import kind_of_source
 from pipeline.proposal.export_update import update_export
 from pipeline.proposal.names import is_dataset_name
 from pipeline.proposal.propose import propose
-from pipeline.proposal.wishes import Wishes
+from pipeline.proposal.wishes import Question, Wishes
 from pipeline.report.export_page import render_export
 from pipeline.report.profile_page import render_profile
 from pipeline.settings.dataset_folder import DatasetFolder
@@ -46,6 +46,9 @@ def main(arguments: list[str] | None = None) -> int:
     wishes = Wishes(label=args.label, key=args.key, date=args.date, positive=args.positive)
     try:
         return _init(args, wishes)
+    except Question as question:
+        print(question, file=sys.stderr)
+        return REFUSED
     except (SettingsError, WarehouseError) as error:
         print(f"Error: {error}", file=sys.stderr)
         return REFUSED
@@ -95,7 +98,7 @@ def _propose_export(args: argparse.Namespace, source: Source, wishes: Wishes) ->
     _print(proposal.lists)
     print()
     if proposal.question is not None:
-        raise SettingsError(proposal.question)
+        raise Question(proposal.question)
     written = _write(args, source, proposal.files)
     command = source.next_command(args.dataset, _shown(written))
     shown = export_summary.page(

@@ -26,6 +26,8 @@ def check_name(root: Path, name: str, is_valid: bool) -> None:
     Raises:
         SettingsError: the message says what to type instead.
     """
+    if not name:
+        raise SettingsError("DATASET= is missing: choose a name for the folder below schema/")
     if not is_valid:
         raise SettingsError(
             f"DATASET={name}: a data set is named with letters, digits and underscores, at most 60 of them, and begins "

@@ -10,7 +10,7 @@ from models.config import SettingsError
 from pipeline.profiling.forms import Form
 from pipeline.profiling.profile import MOST_VALUES, ColumnProfile, Frequency, TableProfile
 from pipeline.proposal.label_questions import listed_values, none_found, question
-from pipeline.proposal.wishes import Wishes, named_column
+from pipeline.proposal.wishes import Question, Wishes, named_column
 from pipeline.proposal.words import (
     DESCRIBING_WORDS,
     EARLIER_WORDS,
@@ -68,7 +68,8 @@ def choose_label(profile: TableProfile, wishes: Wishes) -> Label:
     """The label.
 
     Raises:
-        SettingsError: a person must decide; the message lists what there is, and ends with what to type.
+        Question: a person must decide.
+        SettingsError: a wish cannot be met.
     """
     if wishes.label is not None:
         return _wished(profile, named_column(profile, wishes.label, "LABEL"), wishes.positive)
@@ -79,9 +80,9 @@ def choose_label(profile: TableProfile, wishes: Wishes) -> Label:
     if best < HINTED and len(one_class) == 1 and wishes.positive is None:
         return _one_valued(one_class[0])
     if best == UNLIKELY:
-        raise SettingsError(none_found(profile, found, wishes))
+        raise Question(none_found(profile, found, wishes))
     if len(strongest) > 1:
-        raise SettingsError(question(profile, strongest))
+        raise Question(question(profile, strongest))
     return strongest[0]
 
 

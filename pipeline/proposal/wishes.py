@@ -11,6 +11,10 @@ from pipeline.profiling.profile import ColumnProfile, TableProfile
 _SHOWN_COLUMNS = 30  # of a message that lists them
 
 
+class Question(SettingsError):
+    """Only a person can decide; the message says what there is, and ends with what to type."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Wishes:
     """Columns, as the source names them, and the value of the label that counts as 1. None leaves it to the facts."""

@@ -12,7 +12,7 @@ def _listed(text: str) -> frozenset[str]:
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
 
-#: Names of a label, by themselves or with what LABEL_TRIMMINGS lists.
+# Names of a label, by themselves or with what LABEL_TRIMMINGS lists.
 LABEL_WORDS = _listed(
     "label target y outcome class response converted conversion convert churn churned purchased purchase bought buyer "
     "buy subscribed subscribe subscriber clicked click signup activated renewed cancelled canceled cancellation exited "
@@ -22,12 +22,12 @@ LABEL_WORDS = _listed(
     "compra compró compro comprado acquisto churned 구매 구매여부 전환 전환여부 이탈 이탈여부 해지 해지여부 購入 解約 "
     "コンバージョン 购买 流失"
 )
-#: Words that make a name look like a label's where they are one word of several.
+# Words that make a name look like a label's where they are one word of several.
 LABEL_PARTS = LABEL_WORDS | {"default"}
 LABEL_TRIMMINGS = _listed("is has did was will flag label status target in d days day 여부")
-#: Words that say that a column tells of the past, or of a plan: it is less likely the label.
+# Words that say that a column tells of the past, or of a plan: it is less likely the label.
 EARLIER_WORDS = _listed("previous previously prior last past before earlier ever first old recent historical")
-#: Names of columns with two values that describe a row and are hardly its label.
+# Names of columns with two values that describe a row and are hardly its label.
 DESCRIBING_WORDS = _listed(
     "gender sex weekend holiday mobile device desktop partner dependents married marital senior member treatment "
     "exposure group male female phone smoker test train split sample new active student urban paperless optin gdpr "
@@ -49,7 +49,7 @@ _NEGATIONS = ("not ", "non ", "non-", "no ", "never ", "un", "did not ", "nicht 
 ID_WORDS = _listed(
     "id ids uuid guid key hash token identifier uid pid cookie ssn iban imei msisdn fingerprint 번호 아이디 id번호"
 )
-#: Words for whose row it is, which make an identifier the key rather than another one.
+# Words for whose row it is, which make an identifier the key rather than another one.
 OWNER_WORDS = _listed(
     "user customer account client member visitor person subscriber patient household company lead contact kunde "
     "kunden client cliente utilisateur konto 고객 회원 사용자 顧客 会員 客户 用户"
@@ -57,7 +57,7 @@ OWNER_WORDS = _listed(
 ROW_NUMBER_WORDS = _listed("index row rownum rownumber unnamed nr no number lfd")
 PERSONAL_WORDS = _listed("email mail phone telephone mobile ip address street surname lastname firstname fullname")
 
-#: Names of numbers that stand for a thing.
+# Names of numbers that stand for a thing.
 CODE_WORDS = _listed(
     "code codes type types category categories class segment group region browser os system systems channel source "
     "medium device platform version plan store branch shop zone district zip postal postcode plz country "
@@ -71,16 +71,16 @@ COUNT_WORDS = _listed(
     "횟수 건수 수 anzahl nombre cantidad"
 )
 
-#: Words that mean the day at which a row is looked at only if they stand alone.
+# Words that mean the day at which a row is looked at only if they stand alone.
 DATE_WORDS = _listed("date day dt ds datum fecha data time timestamp 날짜 일자 日付 日期")
-#: Words of numbers that are times.
+# Words of numbers that are times.
 TIME_WORDS = _listed("time timestamp ts date day created updated at epoch on signup seen login 시각 일시")
-#: Words that put a date after all that a row tells of.
+# Words that put a date after all that a row tells of.
 AFTERWARDS_WORDS = _listed(
     "last latest next cancelled canceled cancellation churn churned expiry expires expired expiration until due "
     "modified updated deleted"
 )
-#: Words of dates at which a row is looked at, or at which what it tells of happened.
+# Words of dates at which a row is looked at, or at which what it tells of happened.
 SNAPSHOT_WORDS = _listed(
     "snapshot asof observation observed reference ref cutoff score scored scoring reporting report period date day "
     "dt ds event session visit order ordered transaction contact contacted call application applied trial invoice "
@@ -91,7 +91,7 @@ START_WORDS = _listed(
     "onboarded acquired since added entry 가입일 등록일 생성일"
 )
 BIRTH_WORDS = _listed("birth birthday birthdate dob born geburtsdatum geburtstag naissance 생년월일 생일")
-#: Words of dates that follow the row: what became of it later.
+# Words of dates that follow the row: what became of it later.
 OUTCOME_WORDS = _listed(
     "last latest end ended ends expiry expires expiration expired closed close cancelled canceled cancellation churn "
     "churned converted conversion purchased purchase paid deleted terminated termination resolved updated modified "
