@@ -65,7 +65,7 @@ class Choice:
     @property
     def description(self) -> str:
         """What reports say of the feature, if its name does not."""
-        return self.note or ("" if self.name == self.column.name else self.column.name)
+        return self.note or ("" if self.name == self.column.name else " ".join(self.column.name.split()))
 
     @property
     def kind(self) -> Kind:

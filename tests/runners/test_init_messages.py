@@ -218,6 +218,27 @@ def test_parquet_with_types_of_its_own(run, tmp_path):
     assert features_rows(folder, path) == ROWS
 
 
+def test_names_of_every_kind(run, tmp_path):
+    names = ["a`b", "100%", "it's", "tab\tname", "#", "null", "no", "select *", "x.y", "t", "From", "ünï", "  spaced  "]
+    names += ["L" * 140, "L" * 140 + "2", 'q"uote', "back\\slash", "--comment", "line\nbreak", "split", "unit", "self"]
+    names += ["class", "_table_x", "1st", "日付", "true"]
+    rng = np.random.default_rng(1)
+    values = np.array(["a`", "b\\", "c\n", "it's", "%"])
+    frame = pd.DataFrame(
+        {
+            name: values[rng.integers(0, 5, ROWS)] if place % 2 else rng.integers(0, 9, ROWS)
+            for place, name in enumerate(names)
+        }
+    )
+    frame["Y"] = np.where(rng.random(ROWS) < 0.5, "yes 'x'", "no 'x'")
+    code, shown, folder = run(frame)
+    assert code == 0, shown
+    found = DatasetFolder.load(folder)
+    assert len(found.features.names) == len(names)
+    assert {"a_b", "column_2", "it_s", "x_y", "uni", "split_2", "unit_2", "self_2", "n_1st"} < set(found.features.names)
+    assert features_rows(folder, tmp_path / "people.csv") == ROWS
+
+
 def features_rows(folder, data):
     found = DatasetFolder.load(folder)
     with open_warehouse(RunSettings(warehouse={"engine": "duckdb"}, data=data), found.dataset) as warehouse:

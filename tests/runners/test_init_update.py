@@ -1,6 +1,7 @@
 """make init UPDATE=1: what has changed in a table, and lines that are added beside what a person wrote."""
 
 import csv
+import datetime
 
 import pytest
 import yaml
@@ -158,3 +159,21 @@ def test_there_is_nothing_to_update(run, table):
     code, shown = run(table[0], "--update", dataset="absent")
     assert code == 2
     assert "leave UPDATE=1 out to make it" in shown
+
+
+def test_a_new_date_is_an_age_unless_it_lies_in_the_future(run, tmp_path):
+    data = awkward_tables.dates_in_text(tmp_path)
+    run(data)
+    with data.open(encoding="utf-8", newline="") as file:
+        names, *rows = csv.reader(file, delimiter="\t")
+    columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+    days = [datetime.datetime.strptime(day, "%d.%m.%Y").date() for day in columns["order_date"]]
+    columns["paid_on"] = awkward_tables.days_before(days, [-9] * len(days))
+    columns["last_seen"] = awkward_tables.days_before(days, [3 + place % 5 for place in range(len(days))])
+    awkward_tables.write_csv(data, columns, delimiter="\t")
+    code, shown = run(data, "--update")
+    assert code == 0
+    assert "+ paid_on: new, but not added: leaks: in 100.0% of the rows it lies after the row's date" in shown
+    query = (tmp_path / "schema" / "made" / "query.sql").read_text()
+    assert "DATE_DIFF(PARSE_DATE('%d.%m.%Y', t.order_date), t.last_seen, DAY) AS days_since_last_seen" in query
+    check_runs(tmp_path / "schema" / "made", data)
