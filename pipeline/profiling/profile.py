@@ -68,7 +68,7 @@ class ColumnProfile:
         type: its BigQuery type (INT64, FLOAT64, NUMERIC, BIGNUMERIC, BOOL, STRING, BYTES, DATE, DATETIME, TIMESTAMP,
             TIME, ARRAY, ...). STRING for each column of a text file, whose cells have no type.
         filled: rows with a value: neither NULL nor NaN nor an empty text, nor a text that the source takes for missing.
-        distinct: distinct values, approximate above some thousands.
+        distinct: distinct values. Approximate (within a fifth) where most rows of a long table have their own value.
         is_private: whether its values may tell who or what a row is: more than half of them differ, or its name or
             their form says so. Then `values` is empty, and no one may show or write the ends of `numbers`.
         values: the most frequent values, the most frequent first; at most MOST_VALUES, and none that is very long.

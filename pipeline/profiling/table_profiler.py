@@ -19,6 +19,8 @@ from pipeline.warehouse.interface import Warehouse
 SURE_SHARE = IDENTIFIER_SHARE + 0.2
 #: Rows up to which the values of every column are counted.
 SHORT_TABLE_ROWS = 200_000
+#: The same for numbers with a fraction.
+VERY_SHORT_TABLE_ROWS = 5_000
 #: Characters beyond which a value is not listed.
 LONGEST_VALUE = 200
 #: The columns whose hash chooses sampled rows: those with the most distinct values.
@@ -167,10 +169,19 @@ class TableProfiler:
 
 
 def _lists(cells: Cells, known: Counts) -> bool:
-    """Whether the values of a column are counted. In a long table, those of an identifier are not: they take long."""
+    """Whether the values of a column are counted, which takes long where most rows have their own.
+
+    Those of an identifier are counted in a short table, since a key is told by their exact number; those of a number
+    with a fraction only in a very short one.
+    """
     if cells.type not in COUNTED or not known.filled:
         return False
-    return known.rows <= SHORT_TABLE_ROWS or known.distinct <= SURE_SHARE * known.filled
+    if known.distinct <= SURE_SHARE * known.filled:
+        return True
+    has_fraction = cells.type == "FLOAT64" or any(
+        looks_like(Form.NUMBER, end) and not looks_like(Form.INTEGER, end) for end in known.ends
+    )
+    return known.rows <= (VERY_SHORT_TABLE_ROWS if has_fraction else SHORT_TABLE_ROWS)
 
 
 def _draft(cells: Cells, known: Counts, listed: tuple[int, tuple[Frequency, ...]] | None) -> ColumnProfile:

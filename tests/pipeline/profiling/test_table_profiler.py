@@ -422,3 +422,13 @@ def test_a_parquet_file_without_rows(tmp_path):
 def test_long_values_are_not_listed(profiler):
     found = column(profiler, "a" * 300, "a" * 300, "b")
     assert (found.distinct, found.values, found.lengths.longest) == (2, (Frequency("b", 1),), 300)
+
+
+def test_a_key_is_told_exactly_where_fractions_are_not_counted(profiler):
+    rows = 6000
+    lines = [f"{number + 10_000},{number / 7:.6f},a{number % 3}" for number in range(rows)]
+    found = profiler("\n".join(["key,share,kind", *lines, ""])).profile()
+    assert (found.column("key").distinct, found.column("kind").distinct) == (rows, 3)
+    share = found.column("share")
+    assert 0.75 * rows < share.distinct <= rows
+    assert (share.is_private, share.values, share.form, share.filled) == (True, (), Form.NUMBER, rows)
