@@ -92,8 +92,8 @@ def _wished(profile: TableProfile, column: ColumnProfile, positive: str | None) 
     if two:
         return two
     wish = f"LABEL={column.name}"
-    if not column.filled or not column.values:
-        raise SettingsError(f"{wish}: the column holds no value that a label could have; name another one")
+    if not column.filled:
+        raise SettingsError(f"{wish}: the column is empty; name another one")
     if positive is None:
         if column.distinct == 1:
             return _one_valued(column)

@@ -55,7 +55,7 @@ def none_found(profile: TableProfile, found: Sequence[Label], wishes: Wishes) ->
 
 def listed_values(column: ColumnProfile) -> str:
     """The values of a column as the end of a sentence; empty if they are too many to show."""
-    if column.distinct > MOST_VALUES:
+    if column.distinct > MOST_VALUES or not column.values:
         return ""  # values that rare may be identifiers
     shown = ", ".join(item.value for item in column.values[:_SHOWN_VALUES])
     return f": {shown}" + (", ..." if column.distinct > _SHOWN_VALUES else "")

@@ -120,6 +120,16 @@ def test_a_wished_label_that_is_no_column():
         choose(column("churned", {"0": 5, "1": 5}), label="churnd")
 
 
+def test_a_wished_label_that_is_no_label():
+    amount = numbers("amount", 0, 80, distinct=90, is_private=True)
+    with pytest.raises(SettingsError, match=r"LABEL=amount: the column has 90 values, and a label has two\."):
+        choose(amount, label="amount")
+    with pytest.raises(SettingsError, match=r"POSITIVE=5: 'amount' has no such value\."):
+        choose(amount, label="amount", positive="5")
+    with pytest.raises(SettingsError, match="LABEL=empty: the column is empty"):
+        choose(amount, column("empty", {}, filled=0), label="empty")
+
+
 def test_a_wish_decides_against_words():
     assert choose(column("churned", {"yes": 25, "no": 75}), positive="no").positive == ("no",)
 
