@@ -84,8 +84,16 @@ def reason(chosen: ColumnProfile, candidates: Sequence[ColumnProfile]) -> str:
     return f"the likeliest day of the row (others: {', '.join(others[:3])}); {time}"
 
 
-def none_reason(candidates: Sequence[ColumnProfile]) -> str:
+def none_reason(profile: TableProfile, readings: Readings, candidates: Sequence[ColumnProfile]) -> str:
     """Why no date."""
     if candidates:
         return f"{candidates[0].name} has fewer than {LEAST_DAYS} days"
+    found = [column for column in profile.columns if readings.is_date(column)]
+    for column in found:
+        reading = readings.of(column)
+        if reading.form and reading.rival and rank(column) != UNFIT:
+            both = f"{reading.form.value} and as {reading.rival.value}"
+            return f"{column.name} reads as {both}; DATE={column.name} takes the first"
+    if not found:
+        return "the table has none"
     return "the dates in the table tell what came before or after, not when a row was looked at; DATE= names one"

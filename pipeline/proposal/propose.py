@@ -137,8 +137,7 @@ class _Deciding:
             return key, key.date, "with the key, it tells the rows apart; the newest rows are the test"
         date = dates.in_order_of_time(candidates)
         if date is None:
-            has_dates = any(self._readings.is_date(column) for column in profile.columns)
-            return key, None, dates.none_reason(candidates) if has_dates else "the table has none"
+            return key, None, dates.none_reason(profile, self._readings, candidates)
         return key, date, dates.reason(date, candidates)
 
     def _wished_date(self, name: str) -> ColumnProfile:
@@ -224,21 +223,20 @@ class _Deciding:
     ) -> Iterator[str]:
         yield from split.too_little(target.rows, target.positives, division)
         if target.unsure and target.negative:
-            other = target.negative[0]
             yield (
                 f"{target.positive[0]!r} counts as 1 since it is the rarer value of {target.column.name}; if it should "
-                f"be {other!r}, start again with POSITIVE={other}"
+                f"be {target.negative[0]!r}, swap 1 and 0 in the label's line of query.sql"
             )
         yield from division.attention
         if key.attention:
             yield key.attention
-        yield from (choice.attention for choice in choices if choice.attention)
         for choice in choices:
             if choice.use is Use.DATE and choice.other_sql:
                 yield (
                     f"the dates of {choice.column.name} read in two ways, and the split depends on them; query.sql "
                     "holds both lines"
                 )
+        yield from (choice.attention for choice in choices if choice.attention)
 
     def _name_of(self, column: ColumnProfile) -> str:
         return self._names.for_column(column.name, self._places[column.name])
