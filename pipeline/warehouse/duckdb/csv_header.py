@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import io
 import itertools
 import re
 import shlex
@@ -22,7 +21,8 @@ RARE_DELIMITERS = ("^", "~", "\x01", "\x1f", "¦", ":")
 SAMPLE_ROWS = 50
 #: The share of these rows that must have as many fields as the header for a delimiter to count.
 MIN_FITTING_SHARE = 0.5
-MAX_HEADER_BYTES = 4_000_000
+#: Characters of a file that are read for its header and the rows below it.
+MAX_HEADER = 4_000_000
 #: Characters of the longest field. Behind a quote that is not closed, the rest of the file would be one field.
 MAX_FIELD = 16_000_000
 SEPARATOR_LINE = re.compile(r'\ufeff?"?sep=(.)"?\s*$', re.IGNORECASE)  # Excel's first line
@@ -147,13 +147,14 @@ class _Sample:
 
 
 def _first_lines(path: Path) -> tuple[list[str], bool]:
-    """The first lines of a file, and whether there are more."""
-    with path.open("rb") as file:
-        raw = file.read(MAX_HEADER_BYTES)
-        is_cut = bool(file.read(1))
-    text = io.StringIO(raw.decode("utf-8-sig", errors="ignore"), newline="")
-    lines = list(itertools.islice(text, 100 * SAMPLE_ROWS))
-    return lines, is_cut or bool(text.readline())
+    """The first lines of a file, and whether there is more."""
+    lines: list[str] = []
+    left = MAX_HEADER
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        while left and len(lines) < 100 * SAMPLE_ROWS and (line := file.readline(left)):
+            lines.append(line)
+            left -= len(line)
+        return lines, bool(file.read(1))
 
 
 def _first_filled(lines: Sequence[str], start: int) -> int:

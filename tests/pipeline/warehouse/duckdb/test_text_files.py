@@ -4,13 +4,18 @@ import bz2
 import gzip
 import lzma
 import random
+import tracemalloc
 
 import pyarrow as pa
 import pytest
 
 from pipeline.settings.run import DuckDBSettings
 from pipeline.settings.source import TableSource
+from pipeline.warehouse.duckdb.compressed_files import unpacked
+from pipeline.warehouse.duckdb.csv_files import rewrite
+from pipeline.warehouse.duckdb.csv_header import read_layout
 from pipeline.warehouse.duckdb.engine import DuckDBWarehouse
+from pipeline.warehouse.duckdb.text_encoding import as_utf8
 from pipeline.warehouse.interface import Query, WarehouseError
 
 SETTINGS = DuckDBSettings(engine="duckdb", memory_limit="500MB", threads=2)
@@ -289,3 +294,24 @@ def test_an_unknown_encoding_is_refused(encoding):
 def test_an_unusable_delimiter_is_refused(delimiter):
     with pytest.raises(ValueError, match="delimiter"):
         TableSource(kind="table", table="rows", delimiter=delimiter)
+
+
+def test_no_step_before_duckdb_holds_the_file_in_memory(tmp_path):
+    path = tmp_path / "rows.csv.gz"
+    row = "{0},caf\xe9 au lait {0},2024-01-31 10:00:00,{0}.5,some text that is long enough to count\n"
+    part = "".join(row.format(number) for number in range(10_000)).encode("latin-1")
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        file.write(b"id,drink,at,price,note\n")
+        for _ in range(24):
+            file.write(part)
+    tracemalloc.start()
+    try:
+        plain = unpacked(path, tmp_path)
+        text = as_utf8(plain, None, tmp_path, path)
+        layout = read_layout(text, TableSource(kind="table", table="rows"), path)
+        rewrite(text, tmp_path / "copy.csv", layout)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert plain.stat().st_size > 18_000_000
+    assert peak < 12_000_000  # a few pieces of a megabyte, and the header's
