@@ -13,6 +13,9 @@ from pipeline.warehouse.interface import WarehouseError
 # Errors about the query; their first line names columns, tables and functions. Others may quote values.
 _ABOUT_THE_QUERY = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException, duckdb.SyntaxException)
 _QUOTED = re.compile(r"'.*'|\".*\"")
+_BROKEN_PARQUET = re.compile(
+    r"No magic bytes found at end of file '(?P<file>.*)'|File '(?P<small>.*)' too small to be a Parquet file"
+)
 _NUMBER = re.compile(r"(?<![\w.])-?\d[\d.,e+-]*")
 
 
@@ -23,8 +26,9 @@ def describe(error: duckdb.Error) -> str:
     if isinstance(error, _ABOUT_THE_QUERY):
         candidates = [line for line in lines[1:] if line.startswith("Candidate")]
         return " ".join([first, *candidates[:1]])
-    if "No magic bytes" in first or "too small to be a Parquet file" in first:
-        return "a Parquet file is incomplete (still being written), or is not Parquet"
+    broken = _BROKEN_PARQUET.search(first)
+    if broken:
+        return f"{broken['file'] or broken['small']}: the file is incomplete (still being written), or is not Parquet"
     if isinstance(error, duckdb.OutOfMemoryException):
         return "out of memory; raise warehouse.memory_limit"
     return _NUMBER.sub("(value)", _QUOTED.sub("(value)", first))
