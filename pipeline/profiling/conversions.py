@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pipeline.profiling.forms import Form, Kind, kind_of, value_sql
 from pipeline.profiling.profile import ColumnProfile
 from pipeline.profiling.source import COUNTED, DAYS, NUMBERS, Cells
+from pipeline.warehouse.dialect import text_literal
 
 #: Columns with at most this many distinct values are ranked as categories too, even if they are numbers.
 FEW_CODES = 50
@@ -26,8 +27,7 @@ def date_form(form: Form | None, forms: Mapping[Form, int]) -> Form | None:
 def without_missing(text_sql: str, texts: Sequence[str]) -> str:
     """SQL of a text that is NULL where it is one of these texts."""
     for text in texts:
-        escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n").replace("\r", "\\r")
-        text_sql = f"NULLIF({text_sql}, '{escaped}')"
+        text_sql = f"NULLIF({text_sql}, {text_literal(text)})"
     return text_sql
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable
 
+from pipeline.listing import listed
 from pipeline.profiling.export_profile import ExportDays
 from pipeline.settings.dataset import EventSource
 from pipeline.warehouse.interface import WarehouseError
@@ -33,7 +34,7 @@ def export_days(names: Iterable[str], source: EventSource, today: datetime.date,
     every = daily.union(*tables.values())
     if not every:
         raise WarehouseError(
-            f"{where}: no daily table {source.table_prefix}YYYYMMDD" + (_listed(known, source) if known else "")
+            f"{where}: no daily table {source.table_prefix}YYYYMMDD" + (_holds(known, source) if known else "")
         )
     ahead = sorted(day for day in every if day > today + _DAY)
     if ahead:
@@ -52,7 +53,6 @@ def missing_between(days: Iterable[datetime.date]) -> tuple[datetime.date, ...]:
     return tuple(day for n in range((last - first).days) if (day := first + n * _DAY) not in there)
 
 
-def _listed(names: list[str], source: EventSource) -> str:
-    shown = ", ".join(f"{source.table_prefix}{name}" for name in sorted(names)[:_NAMED])
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"; it holds {shown}{more}, which are not named so"
+def _holds(names: list[str], source: EventSource) -> str:
+    shown = listed([f"{source.table_prefix}{name}" for name in sorted(names)], _NAMED)
+    return f"; it holds {shown}, which are not named so"

@@ -45,9 +45,14 @@ _PERSONAL_VALUE = re.compile(
 )
 
 
+def snake_case(name: str) -> str:
+    """A name in lower case, with `_` where a capital began a word: `userId` is `user_id`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
 def is_personal_name(name: str) -> bool:
     """Whether a name such as `user_id`, `transactionId` or `email` says that its values identify someone."""
-    words = [word for word in re.split(r"[^a-z0-9]+", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()) if word]
+    words = [word for word in re.split(r"[^a-z0-9]+", snake_case(name)) if word]
     pairs = set(itertools.pairwise(words))
     return bool(PERSONAL_WORDS.intersection(words) or _PERSONAL_PAIRS & pairs)
 

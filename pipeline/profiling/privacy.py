@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from pipeline.profiling.forms import Form
+from pipeline.profiling.personal import snake_case
 
 #: Above this share of distinct values among the filled ones, a column may be an identifier.
 IDENTIFIER_SHARE = 0.5
@@ -30,8 +31,9 @@ def is_private(name: str, filled: int, distinct: int) -> bool:
     """
     if distinct <= 2:
         return False
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()  # userId is user_id
-    return distinct > IDENTIFIER_SHARE * filled or (distinct > FEW_VALUES and _PERSONAL.search(words) is not None)
+    return distinct > IDENTIFIER_SHARE * filled or (
+        distinct > FEW_VALUES and _PERSONAL.search(snake_case(name)) is not None
+    )
 
 
 def is_private_form(form: Form) -> bool:

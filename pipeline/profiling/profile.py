@@ -10,6 +10,8 @@ from pipeline.profiling.forms import Form
 
 #: The shares at which `Numbers.quantiles` has the values.
 QUANTILES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
+# Units in which whole numbers may count the time since 1970, and how many of each make a second.
+EPOCH_UNITS = {"seconds": 1, "milliseconds": 1_000, "microseconds": 1_000_000}
 #: The most values of a column that a profile lists.
 MOST_VALUES = 50
 

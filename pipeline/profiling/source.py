@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from pipeline.warehouse.dialect import quoted
+from pipeline.warehouse.dialect import back_ticked, quoted
 from pipeline.warehouse.interface import ALL_TEXT, Query, Warehouse
 
 Item = TypeVar("Item")
@@ -21,11 +21,6 @@ NUMBERS = frozenset({"INT64", "FLOAT64", "NUMERIC", "BIGNUMERIC"})
 DAYS = frozenset({"DATE", "DATETIME", "TIMESTAMP"})
 # Types whose values have a text that can be counted.
 COUNTED = TEXT | NUMBERS | DAYS | {"BOOL", "TIME"}
-
-
-def back_ticked(name: str) -> str:
-    """A column's name in back-ticks, whatever it holds."""
-    return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
 
 
 def column_sql(name: str) -> str:

@@ -9,7 +9,15 @@ from pipeline.profiling import association, conversions, copies, frequencies, me
 from pipeline.profiling.forms import Form, looks_like
 from pipeline.profiling.measures import Counts
 from pipeline.profiling.privacy import IDENTIFIER_SHARE, is_private, is_private_form
-from pipeline.profiling.profile import Association, ColumnProfile, Day, Frequency, Numbers, TableProfile
+from pipeline.profiling.profile import (
+    EPOCH_UNITS,
+    Association,
+    ColumnProfile,
+    Day,
+    Frequency,
+    Numbers,
+    TableProfile,
+)
 from pipeline.profiling.source import COUNTED, Cells, Source
 from pipeline.profiling.texts import MOST_ROWS, Reading, TextColumn, odd_row, readings
 from pipeline.warehouse.interface import Warehouse
@@ -25,7 +33,6 @@ VERY_SHORT_TABLE_ROWS = 5_000
 LONGEST_VALUE = 200
 #: The columns whose hash chooses sampled rows: those with the most distinct values.
 HASHED_COLUMNS = 6
-_EPOCH = {"seconds": 1, "milliseconds": 1_000, "microseconds": 1_000_000}
 _YEAR_2000, _YEAR_2100 = 946_684_800, 4_102_444_800
 COMPACT = (Form.DATE_COMPACT, Form.MONTH_COMPACT)
 
@@ -34,6 +41,9 @@ class TableProfiler:
     """Facts about a table. Every number is of all rows, unless its description says otherwise.
 
     Where a method takes SQL, the table's alias is t, and a column of a text file is a STRING.
+
+    Attributes:
+        source: runs further statements over the table.
     """
 
     def __init__(self, warehouse: Warehouse, source_name: str, table: str, *, is_text: bool):
@@ -48,18 +58,19 @@ class TableProfiler:
         Raises:
             WarehouseError: the source cannot be read.
         """
-        self._source = Source(warehouse, table, is_text=is_text)
+        self.source = Source(warehouse, table, is_text=is_text)
         self._name, self._table, self._is_text = source_name, table, is_text
         self._known: TableProfile | None = None
+        self._copies: tuple[TableProfile, Mapping[str, str]] | None = None
 
     @property
     def bytes_read(self) -> int | None:
         """Bytes that BigQuery has read until now; None on an engine that cannot tell."""
-        return self._source.bytes_read
+        return self.source.bytes_read
 
     def profile(self) -> TableProfile:
         """Profiles every column. Raises WarehouseError; on BigQuery also where a statement would read too much."""
-        source = self._source
+        source = self.source
         columns = source.columns()
         counted = measures.counts(source, columns)
         rows = counted[0].rows
@@ -74,12 +85,12 @@ class TableProfiler:
     def distinct(self, columns: Sequence[str]) -> int:
         """The exact number of distinct combinations of these columns' texts; a missing value is one of them."""
         inner = ", ".join(f"{self._cells(name).text_sql} AS c{place}" for place, name in enumerate(columns))
-        (row,) = self._source.select(f"SELECT COUNT(*) AS n FROM (SELECT DISTINCT {inner} {self._source.from_}) AS s")
+        (row,) = self.source.select(f"SELECT COUNT(*) AS n FROM (SELECT DISTINCT {inner} {self.source.from_}) AS s")
         return int(row["n"])
 
     def frequent(self, columns: Sequence[str], at_least: int) -> Mapping[str, int]:
         """For each column the number of its values that at least so many rows have."""
-        return frequencies.frequent(self._source, [self._cells(name) for name in columns], at_least)
+        return frequencies.frequent(self.source, [self._cells(name) for name in columns], at_least)
 
     def associations(self, positive: str, columns: Sequence[str]) -> Mapping[str, Association]:
         """Each column beside the label, on at most association.SAMPLED_ROWS rows of each class, chosen by their hash.
@@ -97,7 +108,7 @@ class TableProfiler:
         hashed = [self._cells(column.name).text_sql for column in spread[:HASHED_COLUMNS]]
         if spread and spread[0].distinct > 0.9 * known.rows:
             hashed = hashed[:1]
-        return association.associations(self._source, positive, ranked, hashed)
+        return association.associations(self.source, positive, ranked, hashed)
 
     def days(self, date: str, positive: str | None) -> list[Day]:
         """The rows and positives of each date, in order; rows without a date are left out.
@@ -106,9 +117,9 @@ class TableProfiler:
             date: SQL that gives a DATE.
             positive: as in associations; without it, no positives are counted.
         """
-        rows = self._source.select(
+        rows = self.source.select(
             f"SELECT s.day AS day, COUNT(*) AS n, COUNTIF(s.p) AS positives "
-            f"FROM (SELECT {date} AS day, ({positive or 'FALSE'}) AS p {self._source.from_}) AS s "
+            f"FROM (SELECT {date} AS day, ({positive or 'FALSE'}) AS p {self.source.from_}) AS s "
             "WHERE s.day IS NOT NULL GROUP BY s.day ORDER BY s.day"
         )
         return [Day(row["day"], int(row["n"]), int(row["positives"])) for row in rows]
@@ -116,19 +127,27 @@ class TableProfiler:
     def counts(self, conditions: Sequence[str]) -> list[int]:
         """The number of rows for which each condition, SQL of a BOOL, is TRUE."""
         selected = ", ".join(f"COUNTIF({sql}) AS n{place}" for place, sql in enumerate(conditions))
-        (row,) = self._source.select(f"SELECT {selected} {self._source.from_}")
+        (row,) = self.source.select(f"SELECT {selected} {self.source.from_}")
         return [int(row[f"n{place}"]) for place in range(len(conditions))]
 
     def copies(self, profile: TableProfile) -> Mapping[str, str]:
-        """A column -> the earlier column that it equals on every row, as number, date or text."""
-        columns = [c for c in profile.columns if self._cells(c.name).type in COUNTED]
-        return copies.equal_columns(self._source, columns, {c.name: conversions.ways_of(c) for c in columns})
+        """A column -> the earlier column that it equals on every row, as number, date or text.
+
+        The answer for the last profile is kept: comparing columns scans the table.
+        """
+        if self._copies is None or self._copies[0] is not profile:
+            self._copies = profile, self._equal_columns(profile)
+        return self._copies[1]
 
     def renamings(self, profile: TableProfile) -> Mapping[str, str]:
         """A column -> the earlier column whose values correspond to its own one to one, such as a code and its name."""
         equal = self.copies(profile)
         columns = [c for c in profile.columns if self._cells(c.name).type in COUNTED and c.name not in equal]
-        return copies.renamed_columns(self._source, columns, {c.name: self._cells(c.name).text_sql for c in columns})
+        return copies.renamed_columns(self.source, columns, {c.name: self._cells(c.name).text_sql for c in columns})
+
+    def _equal_columns(self, profile: TableProfile) -> Mapping[str, str]:
+        columns = [c for c in profile.columns if self._cells(c.name).type in COUNTED]
+        return copies.equal_columns(self.source, columns, {c.name: conversions.ways_of(c) for c in columns})
 
     def _profile(self) -> TableProfile:
         return self._known or self.profile()
@@ -143,12 +162,12 @@ class TableProfiler:
             for draft, known in zip(drafts, counted, strict=True)
             if (text_column := _text_column(draft, known)) is not None
         ]
-        found = dict(zip([c.cells.name for c in searched], readings(self._source, searched), strict=True))
+        found = dict(zip([c.cells.name for c in searched], readings(self.source, searched), strict=True))
         columns = [_with_reading(draft, found.get(draft.name)) for draft in drafts]
         number = {c.name: sql for c in columns if c.numbers is None and (sql := conversions.number_of(c))}
         day = {c.name: sql for c in columns if c.dates is None and (sql := conversions.date_of(c))}
-        numbers = dict(zip(number, measures.numbers(self._source, list(number.values())), strict=True))
-        dates = dict(zip(day, measures.dates(self._source, list(day.values())), strict=True))
+        numbers = dict(zip(number, measures.numbers(self.source, list(number.values())), strict=True))
+        dates = dict(zip(day, measures.dates(self.source, list(day.values())), strict=True))
         finished = []
         for column in columns:
             column = dataclasses.replace(
@@ -165,7 +184,7 @@ class TableProfiler:
     def _odd_row(self, column: ColumnProfile, reading: Reading | None) -> int | None:
         if not self._is_text or reading is None:
             return None
-        return odd_row(self._source, Cells(column.name, column.type), reading, column.filled)
+        return odd_row(self.source, Cells(column.name, column.type), reading, column.filled)
 
 
 def _lists(cells: Cells, known: Counts) -> bool:
@@ -232,7 +251,7 @@ def _epoch(numbers: Numbers | None) -> str | None:
     """The unit in which whole numbers are times of this century."""
     if numbers is None or numbers.quantiles[0] != int(numbers.quantiles[0]):
         return None
-    for unit, size in _EPOCH.items():
+    for unit, size in EPOCH_UNITS.items():
         if _YEAR_2000 * size <= numbers.quantiles[0] and numbers.quantiles[-1] <= _YEAR_2100 * size:
             return unit
     return None

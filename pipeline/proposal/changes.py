@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 
+from pipeline.listing import listed
 from pipeline.proposal.record import ColumnRecord, TableRecord
 from pipeline.proposal.wording import short
 
@@ -53,8 +54,7 @@ def _changed(before: ColumnRecord, after: ColumnRecord) -> Iterator[str]:
         for what, one, other in (("new values", after, before), ("no longer", before, after)):
             values = [value for value in one.values or () if value not in (other.values or ())]
             if values:
-                more = f" and {len(values) - _SHOWN_VALUES} more" if len(values) > _SHOWN_VALUES else ""
-                yield f"{what}: {', '.join(values[:_SHOWN_VALUES])}{more}"
+                yield f"{what}: {listed(values, _SHOWN_VALUES)}"
     elif after.lowest is None and (before.values is not None or after.distinct > DISTINCT_GROWTH * before.distinct):
         yield f"{before.distinct:,} values before, {after.distinct:,} now"
 

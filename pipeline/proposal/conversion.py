@@ -7,15 +7,15 @@ import datetime
 from collections.abc import Collection
 
 from pipeline.profiling import forms
+from pipeline.profiling.conversions import without_missing
 from pipeline.profiling.forms import Form
 from pipeline.profiling.forms import Kind as FormKind
-from pipeline.profiling.profile import ColumnProfile, Dates, TableProfile
+from pipeline.profiling.profile import EPOCH_UNITS, ColumnProfile, Dates, TableProfile
+from pipeline.profiling.source import DAYS, NUMBERS
 from pipeline.proposal import names
 from pipeline.proposal.missing import is_mark
 from pipeline.proposal.words import SNAPSHOT_WORDS, TIME_WORDS, has_word
 
-DATE_TYPES = ("DATE", "DATETIME", "TIMESTAMP")
-NUMBER_TYPES = ("INT64", "FLOAT64", "NUMERIC", "BIGNUMERIC")
 _FROM_EPOCH = {
     "seconds": "TIMESTAMP_SECONDS",
     "milliseconds": "TIMESTAMP_MILLIS",
@@ -81,14 +81,14 @@ class Readings:
         form = self.of(column).form
         if form is not None and forms.kind_of(form) in _DATES:
             return True
-        return column.type in DATE_TYPES or is_epoch(column)
+        return column.type in DAYS or is_epoch(column)
 
     def is_number(self, column: ColumnProfile) -> bool:
         """Whether the values are numbers."""
         form = self.of(column).form
         if form is not None:
             return forms.kind_of(form) is FormKind.NUMBER
-        return column.type in NUMBER_TYPES
+        return column.type in NUMBERS
 
     def is_boolean(self, column: ColumnProfile) -> bool:
         """Whether the values are true and false."""
@@ -97,7 +97,7 @@ class Readings:
     def date_sql(self, column: ColumnProfile, form: Form | None = None) -> str:
         """The value as a DATE; `form` replaces the column's."""
         reference = self._reference(column)
-        if column.type in DATE_TYPES:
+        if column.type in DAYS:
             return reference if column.type == "DATE" else f"DATE({reference})"
         if is_epoch(column):
             whole = reference if column.type == "INT64" else f"CAST({reference} AS INT64)"
@@ -114,7 +114,7 @@ class Readings:
         reference = self._reference(column)
         if column.type in ("INT64", "FLOAT64"):
             return reference
-        if column.type in NUMBER_TYPES:
+        if column.type in NUMBERS:
             return f"CAST({reference} AS FLOAT64)"
         form = form or self.of(column).form
         if self._is_typed and form in (Form.INTEGER, Form.NUMBER):
@@ -140,9 +140,7 @@ class Readings:
             empty = column.filled < self._profile.rows and column.form is not None and not as_category
             texts += [""] if empty else []
             texts += [text for text in column.missing_like if is_mark(text) or not as_category]
-        for text in texts:
-            reference = f"NULLIF({reference}, {names.text(text)})"
-        return reference
+        return without_missing(reference, texts)
 
     def _speaks_for(self, form: Form) -> bool:
         """Whether another column can be read only in the way of this form."""
@@ -184,7 +182,7 @@ def with_epoch_dates(profile: TableProfile) -> TableProfile:
 def _with_epoch_dates(column: ColumnProfile) -> ColumnProfile:
     if not is_epoch(column) or column.numbers is None:
         return column
-    per_second = {"seconds": 1, "milliseconds": 1_000, "microseconds": 1_000_000}[str(column.epoch)]
+    per_second = EPOCH_UNITS[str(column.epoch)]
     ends = (column.numbers.quantiles[0], column.numbers.quantiles[-1])
     first, last = (datetime.datetime.fromtimestamp(end / per_second, datetime.timezone.utc).date() for end in ends)
     days = min(column.distinct, (last - first).days + 1)

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import schema as schema_package
 from models.config import SettingsError
 from models.features import FeatureSet
+from pipeline.listing import listed
 from pipeline.profiling import export_queries
 from pipeline.profiling.export_columns import absent_columns, without_columns
 from pipeline.profiling.export_days import export_days
@@ -113,11 +114,11 @@ def propose_export(
     ga4 = _ga4()
     source = _events(ga4.dataset)
     names = list(warehouse.source_tables(source.table_prefix))
-    days = export_days(names, source, now.astimezone(datetime.timezone.utc).date(), where)
+    today = now.astimezone(datetime.timezone.utc).date()
+    days = export_days(names, source, today, where)
     tables = choose_tables(days)
     used = _with_source(ga4.dataset, tables=tables.kind, missing_days=tables.missing)
     usable = [suffix for suffix in names if f"{tables.first:%Y%m%d}" <= suffix[-8:]]
-    today = now.astimezone(datetime.timezone.utc).date()
     used = choose_lookback(usable, used, today)
     ga4, absent = _adapted(warehouse, ga4, usable)
     profiler = ExportProfiler(warehouse, _for_profile(ga4, used), where, max_gib)
@@ -213,7 +214,7 @@ def _left_out(
     if not fill.rows or not empty:
         return found, fill, []
     found[_EMPTY] = empty
-    named = ", ".join(empty[:_NAMED]) + (f" and {len(empty) - _NAMED} more" if len(empty) > _NAMED else "")
+    named = listed(empty, _NAMED)
     note = f"Features of ga4 without a value in the test rows are left out: {named}; features.leave_out lists them"
     return found, fill, [note]
 
@@ -221,11 +222,11 @@ def _left_out(
 def _question(profile: ExportProfile, name: str, where: str) -> str:
     possible = could_be_conversions(profile)
     example = possible[0].name if possible else "EVENT"
-    listed = lists.table_of_events(possible[: lists.MOST_SHOWN], profile) if possible else []
+    table = lists.table_of_events(possible[: lists.MOST_SHOWN], profile) if possible else []
     return "\n".join(
         [
             "No event of this export is a conversion by its name. Which one should be predicted?",
-            *(f"  {line}" for line in listed),
+            *(f"  {line}" for line in table),
             f"Type: make init DATASET={name} DATA={shlex.quote(where)} LABEL={shlex.quote(example)}",
         ]
     )

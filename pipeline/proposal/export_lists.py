@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+from pipeline.listing import listed
 from pipeline.profiling.export_profile import HORIZONS, EventProfile, ExportProfile, ParameterProfile
 from pipeline.proposal.export_query import Candidate, is_number
 
@@ -75,7 +76,7 @@ def described(parameter: ParameterProfile, profile: ExportProfile) -> str:
     """How often a parameter is filled, where it stands, and its values unless they may identify somebody."""
     share = parameter.with_value / profile.parameter_events if profile.parameter_events else 0.0
     names = list(parameter.names)
-    where = ", ".join(_short(name) for name in names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    where = listed([_short(name) for name in names], 3)
     text = f"filled in {share:.1%} of the events ({where}); {parameter.distinct:,} values"
     if is_number(parameter):
         return f"{text}, numbers"

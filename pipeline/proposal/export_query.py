@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 
 from models.features import FeatureSet
 from pipeline.profiling.export_profile import EventProfile, ExportProfile, ParameterProfile
-from pipeline.profiling.personal import is_personal_name
-from pipeline.settings.dataset import FORBIDDEN_PREFIXES, RESERVED_COLUMNS
+from pipeline.profiling.personal import is_personal_name, snake_case
+from pipeline.proposal.names import Names
+from pipeline.warehouse.dialect import text_literal
 
 #: A parameter is worth a feature if at least this share of the events has a value in it.
 MIN_FILLED = 0.005
@@ -65,18 +66,20 @@ def candidates(profile: ExportProfile, query: str, features: FeatureSet) -> tupl
         query: the text of ga4's query.sql.
         features: ga4's features, whose names are taken.
     """
-    taken = {name.lower() for name in (*features.names, *RESERVED_COLUMNS)}
+    given = Names()
+    for name in features.names:
+        given.take(name)
     query = re.sub(r"^\s*--.*$", "", query, flags=re.MULTILINE)  # lines that nobody has taken yet stand in comments
     used = set(re.findall(r"ep\.key = '([^']+)'", query))
-    found = [_of_parameter(parameter, profile, used, taken) for parameter in profile.parameters]
+    found = [_of_parameter(parameter, profile, used, given) for parameter in profile.parameters]
     read = set(re.findall(r"event_name = '([^']+)'", query)) | set(_AUTOMATIC)
     others = [event for event in profile.events if event.name and event.name not in read]
     for event in others[:MOST_EVENTS]:
         if event.users < MIN_USERS * profile.users or is_personal_name(event.name):
             found.append(Candidate(None, event, None, f"fewer than {MIN_USERS:.1%} of the users have it"))
             continue
-        name = _name("events", event.name, taken)
-        sql = f"COUNT(IF(e.event_name = {_literal(event.name)}, 1, NULL)) AS {name},"
+        name = _name("events", event.name, given)
+        sql = f"COUNT(IF(e.event_name = {text_literal(event.name)}, 1, NULL)) AS {name},"
         found.append(
             Candidate(
                 None, event, FeatureLine(name, sql, _declaration(name, f"{event.name} in the lookback", missing="zero"))
@@ -140,14 +143,14 @@ def features_text(name: str, features: str, lines: Sequence[FeatureLine]) -> str
     return text
 
 
-def _of_parameter(parameter: ParameterProfile, profile: ExportProfile, used: set[str], taken: set[str]) -> Candidate:
+def _of_parameter(parameter: ParameterProfile, profile: ExportProfile, used: set[str], given: Names) -> Candidate:
     reason = _unfit(parameter, profile, used)
     if reason:
         return Candidate(parameter, None, None, reason)
     whose = "user property" if parameter.column == "user_properties" else "parameter"
-    look_up = f"(SELECT {{}} FROM UNNEST(e.{parameter.column}) AS ep WHERE ep.key = {_literal(parameter.key)})"
+    look_up = f"(SELECT {{}} FROM UNNEST(e.{parameter.column}) AS ep WHERE ep.key = {text_literal(parameter.key)})"
     if is_number(parameter):
-        name = _name("max", parameter.key, taken)
+        name = _name("max", parameter.key, given)
         value = look_up.format(_coalesced(parameter, "CAST({} AS FLOAT64)", "SAFE_CAST({} AS FLOAT64)"))
         sql = f"MAX({value}) AS {name},"
         return Candidate(
@@ -155,7 +158,7 @@ def _of_parameter(parameter: ParameterProfile, profile: ExportProfile, used: set
             None,
             FeatureLine(name, sql, _declaration(name, f"Greatest value of the {whose} {parameter.key}")),
         )
-    name = _name("last", parameter.key, taken)
+    name = _name("last", parameter.key, given)
     value = look_up.format(_coalesced(parameter, "CAST({} AS STRING)", "NULLIF({}, '')"))
     sql = f"SUBSTR(MAX(CONCAT(CAST(e.event_timestamp AS STRING), {value})), 17) AS {name},"
     bound = next(bound for bound in _VOCABULARIES if bound >= parameter.distinct or bound == _VOCABULARIES[-1])
@@ -195,24 +198,12 @@ def _coalesced(parameter: ParameterProfile, other: str, text: str) -> str:
     return parts[0] if len(parts) == 1 else f"COALESCE({', '.join(parts)})"
 
 
-def _name(prefix: str, key: str, taken: set[str]) -> str:
-    """A feature's name that is not taken yet; it takes it."""
-    plain = re.sub(r"[^a-z0-9]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key).lower()).strip("_")
-    stem = f"{prefix}_{plain}"[:100] if plain else f"{prefix}_parameter"
-    name, number = stem, 1
-    while name in taken or name.startswith(FORBIDDEN_PREFIXES):
-        number += 1
-        name = f"{stem}_{number}"
-    taken.add(name)
-    return name
+def _name(prefix: str, key: str, given: Names) -> str:
+    """A feature's name that is not given yet; it is given then."""
+    plain = re.sub(r"[^a-z0-9]+", "_", snake_case(key)).strip("_")
+    return given.unique(f"{prefix}_{plain}"[:100] if plain else f"{prefix}_parameter")
 
 
 def _declaration(name: str, description: str, vocabulary: int | None = None, missing: str = "indicator") -> str:
     kind = f"numeric, missing: {missing}" if vocabulary is None else f"categorical, vocabulary: {vocabulary}"
     return f"- {{name: {name}, kind: {kind}, description: {json.dumps(description, ensure_ascii=False)}}}"
-
-
-def _literal(text: str) -> str:
-    """A string literal of BigQuery's dialect."""
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n").replace("\r", "\\r")
-    return f"'{escaped}'"

@@ -10,6 +10,7 @@ from pipeline.proposal import export_lists
 from pipeline.proposal.export_choices import Conversion, Tables
 from pipeline.proposal.export_query import Candidate
 from pipeline.proposal.export_schedule import Schedule
+from pipeline.proposal.wording import many
 from pipeline.report.export_page import ExportPage, Offer
 from pipeline.report.profile_page import Decision
 from pipeline.settings.source import EventSource
@@ -38,11 +39,11 @@ def decisions(
     found = [
         Decision("Conversion", source.conversion_event, conversion.reason),
         Decision("Rows", who, conversion.eligibility_reason),
-        Decision("Horizon", _many(windows.horizon_days, "day"), reasons["horizon_days"]),
-        Decision("Lookback", _many(windows.lookback_days, "day"), reasons["lookback_days"]),
-        Decision("Gap", _many(windows.gap_days, "day"), reasons["gap_days"]),
-        Decision("Test", _many(snapshots.test, "snapshot"), reasons["test"]),
-        Decision("Train", _many(snapshots.train, "snapshot"), reasons["train"]),
+        Decision("Horizon", many(windows.horizon_days, "day"), reasons["horizon_days"]),
+        Decision("Lookback", many(windows.lookback_days, "day"), reasons["lookback_days"]),
+        Decision("Gap", many(windows.gap_days, "day"), reasons["gap_days"]),
+        Decision("Test", many(snapshots.test, "snapshot"), reasons["test"]),
+        Decision("Train", many(snapshots.train, "snapshot"), reasons["train"]),
         Decision(
             "Snapshots",
             "every day" if snapshots.every_days == 1 else f"every {snapshots.every_days} days",
@@ -53,7 +54,7 @@ def decisions(
     ]
     if source.missing_days:
         found.append(Decision("Missing days", f"{len(source.missing_days)}", "the export has no table of these days"))
-    found += [Decision("Left out", _many(len(names), "feature"), reason) for reason, names in left_out.items()]
+    found += [Decision("Left out", many(len(names), "feature"), reason) for reason, names in left_out.items()]
     return tuple(found)
 
 
@@ -91,7 +92,3 @@ def _offer(candidate: Candidate, profile: ExportProfile) -> Offer:
     else:
         name, holds = (candidate.event.name if candidate.event else ""), "an event that no feature counts"
     return Offer(name, holds, line.sql if line else "", line.declaration if line else "", candidate.reason)
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"

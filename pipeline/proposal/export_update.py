@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 
 from models.config import SettingsError
+from pipeline.listing import listed
 from pipeline.profiling.export_days import export_days
 from pipeline.profiling.export_profile import ExportProfile
 from pipeline.profiling.export_profiler import ExportProfiler
@@ -98,9 +99,8 @@ def _changes(
     if lost:
         lines += ["", f"Parameters that no event of the newest days carries: {', '.join(lost)}"]
     if unlisted:
-        more = f" and {len(unlisted) - _SHOWN_DAYS} more" if len(unlisted) > _SHOWN_DAYS else ""
-        listed = ", ".join(str(day) for day in unlisted[:_SHOWN_DAYS])
-        lines += ["", f"Days without a table that source.missing_days does not list: {listed}{more}"]
+        days = listed(unlisted, _SHOWN_DAYS)
+        lines += ["", f"Days without a table that source.missing_days does not list: {days}"]
     if len(lines) == 1:
         lines.append("Nothing has changed.")
     return lines

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from pipeline.profiling.forms import Form
 from pipeline.profiling.profile import ColumnProfile
+from pipeline.profiling.source import NUMBERS
 from pipeline.proposal import names
 from pipeline.proposal.label import Label
 from pipeline.proposal.words import folded
-
-_NUMBER_TYPES = ("INT64", "FLOAT64", "NUMERIC", "BIGNUMERIC")
+from pipeline.warehouse.dialect import text_literal
 
 
 def label_sql(label: Label, is_text_file: bool) -> str:
@@ -21,7 +21,7 @@ def label_sql(label: Label, is_text_file: bool) -> str:
     if kind == "BOOL":
         is_true = folded(label.positive[0]) in ("true", "1")
         return f"CAST({reference} AS INT64)" if is_true else f"1 - CAST({reference} AS INT64)"
-    literals = {value: _number(value) if kind == "NUMBER" else names.text(value) for value in values}
+    literals = {value: _number(value) if kind == "NUMBER" else text_literal(value) for value in values}
     if kind == "NUMBER" and [float(value) for value in label.positive] == [1] and _are_zero(label.negative):
         return reference if _is_whole(column) else f"CAST({reference} AS INT64)"
     if not label.negative:
@@ -29,7 +29,7 @@ def label_sql(label: Label, is_text_file: bool) -> str:
     subject = reference
     if max(len(label.positive), len(label.negative)) > 1:
         subject = f"LOWER(TRIM({reference}))"
-        literals = {value: names.text(value.strip().lower()) for value in values}
+        literals = {value: text_literal(value.strip().lower()) for value in values}
     cases = [(literals[label.positive[0]], 1), (literals[label.negative[0]], 0)]
     return f"CASE {subject} " + " ".join(f"WHEN {value} THEN {number}" for value, number in cases) + " END"
 
@@ -41,7 +41,7 @@ def has_label_sql(label: Label, is_text_file: bool) -> str:
     if column.type in ("FLOAT64",) and not is_text_file:
         return f"{condition} AND NOT IS_NAN({reference})"
     if column.type == "STRING" and not is_text_file:
-        return f"{reference} NOT IN ({', '.join(names.text(text) for text in ('', *column.missing_like))})"
+        return f"{reference} NOT IN ({', '.join(text_literal(text) for text in ('', *column.missing_like))})"
     return condition
 
 
@@ -49,7 +49,7 @@ def _kind(column: ColumnProfile, is_text_file: bool) -> str:
     """How the query sees the label: as BOOL, NUMBER or TEXT."""
     if column.type == "BOOL" or (is_text_file and column.form is Form.BOOLEAN):
         return "BOOL"
-    if column.type in _NUMBER_TYPES or (is_text_file and column.form in (Form.INTEGER, Form.NUMBER)):
+    if column.type in NUMBERS or (is_text_file and column.form in (Form.INTEGER, Form.NUMBER)):
         return "NUMBER"
     return "TEXT"
 

@@ -6,11 +6,11 @@ import re
 import unicodedata
 
 import sqlglot
-from sqlglot import exp
 from sqlglot.tokens import TokenType
 
 from models.features import UNSERVABLE_NAMES
 from pipeline.settings.dataset import FORBIDDEN_PREFIXES, RESERVED_COLUMNS
+from pipeline.warehouse.dialect import back_ticked
 
 ALIAS = "t"  # of the source in query.sql
 _MOST = 100  # characters of a proposed name
@@ -41,7 +41,10 @@ class Names:
             name: as the source has it.
             place: its place in the source, from 1; a name without a Latin letter becomes `column_<place>`.
         """
-        base = _ascii(name) or f"column_{place}"
+        return self.unique(_ascii(name) or f"column_{place}")
+
+    def unique(self, base: str) -> str:
+        """A valid name, or the same with a number; takes it."""
         found, number = base, 1
         while self._is_unfit(found):
             number += 1
@@ -65,24 +68,12 @@ def column(name: str) -> str:
     return ".".join([ALIAS, *(quoted(part) for part in name.split("."))])
 
 
-def output(name: str) -> str:
-    """A name after AS."""
-    return quoted(name)
-
-
 def quoted(name: str) -> str:
     """A name in back-ticks if BigQuery needs them there."""
     tokens = sqlglot.tokenize(name, read="bigquery") if re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) else []
     if len(tokens) == 1 and tokens[0].token_type is TokenType.VAR:
         return name
-    escaped = name.replace("\\", "\\\\").replace("`", "\\`")
-    return f"`{escaped}`"
-
-
-def text(value: str) -> str:
-    """A text literal."""
-    literal = exp.Literal.string(value).sql(dialect="bigquery")
-    return literal.replace("\n", "\\n").replace("\r", "\\r")  # BigQuery wants a literal on one line
+    return back_ticked(name)
 
 
 def _ascii(name: str) -> str:

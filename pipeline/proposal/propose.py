@@ -17,6 +17,7 @@ from pipeline.proposal.facts import Facts
 from pipeline.proposal.label_sql import has_label_sql, label_sql
 from pipeline.proposal.names import Names
 from pipeline.proposal.proposal import Proposal
+from pipeline.proposal.surroundings import with_counts
 from pipeline.proposal.wishes import Wishes, named_column
 from pipeline.settings.source import TableSource
 from pipeline.warehouse.interface import ALL_TEXT, Query, Warehouse, WarehouseError
@@ -48,7 +49,7 @@ def propose(name: str, source: str, table: str, is_text: bool, open_source: Open
         profiler = TableProfiler(warehouse, source, table, is_text=is_text)
         profile = profiler.profile()
         found = missing.missing_texts(profile)
-        facts = Facts(warehouse, table, is_text)
+        facts = Facts(profiler.source)
         proposal = _Deciding(
             name, with_epoch_dates(missing.without(profile, found)), profiler, facts, wishes, found
         ).proposal()
@@ -184,18 +185,8 @@ class _Deciding:
             associations,
             self._profiler.copies(self._profile),
             self._profiler.renamings(self._profile),
-            self._readings.date_sql(date) if date is not None else "",
         )
-        if date is not None:
-            raw = self._raw.date_sql(date)
-            dated = [column for column in others if self._raw.is_date(column) and column.filled]
-            conditions = [f"({self._raw.date_sql(column)}) > ({raw})" for column in dated]
-            later = self._profiler.counts(conditions) if dated else []
-            found = {column.name: count for column, count in zip(dated, later, strict=True)}
-            around = dataclasses.replace(around, later=found)
-        wide = [column for column in others if columns.needs_count_of_values(column, around)]
-        frequent = self._profiler.frequent([column.name for column in wide], columns.ROWS_PER_VALUE) if wide else {}
-        around = dataclasses.replace(around, frequent=frequent)
+        around = with_counts(around, others, date, self._raw, self._profiler)
         return tuple(
             taken.get(column.name) or columns.decide(column, self._places[column.name], self._names, around)
             for column in self._profile.columns

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from pipeline.profiling.profile import TableProfile
 from pipeline.proposal.choices import Choice, Use
 from pipeline.proposal.proposal import Proposal
+from pipeline.proposal.wording import many
+from pipeline.report import formats
 from pipeline.report.profile_page import LEFT_OUT, ColumnNote, Decision, ProfilePage
 
 _WIDTH = 110  # characters of a line on the terminal
@@ -29,7 +31,7 @@ def decisions(proposal: Proposal) -> list[Decision]:
         Decision("Key", key.column.name if key else "none", proposal.key_reason),
         Decision("Date", date.column.name if date else "none", proposal.date_reason),
         Decision("Split", f"{test}, {division.eval_percent} % eval", division.test_reason),
-        Decision("Features", f"{_many(numbers, 'number')} and {_many(categories, 'category')}", "see features.yaml"),
+        Decision("Features", f"{many(numbers, 'number')} and {many(categories, 'category')}", "see features.yaml"),
         Decision(
             "Slices",
             ", ".join(sliced) or "none",
@@ -113,10 +115,5 @@ def _note(choice: Choice) -> ColumnNote:
     return ColumnNote(LEFT_OUT if is_left_out else choice.use.value, choice.reason, renamed)
 
 
-def _many(count: int, what: str) -> str:
-    plural = f"{what[:-1]}ies" if what.endswith("y") else f"{what}s"
-    return f"{count:,} {what if count == 1 else plural}"
-
-
 def _read(profile: TableProfile) -> str:
-    return f", {profile.bytes_read / 2**30:.2f} GiB read" if profile.bytes_read is not None else ""
+    return f", {formats.gib(profile.bytes_read)} read" if profile.bytes_read is not None else ""

@@ -20,6 +20,7 @@ from pipeline.proposal.conversion import Readings
 from pipeline.proposal.label_sql import label_sql
 from pipeline.proposal.names import Names
 from pipeline.proposal.proposal import feature
+from pipeline.proposal.surroundings import with_counts
 from pipeline.raw_schema import updated_text
 from pipeline.settings.dataset_folder import DatasetFolder
 from pipeline.settings.source import TableSource
@@ -147,22 +148,12 @@ def _decide(
     copies = profiler.copies(profile)
     around = Surroundings(profile, Readings(profile), base_rate, associations, copies)
     date = _source_column(data_set, profile, roles.date) if roles.date else None
-    if date is not None and around.readings.is_date(date):
-        later = _later(profile, new, date, profiler)
-        around = dataclasses.replace(around, row_date=around.readings.date_sql(date), later=later)
-    wide = [name for name in new if columns.needs_count_of_values(profile.column(name), around)]
-    if wide:
-        around = dataclasses.replace(around, frequent=profiler.frequent(wide, columns.ROWS_PER_VALUE))
+    if date is not None and not around.readings.is_date(date):
+        date = None
+    raw = Readings(profile, as_text=profile.is_text)
+    around = with_counts(around, [profile.column(name) for name in new], date, raw, profiler)
     places = {column.name: place for place, column in enumerate(profile.columns, start=1)}
     return [columns.decide(profile.column(name), places[name], given, around) for name in new]
-
-
-def _later(profile: TableProfile, new: tuple[str, ...], date: ColumnProfile, profiler: TableProfiler) -> dict[str, int]:
-    """For each new date, the rows in which it lies after the row's own."""
-    raw = Readings(profile, as_text=profile.is_text)
-    dated = [name for name in new if raw.is_date(profile.column(name)) and profile.column(name).filled]
-    conditions = [f"({raw.date_sql(profile.column(name))}) > ({raw.date_sql(date)})" for name in dated]
-    return dict(zip(dated, profiler.counts(conditions), strict=True)) if dated else {}
 
 
 def _source_column(data_set: DatasetFolder, profile: TableProfile, output: str) -> ColumnProfile | None:

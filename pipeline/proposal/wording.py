@@ -3,19 +3,10 @@
 from __future__ import annotations
 
 from pipeline.profiling.profile import ColumnProfile
+from pipeline.profiling.source import COUNTED
 from pipeline.proposal import names
 
-READ_TYPES = (
-    "INT64",
-    "FLOAT64",
-    "NUMERIC",
-    "BIGNUMERIC",
-    "BOOL",
-    "STRING",
-    "DATE",
-    "DATETIME",
-    "TIMESTAMP",
-)
+READ_TYPES = COUNTED - {"TIME"}
 _WAYS_IN = {
     "ARRAY": "ARRAY_LENGTH({0}) would be a number",
     "BYTES": "SAFE_CONVERT_BYTES_TO_STRING({0}) would be a category",
@@ -36,6 +27,13 @@ def number(column: ColumnProfile, rows: int) -> str:
     if kind == "whole numbers" and column.distinct == 2 and (found.quantiles[0], found.quantiles[-1]) == (0, 1):
         return "0 or 1"
     return f"{kind} from {short(found.quantiles[0])} to {short(found.quantiles[-1])}"
+
+
+def many(count: int, what: str) -> str:
+    """A number of things: `1 day`, `2 days`, `3 categories`."""
+    if count != 1:
+        what = f"{what[:-1]}ies" if what.endswith("y") and what[-2] not in "aeiou" else f"{what}s"
+    return f"{count:,} {what}"
 
 
 def values(distinct: int) -> str:

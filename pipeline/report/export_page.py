@@ -62,14 +62,13 @@ class ExportPage:
 def render_export(page: ExportPage) -> str:
     """The page of an export's profile: one self-contained HTML page, without scripts. All text is escaped."""
     profile = page.profile
-    read = profile.bytes_read
     return render(
         "export_profile.html.j2",
         page=page,
         n_events=formats.count(profile.n_events),
         users=formats.count(profile.users),
         without_key=formats.count(profile.without_key) if profile.without_key else "",
-        bytes_read=f"{read / 2**30:.2f} GiB" if read is not None else "",
+        bytes_read=formats.gib(profile.bytes_read),
         horizons=[{"days": days, "snapshot": snapshot} for days, snapshot in profile.snapshots.items()],
         events=[_event(event, page) for event in profile.events[:SHOWN_EVENTS]],
         rarer=max(0, len(profile.events) - SHOWN_EVENTS),

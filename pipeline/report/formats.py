@@ -30,6 +30,11 @@ def count(value: Any) -> str:
     return f"{value:,.0f}" if is_number(value) else NOTHING
 
 
+def gib(bytes_read: int | None) -> str:
+    """Bytes in GiB; empty if they are not known."""
+    return "" if bytes_read is None else f"{bytes_read / 2**30:.2f} GiB"
+
+
 def interval(lower: Any, upper: Any, digits: int = 4, *, plus: bool = False) -> str:
     """`0.8712 to 0.8903`; `at least` or `at most` if one end is missing; empty if both are."""
     if not is_number(lower) and not is_number(upper):

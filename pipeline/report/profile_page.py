@@ -109,7 +109,7 @@ def render_profile(page: ProfilePage) -> str:
         base_rate=formats.percent(page.positives / page.profile.rows, 2)
         if page.positives is not None and page.profile.rows
         else formats.NOTHING,
-        bytes_read=_size(page.profile.bytes_read),
+        bytes_read=formats.gib(page.profile.bytes_read),
         kept=[row for row in columns if not row["left_out"]],
         left_out=[row for row in columns if row["left_out"]],
         periods=_periods(page.days, page.positives is not None),
@@ -183,10 +183,6 @@ def _short(value: float) -> str:
     """A number with at most four significant digits."""
     text = formats.count(value) if abs(value) >= 1000 or value == int(value) else f"{value:.4g}"
     return text.replace("-", "\N{MINUS SIGN}")
-
-
-def _size(bytes_read: int | None) -> str:
-    return f"{bytes_read / 2**30:.2f} GiB" if bytes_read is not None else ""
 
 
 def _periods(days: Sequence[Day], labelled: bool) -> list[Row]:

@@ -48,6 +48,17 @@ def quoted(name: str) -> str:
     return f"`{check_identifier(name)}`"
 
 
+def back_ticked(name: str) -> str:
+    """A name in backticks, whatever it holds."""
+    return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
+
+
+def text_literal(text: str) -> str:
+    """A STRING literal, on one line as BigQuery wants it."""
+    literal = exp.Literal.string(text).sql(dialect="bigquery")
+    return literal.replace("\n", "\\n").replace("\r", "\\r")
+
+
 def parse_select(sql: str) -> exp.Query:
     """Parses one SELECT statement of BigQuery's dialect.
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from models.config import SettingsError
+from pipeline.listing import listed
 from pipeline.settings.dataset import Dataset, EventSource, Snapshots, Windows
 from pipeline.warehouse.interface import WarehouseError
 
@@ -121,7 +122,7 @@ def _unknown(names: Iterable[str], source: EventSource) -> str:
     """A clause that names tables or files with other names than an export's, or nothing."""
     prefix = source.table_prefix
     unknown = [f"{prefix}{name}" for name in unknown_tables(names)]
-    return f"; not read, because the name is not {prefix}YYYYMMDD: {_listed(unknown)}" if unknown else ""
+    return f"; not read, because the name is not {prefix}YYYYMMDD: {listed(unknown, _NAMED)}" if unknown else ""
 
 
 def _kind_and_day(suffix: str) -> tuple[str, datetime.date | None]:
@@ -134,11 +135,6 @@ def _kind_and_day(suffix: str) -> tuple[str, datetime.date | None]:
     except ValueError:  # eight digits, but no date
         return "", None
     return match["kind"] or "daily", day
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
 
 
 def _other_kind_advice(names: Iterable[str], source: EventSource, days: Iterable[datetime.date] | None = None) -> str:
@@ -162,7 +158,7 @@ def _tables_of(names: Sequence[str], dataset: Dataset) -> tuple[EventSource, Map
         raise SettingsError("snapshots are for events; source.kind is 'table'")
     tables = usable_tables(names, source)
     if not tables:
-        others = _listed([f"{source.table_prefix}{name}" for name in sorted(names)]) or "no such table"
+        others = listed([f"{source.table_prefix}{name}" for name in sorted(names)], _NAMED) or "no such table"
         raise WarehouseError(
             f"the source holds no table {source.table_prefix}YYYYMMDD that source.tables '{source.tables}' reads; it "
             f"holds {others}{_other_kind_advice(names, source)}"
@@ -270,8 +266,7 @@ def _check_days(
             f"{len(present)} of them (its first is {min(tables)}); lower snapshots.train, snapshots.test or "
             f"windows.lookback_days{_unknown(names, source)}"
         )
-    listed = ", ".join(str(day) for day in missing[:10]) + (f" and {len(missing) - 10} more" if missing[10:] else "")
     raise WarehouseError(
-        f"no events table for {listed}, within {first} to {last}; list days that have none in source.missing_days"
-        f"{_other_kind_advice(names, source, missing)}{_unknown(names, source)}"
+        f"no events table for {listed(missing, 10)}, within {first} to {last}; list days that have none in "
+        f"source.missing_days{_other_kind_advice(names, source, missing)}{_unknown(names, source)}"
     )

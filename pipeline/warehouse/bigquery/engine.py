@@ -11,13 +11,19 @@ import pyarrow as pa
 from google.api_core.exceptions import GoogleAPIError
 from google.auth.exceptions import GoogleAuthError
 from google.cloud import bigquery, bigquery_storage
-from sqlglot import exp
 
 from pipeline.settings.dataset import EventSource, TableSource
 from pipeline.settings.run import BigQuerySettings
 from pipeline.warehouse.bigquery.errors import describe
 from pipeline.warehouse.bigquery.streams import in_parallel
-from pipeline.warehouse.dialect import Statement, check_identifier, parameter_type, quoted, to_bigquery
+from pipeline.warehouse.dialect import (
+    Statement,
+    check_identifier,
+    parameter_type,
+    quoted,
+    text_literal,
+    to_bigquery,
+)
 from pipeline.warehouse.interface import Column, Query, Value, WarehouseError
 
 _progress = logging.getLogger("propensity.progress")
@@ -96,10 +102,11 @@ class BigQueryWarehouse:
         """See Warehouse. The table expires after `settings.expiry_hours`."""
         self._guard(query)
         statement = self._translate(query)
-        labels = ", ".join(f"({_literal(key)}, {_literal(value)})" for key, value in self._settings.labels.items())
+        pairs = self._settings.labels.items()
+        labels = ", ".join(f"({text_literal(key)}, {text_literal(value)})" for key, value in pairs)
         options = {
             "expiration_timestamp": f"TIMESTAMP_ADD(CURRENT_TIMESTAMP(), INTERVAL {self._settings.expiry_hours} HOUR)",
-            "description": _literal("One row per example of a training run; made by the propensity pipeline."),
+            "description": text_literal("One row per example of a training run; made by the propensity pipeline."),
             **({"labels": f"[{labels}]"} if labels else {}),
         }
         if partition_by:  # else the data set's default would delete the partitions of old snapshots
@@ -233,10 +240,6 @@ def _in_order(batch: pa.RecordBatch, columns: Sequence[str]) -> pa.RecordBatch:
     """The batch with its columns in the given order; the service returns them in the table's order."""
     arrays = [batch.column(batch.schema.get_field_index(column)) for column in columns]
     return pa.RecordBatch.from_arrays(arrays, names=list(columns))
-
-
-def _literal(text: str) -> str:
-    return exp.Literal.string(text).sql(dialect="bigquery")
 
 
 @contextlib.contextmanager

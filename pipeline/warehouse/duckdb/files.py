@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pipeline.listing import listed
 from pipeline.warehouse.duckdb.compressed_files import COMPRESSED_SUFFIXES, refusal_by_name
 from pipeline.warehouse.duckdb.quoting import quote
 from pipeline.warehouse.interface import WarehouseError
@@ -39,10 +40,9 @@ def daily_files(folder: Path, prefix: str) -> dict[str, tuple[Path, ...]]:
         files.setdefault(match["table"] if match and path.is_file() else name, []).append(path)
     if not files:
         held = sorted(path.name for path in folder.iterdir())
-        listed = ", ".join(held[:5]) + (f" and {len(held) - 5} more" if len(held) > 5 else "")
         raise WarehouseError(
             f"{folder}: no daily table in it; files must be named {prefix}YYYYMMDD.parquet, and the folder holds "
-            f"{listed or 'nothing'}"
+            f"{listed(held, 5) or 'nothing'}"
         )
     return {name: tuple(files[name]) for name in sorted(files)}
 

@@ -16,19 +16,12 @@ from pipeline.settings.run import BigQuerySettings, DuckDBSettings
 from pipeline.warehouse.bigquery.engine import BigQueryWarehouse
 from pipeline.warehouse.duckdb.engine import DuckDBWarehouse
 from tests.emulator import server
+from tests.pipeline.warehouse.bigquery.test_emulator import PROJECT, emulator  # noqa: F401  (a fixture)
 
 pytestmark = pytest.mark.skipif(
     not server.available(), reason="`make emulator` makes the environment of the BigQuery emulator, and it is not there"
 )
-PROJECT, ROWS = "my-project", 2400
-
-
-@pytest.fixture(scope="module")
-def emulator(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch, server.running(tmp_path_factory.mktemp("emulator")) as running:
-        patch.setenv("no_proxy", "127.0.0.1")
-        running.client(PROJECT).create_dataset("features")
-        yield running
+ROWS = 2400
 
 
 def leads():
@@ -50,7 +43,7 @@ def leads():
     )
 
 
-def test_the_proposal_is_that_over_a_file(emulator, tmp_path):
+def test_the_proposal_is_that_over_a_file(emulator, tmp_path):  # noqa: F811
     path = tmp_path / "leads.parquet"
     pq.write_table(leads(), path)
     client, read_client = emulator.client(PROJECT), emulator.read_client()
