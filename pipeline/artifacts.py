@@ -21,6 +21,12 @@ class Report(artifact.Artifact):
     TYPE_NAME = "propensity.Report"
 
 
+class Scores(artifact.Artifact):
+    """The scores of customers: a Parquet file for each snapshot date, and `scores.json`; see scores/layout.py."""
+
+    TYPE_NAME = "propensity.Scores"
+
+
 # Properties of a PushedModel. The first three are those of TFX's Pusher.
 PUSHED = "pushed"  # 1 if the component has pushed a model, else 0
 PUSHED_DESTINATION = "pushed_destination"

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from models.config import Settings
 from pipeline.settings.gate import DataGateSettings, Evaluation, GateSettings, InfraCheckSettings
+from pipeline.settings.scoring import ScoringSettings
 from pipeline.settings.source import EventSource, Identifier, TableSource
 from pipeline.settings.training import Training
 
@@ -212,3 +213,4 @@ class Dataset(RowSettings):
     data_gate: DataGateSettings = Field(default=DataGateSettings(), description="When the data stops the run.")
     infra_check: InfraCheckSettings = Field(default=InfraCheckSettings(), description="How a model must serve.")
     gate: GateSettings = Field(default=GateSettings(), description="When a challenger replaces the champion.")
+    scoring: ScoringSettings = Field(default=ScoringSettings(), description="How the champion scores customers.")
