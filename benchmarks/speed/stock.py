@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from benchmarks.speed.runs import SETTINGS
 from models.config import load_settings
 from pipeline.settings.dataset_folder import DatasetFolder
+from pipeline.settings.gate import Bound
 from pipeline.settings.run import RunSettings
 from runners.console import console
 from runners.local_home import LocalHome
@@ -74,7 +77,9 @@ def stock_pipeline(folder: DatasetFolder, data: Path, home: LocalHome, *, transf
         examples=examples.outputs["examples"],
         example_splits=["test"],
         model=keras_trainer.outputs["model"],
-        eval_config=eval_config(dataset, features, signature="serving_default"),
+        eval_config=_with_bounds(
+            eval_config(dataset, features, signature="serving_default"), dataset.evaluation.bounds
+        ),
     )
     pusher = tfx.components.Pusher(
         model=keras_trainer.outputs["model"],
@@ -95,6 +100,17 @@ def stock_pipeline(folder: DatasetFolder, data: Path, home: LocalHome, *, transf
         beam_pipeline_args=list(load_settings(SETTINGS, RunSettings).beam_args),
         metadata_connection_config=home.connection(),
     )
+
+
+def _with_bounds(config: Any, bounds: Mapping[str, Bound]) -> Any:
+    """The EvalConfig with the bounds as TFMA's thresholds: without any, TFX's Evaluator blesses no model."""
+    import tensorflow_model_analysis as tfma
+
+    for metric in config.metrics_specs[0].metrics:
+        bound = bounds.get(json.loads(metric.config)["name"])
+        if bound is not None and bound.lower is not None:
+            metric.threshold.value_threshold.CopyFrom(tfma.GenericValueThreshold(lower_bound={"value": bound.lower}))
+    return config
 
 
 def main(arguments: list[str]) -> int:
