@@ -21,7 +21,7 @@ from models.config import Settings
 from models.features import FeatureSet
 from pipeline.settings.dataset import Dataset
 from pipeline.settings.run import RunSettings
-from pipeline.settings.run_parameters import RunParameters
+from pipeline.settings.run_parameters import RunParameters, ScoringParameters
 from runners.vertex.settings import VertexSettings
 
 ROOT = Path(__file__).parent.parent
@@ -80,6 +80,7 @@ def page() -> str:
         _BIGQUERY,
         *_file("runners/vertex.yaml", VertexSettings, without=shared),
         *_file("Parameters of a run", RunParameters),
+        *_file("Parameters of a scoring run", ScoringParameters),
         _CONSTANTS,
         _table(_CONSTANT_HEAD, constants(ROOT)),
     ]

@@ -27,15 +27,17 @@ from pipeline.examples import encoding, writers
 from pipeline.examples.data_summary import write_data_summary
 from pipeline.examples.leakage import LeakageProbe, leakage_warnings
 from pipeline.fast.compat import example_gen_utils, proto_utils
-from pipeline.settings.dataset import SPLITS, RowSettings
+from pipeline.settings.dataset import RowSettings
 from pipeline.settings.dataset_folder import DatasetFolder
 from pipeline.settings.run import RunSettings
 from pipeline.settings.run_parameters import RunParameters
 from pipeline.warehouse.extraction import Extraction, make_features_table, resolve, summary_document
+from pipeline.warehouse.interface import Warehouse
 from pipeline.warehouse.opening import open_warehouse
 
 _progress = logging.getLogger("propensity.progress")
 
+_PROGRESS_ROWS = 250_000  # rows between two lines of progress
 _RUN_PROPERTIES = ("as_of", "sample_percent", "data_fingerprint")
 
 
@@ -65,6 +67,31 @@ def read_config(text: str) -> dict[str, Any]:
     struct = struct_pb2.Struct()
     config.custom_config.Unpack(struct)
     return json.loads(json_format.MessageToDict(struct)["json"])
+
+
+def read_rows(warehouse: Warehouse, extraction: Extraction) -> Iterator[pa.RecordBatch]:
+    """The rows of the features table, with progress in the terminal."""
+    rows = 0
+    for batch in warehouse.read(extraction.table, extraction.example_columns):
+        if rows // _PROGRESS_ROWS != (rows + batch.num_rows) // _PROGRESS_ROWS:
+            _progress.info("%s rows read", f"{rows + batch.num_rows:,}")
+        rows += batch.num_rows
+        yield batch
+
+
+def write_splits(
+    examples: types.Artifact, batches: Iterator[pa.RecordBatch], extraction: Extraction, payload_format: int
+) -> None:
+    """Writes each batch's rows to the files of their splits."""
+    columns = [name for name in extraction.example_columns if name != "split"]
+    schema = encoding.example_schema(columns, extraction.folder, key_is_integer=extraction.key_type == "INT64")
+    rows = dict.fromkeys(extraction.splits, 0)
+    with writers.open_splits(examples, extraction.splits, schema, payload_format) as write:
+        for batch in batches:
+            for split, part in encoding.by_split(batch, extraction.splits):
+                write[split](encoding.to_feature_lists(part, extraction.folder))
+                rows[split] += part.num_rows
+    _progress.info("%s rows: %s", f"{sum(rows.values()):,}", ", ".join(f"{k} {v:,}" for k, v in rows.items()))
 
 
 class Executor(base_executor.BaseExecutor):
@@ -100,13 +127,12 @@ class Executor(base_executor.BaseExecutor):
             extraction = resolve(warehouse, folder, parameters.sample_percent)
             report = make_features_table(warehouse, extraction)
             probe = LeakageProbe(folder.features, folder.dataset.columns.label)
-            batches = probe.watch(_with_progress(warehouse.read(extraction.table, extraction.example_columns)))
+            batches = probe.watch(read_rows(warehouse, extraction))
             payload_format = exec_properties[standard_component_specs.OUTPUT_DATA_FORMAT_KEY]
-            rows = _write_splits(examples, batches, extraction, payload_format)
+            write_splits(examples, batches, extraction, payload_format)
         aucs = probe.single_feature_auc()
         document = summary_document(extraction, report, leakage_warnings(aucs))
         write_data_summary(examples, {**document, "single_feature_auc": aucs})
-        _progress.info("%s rows: %s", f"{sum(rows.values()):,}", ", ".join(f"{k} {v:,}" for k, v in rows.items()))
 
 
 class BigQueryExampleGen(
@@ -148,27 +174,3 @@ class BigQueryExampleGen(
             custom_config=custom_config(folder, run),
             **run_parameters,
         )
-
-
-def _with_progress(batches: Iterator[pa.RecordBatch], every_rows: int = 250_000) -> Iterator[pa.RecordBatch]:
-    rows = 0
-    for batch in batches:
-        if rows // every_rows != (rows + batch.num_rows) // every_rows:
-            _progress.info("%s rows read", f"{rows + batch.num_rows:,}")
-        rows += batch.num_rows
-        yield batch
-
-
-def _write_splits(
-    examples: types.Artifact, batches: Iterator[pa.RecordBatch], extraction: Extraction, payload_format: int
-) -> dict[str, int]:
-    """Writes each batch's rows to the files of their splits; returns rows by split."""
-    columns = [name for name in extraction.example_columns if name != "split"]
-    schema = encoding.example_schema(columns, extraction.folder)
-    rows = dict.fromkeys(SPLITS, 0)
-    with writers.open_splits(examples, SPLITS, schema, payload_format) as write:
-        for batch in batches:
-            for split, part in encoding.by_split(batch):
-                write[split](encoding.to_feature_lists(part, extraction.folder))
-                rows[split] += part.num_rows
-    return rows

@@ -43,23 +43,45 @@ def compare(
         By split: `train` holds the drift, `test` the skew. A feature that the champion does not know is left out.
     """
     shared = _shared_columns(schema, champion_schema)
-    drift = tfdv.validate_statistics(
-        train, _with_comparators(shared, drift=settings.max_drift), previous_statistics=champion
-    )
     skew = tfdv.validate_statistics(
         champion, _with_comparators(shared, skew=settings.max_skew), serving_statistics=test
     )
-    names = [feature.name for feature in shared.feature]
-    found = {}
-    for split, now, anomalies, distance in (
-        ("train", train, drift, settings.max_drift),
-        ("test", test, skew, settings.max_skew),
-    ):
-        found[split] = _comparisons_only(anomalies)
-        if distance < _NEVER:
-            bounds = Bounds(distance, settings.max_share_change, settings.max_value_change)
-            _add_changes(found[split], champion, now, names, bounds)
-    return found
+    return {
+        "train": drift(champion, train, shared, settings),
+        "test": _comparison(skew, champion, test, shared, settings.max_skew, settings),
+    }
+
+
+def drift(
+    champion: Statistics, now: Statistics, schema: schema_pb2.Schema, settings: DataGateSettings
+) -> anomalies_pb2.Anomalies:
+    """Compares one set of rows with the champion's training rows.
+
+    Args:
+        champion: statistics of the rows that the champion was trained on.
+        now: statistics of the other rows.
+        schema: raw schema of the columns to compare; the champion knows all of them.
+        settings: the bounds; `max_drift` is that of the distance.
+    """
+    found = tfdv.validate_statistics(
+        now, _with_comparators(schema, drift=settings.max_drift), previous_statistics=champion
+    )
+    return _comparison(found, champion, now, schema, settings.max_drift, settings)
+
+
+def _comparison(
+    found: anomalies_pb2.Anomalies,
+    before: Statistics,
+    now: Statistics,
+    schema: schema_pb2.Schema,
+    distance: float,
+    settings: DataGateSettings,
+) -> anomalies_pb2.Anomalies:
+    kept = _comparisons_only(found)
+    if distance < _NEVER:
+        bounds = Bounds(distance, settings.max_share_change, settings.max_value_change)
+        _add_changes(kept, before, now, [feature.name for feature in schema.feature], bounds)
+    return kept
 
 
 def _add_changes(

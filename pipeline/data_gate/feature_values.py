@@ -50,10 +50,11 @@ class FeatureValues:
 def by_name(statistics: statistics_pb2.DatasetFeatureStatisticsList) -> dict[str, FeatureValues]:
     """All features of the first data set."""
     dataset = statistics.datasets[0]
-    return {_name(feature): FeatureValues.of(feature, dataset.num_examples) for feature in dataset.features}
+    return {feature_name(feature): FeatureValues.of(feature, dataset.num_examples) for feature in dataset.features}
 
 
-def _name(feature: statistics_pb2.FeatureNameStatistics) -> str:
+def feature_name(feature: statistics_pb2.FeatureNameStatistics) -> str:
+    """The feature's name."""
     return feature.path.step[0] if feature.path.step else feature.name
 
 

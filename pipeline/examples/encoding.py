@@ -16,31 +16,34 @@ from pipeline.settings.dataset_folder import DatasetFolder
 _TYPES = {Kind.NUMERIC: pa.float32(), Kind.CATEGORICAL: pa.large_binary()}
 
 
-def by_split(batch: pa.RecordBatch) -> Iterator[tuple[str, pa.RecordBatch]]:
+def by_split(batch: pa.RecordBatch, splits: Sequence[str] = SPLITS) -> Iterator[tuple[str, pa.RecordBatch]]:
     """The rows of each split in a batch, without the column `split`; splits that have none are left out."""
     names, columns = batch.schema.names, batch.columns
     split_column = columns.pop(names.index("split"))
     names.remove("split")
     values = pa.RecordBatch.from_arrays(columns, names=names)
-    for split in SPLITS:
+    for split in splits:
         mask = pc.equal(split_column, split)
         if pc.any(mask).as_py():
             yield split, pc.filter(values, mask)
 
 
-def example_schema(columns: Sequence[str], folder: DatasetFolder) -> pa.Schema:
+def example_schema(columns: Sequence[str], folder: DatasetFolder, *, key_is_integer: bool = False) -> pa.Schema:
     """The schema of to_feature_lists' batches.
 
     Args:
         columns: names of the batch's columns.
         folder: says which column is what.
+        key_is_integer: whether the key, if it is among them, is a whole number.
 
     Returns:
-        `large_list<float>` for a number, `large_list<int64>` for the label, `large_list<large_binary>` for the others:
-        what TFX decodes tf.Examples to, and takes from Parquet files.
+        `large_list<float>` for a number, `large_list<int64>` for the label and such a key, `large_list<large_binary>`
+        for the others: what TFX decodes tf.Examples to, and takes from Parquet files.
     """
     types = {feature.name: _TYPES[feature.kind] for feature in folder.features.features}
     types[folder.dataset.columns.label] = pa.int64()
+    if key_is_integer and folder.dataset.columns.key:
+        types[folder.dataset.columns.key] = pa.int64()
     return pa.schema([(name, pa.large_list(types.get(name, pa.large_binary()))) for name in columns])
 
 
@@ -68,7 +71,9 @@ def to_feature_lists(batch: pa.RecordBatch, folder: DatasetFolder) -> pa.RecordB
 def _example_values(column: pa.Array, feature: Feature | None, *, is_label: bool) -> pa.Array:
     if is_label:
         return column.cast(pa.int64())
-    if feature is None:  # unit and date
+    if feature is None and pa.types.is_integer(column.type):  # a key
+        return column.cast(pa.int64())
+    if feature is None:  # unit, date, and a key that is text
         return (pc.strftime(column, "%Y-%m-%d") if pa.types.is_date(column.type) else column).cast(pa.large_binary())
     if feature.kind is Kind.CATEGORICAL:
         # A row that lacks a slice feature would fall in no slice at all.

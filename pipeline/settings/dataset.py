@@ -28,6 +28,7 @@ AsOf = Annotated[datetime.date | Literal["latest"], pydantic.WrapValidator(_as_o
 
 RESERVED_COLUMNS = ("unit", "split")  # pipeline/warehouse/features_table.py adds them to each features table
 SPLITS = ("train", "eval", "test")
+SCORE_SPLIT = "score"  # the one split of a scoring run
 #: Prefixes that BigQuery does not allow in the names of columns.
 FORBIDDEN_PREFIXES = ("_table_", "_file_", "_partition", "_row_timestamp", "__root__", "_colidentifier")
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from models.features import FeatureSet
-from pipeline.settings.dataset import SPLITS, Columns
+from pipeline.settings.dataset import SCORE_SPLIT, SPLITS, Columns
 from pipeline.warehouse import value_checks
 from pipeline.warehouse.dialect import quoted
 from pipeline.warehouse.interface import Query, Warehouse, WarehouseError
@@ -68,8 +68,8 @@ class DataSummary:
     @property
     def empty_features(self) -> tuple[str, ...]:
         """Features without a value in any row of the train split: nothing can be learned from them."""
-        [train] = [count.rows for count in self.splits if count.split == "train"]
-        return tuple(name for name, missing in self.missing_train.items() if missing == train)
+        train = [count.rows for count in self.splits if count.split == "train"]
+        return tuple(name for name, missing in self.missing_train.items() if [missing] == train)
 
     def to_json(self) -> dict[str, Any]:
         """The summary as JSON-ready data."""
@@ -96,9 +96,7 @@ def check_table(
         WarehouseError: the table cannot be trained on; the message has one line for each reason.
     """
     groups = warehouse.select(_groups_query(name, columns))
-    if not groups:
-        seen = f"no user had an event between {window}" if window else "the query returns no rows"
-        raise WarehouseError(f"the features table is empty: {seen}")
+    _check_not_empty(groups, window)
     values = value_checks.count_values(warehouse, name, features)
     counts = tuple(
         Count(str(row["split"]), _text(row["date"]), int(row["n_rows"]), int(row["positives"])) for row in groups
@@ -118,6 +116,47 @@ def check_table(
         distinct={counted.feature.name: counted.distinct for counted in values if counted.distinct is not None},
         warnings=(*value_checks.warnings(values), *(_moves(counts) if columns.date else ())),
     )
+
+
+def check_scoring_table(
+    warehouse: Warehouse, name: str, columns: Columns, features: FeatureSet, *, window: str = ""
+) -> DataSummary:
+    """Checks the features table of a scoring run, which has no label; otherwise like check_table.
+
+    Raises:
+        WarehouseError: the rows cannot be scored; the message has one line for each reason.
+    """
+    date = f"t.{quoted(columns.date)}" if columns.date else "CAST(NULL AS DATE)"
+    groups = warehouse.select(
+        Query(
+            f"SELECT t.split AS split, {date} AS date, COUNT(*) AS n_rows FROM {quoted(name)} AS t "
+            "GROUP BY 1, 2 ORDER BY 2, 1"
+        )
+    )
+    _check_not_empty(groups, window)
+    values = value_checks.count_values(warehouse, name, features)
+    problems = [*_date_problems(groups, columns), *value_checks.problems(values)]
+    problems += _key_problems(warehouse, name, columns)
+    if problems:
+        raise WarehouseError("\n".join(problems))
+    counts = tuple(Count(str(row["split"]), _text(row["date"]), int(row["n_rows"]), 0) for row in groups)
+    rows = sum(count.rows for count in counts)
+    return DataSummary(
+        rows=rows,
+        positives=0,
+        splits=(Count(SCORE_SPLIT, None, rows, 0),),
+        dates=counts if columns.date else (),
+        missing={counted.feature.name: counted.missing for counted in values},
+        missing_train={},
+        distinct={},
+        warnings=tuple(value_checks.nan_warnings(values)),
+    )
+
+
+def _check_not_empty(groups: Sequence[dict[str, Any]], window: str) -> None:
+    if not groups:
+        seen = f"no user had an event between {window}" if window else "the query returns no rows"
+        raise WarehouseError(f"the features table is empty: {seen}")
 
 
 def _groups_query(name: str, columns: Columns) -> Query:
@@ -151,10 +190,14 @@ def _label_problems(groups: Sequence[dict[str, Any]], columns: Columns) -> list[
         problems.append(f"label '{columns.label}' is NULL in {nulls} rows")
     if bad:
         problems.append(f"label '{columns.label}' is neither 0 nor 1 in {bad} rows")
-    if columns.date and any(row["date"] is None for row in groups):
-        rows = sum(int(row["n_rows"]) for row in groups if row["date"] is None)
-        problems.append(f"date '{columns.date}' is NULL in {rows} rows; leave them out in query.sql")
-    return problems
+    return problems + _date_problems(groups, columns)
+
+
+def _date_problems(groups: Sequence[dict[str, Any]], columns: Columns) -> list[str]:
+    rows = sum(int(row["n_rows"]) for row in groups if row["date"] is None)
+    if columns.date and rows:
+        return [f"date '{columns.date}' is NULL in {rows} rows; leave them out in query.sql"]
+    return []
 
 
 def _split_problems(splits: Sequence[Count]) -> list[str]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import zoneinfo
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.settings.dataset import EventSource
+from models.config import SettingsError
+from pipeline.settings.dataset import SCORE_SPLIT, SPLITS, EventSource, TableSource
 from pipeline.settings.dataset_folder import DatasetFolder
 from pipeline.warehouse import checks, event_checks, features_table
 from pipeline.warehouse.interface import Query, Warehouse
 from pipeline.warehouse.lost_values import lost_values
+from pipeline.warehouse.scoring_days import plan_scoring
 from pipeline.warehouse.snapshots import SnapshotPlan, plan_snapshots, unknown_tables_note
 
 
@@ -28,6 +30,8 @@ class Extraction:
         test_split: what decides which rows are test, see features_table.test_split.
         notes: columns of the query and tables of the source that are not used.
         counts: columns of the features table that count values which query.sql could not read.
+        labelled: whether the rows have a label; scoring needs none.
+        key_type: BigQuery's type of the key; empty without a key.
     """
 
     folder: DatasetFolder
@@ -37,6 +41,8 @@ class Extraction:
     test_split: dict[str, Any]
     notes: tuple[str, ...] = ()
     counts: tuple[str, ...] = ()
+    labelled: bool = True
+    key_type: str = ""
 
     @property
     def table(self) -> str:
@@ -53,9 +59,20 @@ class Extraction:
 
     @property
     def example_columns(self) -> list[str]:
-        """Columns of the features table that become examples, and `split`. The raw key is not one of them."""
+        """Columns of the features table that become examples, and `split`.
+
+        The raw key is one of them for scoring only: the score table needs it.
+        """
         columns = self.folder.dataset.columns
-        return ["unit", *([columns.date] if columns.date else []), columns.label, *self.folder.features.names, "split"]
+        whose = [] if self.labelled or columns.key is None else [columns.key]
+        label = [columns.label] if self.labelled else []
+        date = [columns.date] if columns.date else []
+        return ["unit", *whose, *date, *label, *self.folder.features.names, "split"]
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits of the examples."""
+        return SPLITS if self.labelled else (SCORE_SPLIT,)
 
 
 def resolve(warehouse: Warehouse, folder: DatasetFolder, sample_percent: int = 100) -> Extraction:
@@ -71,32 +88,84 @@ def resolve(warehouse: Warehouse, folder: DatasetFolder, sample_percent: int = 1
         WarehouseError: days missing, or a query whose columns do not fit the data set.
     """
     source, plan = folder.dataset.source, None
+    tables = _tables(warehouse, source)
     if isinstance(source, EventSource):
-        tables = warehouse.source_tables(source.table_prefix)
-        today = datetime.datetime.now(zoneinfo.ZoneInfo(source.time_zone)).date()
-        plan = plan_snapshots(tables, folder.dataset, today)
+        plan = plan_snapshots(tables, folder.dataset, _today(source))
+    return _resolved(warehouse, folder, plan, tables, sample_percent)
+
+
+def resolve_scoring(
+    warehouse: Warehouse,
+    folder: DatasetFolder,
+    first_date: datetime.date | None = None,
+    last_date: datetime.date | None = None,
+) -> Extraction:
+    """Like `resolve`, for rows to score: newer snapshots, and no label.
+
+    Args:
+        warehouse: over the data set's source.
+        folder: the data set.
+        first_date: of a back-fill, the first day of its period; see scoring_days.plan_scoring.
+        last_date: of a back-fill, the last day of its period.
+
+    Raises:
+        SettingsError: days that are not settled, or a back-fill of a table.
+        WarehouseError: days missing, or a query whose columns do not fit the data set.
+    """
+    source, plan = folder.dataset.source, None
+    tables = _tables(warehouse, source)
+    if isinstance(source, EventSource):
+        plan = plan_scoring(tables, folder.dataset, _today(source), first_date, last_date)
+    elif first_date is not None:
+        raise SettingsError(
+            f"FROM= and TO= are for events; data set '{folder.name}' is a table, which is scored as it is"
+        )
+    return _resolved(warehouse, folder, plan, tables, labelled=False)
+
+
+def _tables(warehouse: Warehouse, source: EventSource | TableSource) -> Mapping[str, str]:
+    return warehouse.source_tables(source.table_prefix if isinstance(source, EventSource) else source.table)
+
+
+def _today(source: EventSource) -> datetime.date:
+    return datetime.datetime.now(zoneinfo.ZoneInfo(source.time_zone)).date()
+
+
+def _resolved(
+    warehouse: Warehouse,
+    folder: DatasetFolder,
+    plan: SnapshotPlan | None,
+    tables: Mapping[str, str],
+    sample_percent: int = 100,
+    *,
+    labelled: bool = True,
+) -> Extraction:
+    """Checks the query's columns."""
+    source = folder.dataset.source
+    if plan:
         folder = folder.up_to(plan.as_of)
-    else:
-        tables = warehouse.source_tables(source.table)
-    inner = features_table.inner_query(folder, plan)
+    inner = features_table.inner_query(folder, plan, labelled=labelled)
     if isinstance(source, EventSource):
         event_checks.check_event_columns(warehouse, inner, source)
     returned = warehouse.columns(inner)
     counts = event_checks.unread_columns(returned, folder.features.names) if plan else ()
-    query = features_table.query_for(folder, plan, sample_percent, counts=counts)
+    query = features_table.query_for(folder, plan, sample_percent, counts=counts, labelled=labelled)
     unused = (*counts, *folder.dataset.features.leave_out)
     used = [column for column in returned if column.name not in unused]
-    notes = features_table.check_columns(folder, used)
+    notes = features_table.check_columns(folder, used, labelled=labelled)
     if isinstance(source, EventSource):
         notes += unknown_tables_note(tables, source)
+    types = {column.name: column.type for column in returned}
     return Extraction(
         folder=folder,
         plan=plan,
         query=query,
         fingerprint=features_table.fingerprint(query, tables, plan),
-        test_split=features_table.test_split(folder, plan, returned),
+        test_split=features_table.test_split(folder, plan, returned) if labelled else {},
         notes=tuple(notes),
         counts=counts,
+        labelled=labelled,
+        key_type=types[folder.dataset.columns.key] if folder.dataset.columns.key else "",
     )
 
 
@@ -112,26 +181,30 @@ def make_features_table(warehouse: Warehouse, extraction: Extraction) -> checks.
     warehouse.drop_table(extraction.table)
     warehouse.create_table(extraction.table, extraction.query, partition_by=columns.date, order_by=order)
     try:
-        summary = checks.check_table(
-            warehouse, extraction.table, columns, extraction.folder.features, window=extraction.window
-        )
+        check = checks.check_table if extraction.labelled else checks.check_scoring_table
+        summary = check(warehouse, extraction.table, columns, extraction.folder.features, window=extraction.window)
     except BaseException:
         warehouse.drop_table(extraction.table)
         raise
     if extraction.plan:
         more = [*found, *event_checks.unread_warnings(warehouse, extraction.table, extraction.counts)]
     else:
-        more = lost_values(warehouse, extraction.folder)
+        more = lost_values(warehouse, _inner(extraction))
     return dataclasses.replace(summary, warnings=(*summary.warnings, *more))
 
 
 def summary_document(
     extraction: Extraction, summary: checks.DataSummary, more_warnings: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """The data summary, JSON-ready: what the checks found, all warnings, `trained_through` and `test_split`."""
+    """The data summary, JSON-ready: what the checks found and all warnings.
+
+    Of labelled rows, it also holds `trained_through` and `test_split`.
+    """
+    found = {**summary.to_json(), "warnings": [*extraction.notes, *summary.warnings, *more_warnings]}
+    if not extraction.labelled:
+        return found
     return {
-        **summary.to_json(),
-        "warnings": [*extraction.notes, *summary.warnings, *more_warnings],
+        **found,
         "trained_through": _trained_through(extraction, summary),
         "test_split": extraction.test_split,
     }
@@ -147,10 +220,14 @@ def _trained_through(extraction: Extraction, summary: checks.DataSummary) -> str
     return None
 
 
+def _inner(extraction: Extraction) -> Query:
+    return features_table.inner_query(extraction.folder, extraction.plan, labelled=extraction.labelled)
+
+
 def _event_warnings(warehouse: Warehouse, extraction: Extraction) -> list[str]:
     """Counts the events without a key, and refuses events whose days or times cannot be right."""
     folder = extraction.folder
-    counts = event_checks.count_events(warehouse, folder, features_table.inner_query(folder, extraction.plan))
+    counts = event_checks.count_events(warehouse, folder, _inner(extraction))
     key = folder.dataset.columns.key
     if counts.without_key is None:
         return [f"events without {key} are not counted: query.sql does not take the key from a single event"]

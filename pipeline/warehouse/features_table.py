@@ -12,10 +12,11 @@ from typing import Any
 from sqlglot import exp
 
 from models.features import Feature, Kind
-from pipeline.settings.dataset import RESERVED_COLUMNS, EventSource
+from pipeline.settings.dataset import RESERVED_COLUMNS, SCORE_SPLIT, EventSource
 from pipeline.settings.dataset_folder import DatasetFolder
 from pipeline.warehouse.dialect import check_identifier, one_statement, parse_select, quoted
 from pipeline.warehouse.interface import Column, Query, Value, WarehouseError
+from pipeline.warehouse.label_free import without_label
 from pipeline.warehouse.snapshots import SnapshotPlan
 
 _NUMERIC_TYPES = ("INT64", "FLOAT64", "BOOL")
@@ -42,29 +43,42 @@ _SAMPLE_SALT = "'sample:'"  # other than the split's, so that a sample has rows 
 _VOLATILE = (exp.CurrentDate, exp.CurrentDatetime, exp.CurrentTime, exp.CurrentTimestamp, exp.Rand, exp.Uuid)
 
 
-def inner_query(folder: DatasetFolder, plan: SnapshotPlan | None) -> Query:
-    """query.sql with its parameters. Only events have parameters; the plan gives their values."""
-    return Query(folder.query, _event_parameters(folder, plan) if plan else {}, _roles(folder))
+def inner_query(folder: DatasetFolder, plan: SnapshotPlan | None, *, labelled: bool = True) -> Query:
+    """query.sql with its parameters. Only events have parameters; the plan gives their values.
+
+    Without a label, for scoring, the query of a table lacks its label (label_free.py). The query of events stays as it
+    is: its label looks at days that are not read, and nothing reads it.
+    """
+    text = folder.query if labelled or plan else without_label(folder.query, folder.dataset.columns.label)
+    return Query(text, _event_parameters(folder, plan) if plan else {}, _roles(folder, labelled))
 
 
 def query_for(
-    folder: DatasetFolder, plan: SnapshotPlan | None, sample_percent: int = 100, *, counts: Sequence[str] = ()
+    folder: DatasetFolder,
+    plan: SnapshotPlan | None,
+    sample_percent: int = 100,
+    *,
+    counts: Sequence[str] = (),
+    labelled: bool = True,
 ) -> Query:
     """The query of the features table: key and date (if any), label, features, counts, unit, split.
 
-    Rows of events whose key stands for no user (`source.unknown_ids`) are left out.
+    Rows of events whose key stands for no user (`source.unknown_ids`) are left out. Without a label, for scoring, every
+    row is in the split `score`.
 
     Args:
         folder: the data set.
         plan: the snapshots of a run over events; None for a table.
         sample_percent: share of the keys (of the rows, without a key) that are kept.
         counts: columns of query.sql that checks read (event_checks.unread_columns).
+        labelled: whether the rows have a label.
 
     Raises:
         WarehouseError: query.sql is not one SELECT, or gives another result each time.
     """
     columns = folder.dataset.columns
-    text = one_statement(folder.query)
+    inner = inner_query(folder, plan, labelled=labelled)
+    text = one_statement(inner.sql)
     volatile = parse_select(text).find(*_VOLATILE)
     if volatile is not None:
         raise WarehouseError(
@@ -72,12 +86,12 @@ def query_for(
             "the cache could not tell whether a step has changed; use the query's parameters"
         )
     kept = [f"q.{quoted(name)}" for name in (columns.key, columns.date) if name]
-    label = f"CAST(q.{quoted(columns.label)} AS INT64) AS {quoted(columns.label)}"
+    label = [f"CAST(q.{quoted(columns.label)} AS INT64) AS {quoted(columns.label)}"] if labelled else []
     features = [_feature_column(feature) for feature in folder.features.features]
     whose = _whose(folder)
-    split, parameters = _split(folder, plan, whose)
+    split, parameters = _split(folder, plan, whose) if labelled else (f"'{SCORE_SPLIT}'", {})
     more = [f"q.{quoted(name)}" for name in counts]
-    selected = ",\n  ".join([*kept, label, *features, *more, f"TO_HEX(MD5({whose})) AS unit", f"{split} AS split"])
+    selected = ",\n  ".join([*kept, *label, *features, *more, f"TO_HEX(MD5({whose})) AS unit", f"{split} AS split"])
     # The engine runs the text as it was written. It stands on its own lines, since it may end with a comment.
     sql = f"SELECT\n  {selected}\nFROM (\n{text}\n) AS q"
     conditions = []
@@ -89,15 +103,16 @@ def query_for(
         parameters["sample_percent"] = sample_percent
     if conditions:
         sql += f"\nWHERE {' AND '.join(conditions)}"
-    return Query(sql, {**inner_query(folder, plan).parameters, **parameters}, _roles(folder))
+    return Query(sql, {**inner.parameters, **parameters}, inner.roles)
 
 
-def check_columns(folder: DatasetFolder, returned: Sequence[Column]) -> list[str]:
+def check_columns(folder: DatasetFolder, returned: Sequence[Column], *, labelled: bool = True) -> list[str]:
     """Compares the columns of query.sql with those that the data set declares.
 
     Args:
         folder: the data set.
         returned: the columns of inner_query.
+        labelled: whether the rows need a label; without one, no column is a note.
 
     Returns:
         Notes: columns that nothing uses.
@@ -108,7 +123,7 @@ def check_columns(folder: DatasetFolder, returned: Sequence[Column]) -> list[str
     """
     types = {column.name: column.type for column in returned}
     columns = folder.dataset.columns
-    roles = {columns.label: "label", columns.key: "key", columns.date: "date"}
+    roles = {columns.label if labelled else None: "label", columns.key: "key", columns.date: "date"}
     wanted: dict[str, Feature | str] = {name: role for name, role in roles.items() if name}
     wanted.update({feature.name: feature for feature in folder.features.features})
     problems = [f"it returns '{name}', a name that is reserved" for name in types if name.lower() in RESERVED_COLUMNS]
@@ -129,7 +144,8 @@ def check_columns(folder: DatasetFolder, returned: Sequence[Column]) -> list[str
         problems.append(f"it returns: {', '.join(types)}")
     if problems:
         raise WarehouseError("\n".join(f"{folder.name}/query.sql: {problem}" for problem in problems))
-    return [f"query.sql returns '{name}', which is not a feature" for name in types if name not in wanted]
+    unused = [name for name in types if name not in wanted] if labelled else []
+    return [f"query.sql returns '{name}', which is not a feature" for name in unused]
 
 
 def fingerprint(query: Query, source_tables: Mapping[str, str], plan: SnapshotPlan | None) -> str:
@@ -255,10 +271,10 @@ def _type_problem(name: str, found: str, role: Feature | str) -> list[str]:
     return [f"{what} '{name}' is {found}, not {' or '.join(fits)}{hint}"]
 
 
-def _roles(folder: DatasetFolder) -> dict[str, str]:
+def _roles(folder: DatasetFolder, labelled: bool) -> dict[str, str]:
     """The columns that the data set requires of the query."""
     columns = folder.dataset.columns
-    named = {columns.key: "key", columns.date: "date", columns.label: "label"}
+    named = {columns.key: "key", columns.date: "date", columns.label if labelled else None: "label"}
     features = {feature.name: feature.kind.value for feature in folder.features.features}
     return {**features, **{name: role for name, role in named.items() if name}}
 

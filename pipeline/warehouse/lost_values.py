@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from pipeline.settings.dataset_folder import DatasetFolder
 from pipeline.warehouse.dialect import parse_select
 from pipeline.warehouse.interface import Query, Warehouse, WarehouseError
 
@@ -12,12 +11,12 @@ from pipeline.warehouse.interface import Query, Warehouse, WarehouseError
 LOST_SHARE = 0.01
 
 
-def lost_values(warehouse: Warehouse, folder: DatasetFolder) -> list[str]:
-    """One warning for each SAFE_CAST in query.sql that loses values, and a share of them that matters.
+def lost_values(warehouse: Warehouse, query: Query) -> list[str]:
+    """One warning for each SAFE_CAST in the query of a table that loses values, and a share of them that matters.
 
     A SAFE_CAST of an aggregate, or in a subquery that depends on the query around it, is not looked at.
     """
-    tree = parse_select(folder.query)
+    tree = parse_select(query.sql)
     found: dict[str, str] = {}
     for select in tree.find_all(exp.Select):
         casts = [cast for cast in select.find_all(exp.TryCast) if _is_countable(cast, select)]

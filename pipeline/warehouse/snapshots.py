@@ -66,8 +66,8 @@ def plan_snapshots(source_tables: Iterable[str], dataset: Dataset, today: dateti
     """
     windows, snapshots = dataset.windows, dataset.snapshots
     names = list(source_tables)
-    source, tables = _tables_of(names, dataset)
-    as_of = _as_of(max(tables), today, windows, snapshots)
+    source, tables = tables_of(names, dataset)
+    as_of = newest_settled(max(tables), today, windows, snapshots)
     if snapshots.train_dates:
         train, test = snapshots.train_dates, snapshots.test_dates
     else:
@@ -90,10 +90,10 @@ def newest_snapshot(source_tables: Iterable[str], dataset: Dataset, today: datet
         WarehouseError: there is no table, days are missing, or there are too few days.
     """
     names = list(source_tables)
-    source, tables = _tables_of(names, dataset)
-    as_of = _as_of(max(tables), today, dataset.windows, dataset.snapshots)
+    source, tables = tables_of(names, dataset)
+    as_of = newest_settled(max(tables), today, dataset.windows, dataset.snapshots)
     latest = as_of - (dataset.windows.label_end_days - 1) * _DAY
-    dates = (_grid_date(latest, dataset.snapshots.every_days),)
+    dates = (grid_date(latest, dataset.snapshots.every_days),)
     return SnapshotPlan(as_of, (), dates, _suffixes(dates, tables, names, source, dataset.windows))
 
 
@@ -151,7 +151,7 @@ def _other_kind_advice(names: Iterable[str], source: EventSource, days: Iterable
     )
 
 
-def _tables_of(names: Sequence[str], dataset: Dataset) -> tuple[EventSource, Mapping[datetime.date, str]]:
+def tables_of(names: Sequence[str], dataset: Dataset) -> tuple[EventSource, Mapping[datetime.date, str]]:
     """The source, and its usable tables. Raises if it is not events, or if there are none."""
     source = dataset.source
     if not isinstance(source, EventSource):
@@ -179,7 +179,10 @@ def _suffixes(
     return tuple(sorted(tables[day] for day in needed if day in tables))
 
 
-def _as_of(newest: datetime.date, today: datetime.date, windows: Windows, snapshots: Snapshots) -> datetime.date:
+def newest_settled(
+    newest: datetime.date, today: datetime.date, windows: Windows, snapshots: Snapshots
+) -> datetime.date:
+    """The newest settled day, or `snapshots.as_of`. Raises SettingsError if that is not settled."""
     settled = min(newest, min(today, newest + _DAY) - windows.settle_days * _DAY)
     if snapshots.as_of == "latest":
         return settled
@@ -196,14 +199,14 @@ def _grid_dates(
 ) -> tuple[list[datetime.date], list[datetime.date]]:
     """Train and test dates: the newest grid dates with settled labels test; the newest ones far enough before train."""
     every = snapshots.every_days
-    newest_test = _grid_date(as_of - (windows.label_end_days - 1) * _DAY, every)
+    newest_test = grid_date(as_of - (windows.label_end_days - 1) * _DAY, every)
     test = [newest_test - back * every * _DAY for back in reversed(range(snapshots.test))]
-    newest_train = _grid_date(test[0] - (windows.label_end_days + windows.settle_days) * _DAY, every)
+    newest_train = grid_date(test[0] - (windows.label_end_days + windows.settle_days) * _DAY, every)
     train = [newest_train - back * every * _DAY for back in reversed(range(snapshots.train))]
     return train, test
 
 
-def _grid_date(latest: datetime.date, every: int) -> datetime.date:
+def grid_date(latest: datetime.date, every: int) -> datetime.date:
     """The last date of the grid that is not after `latest`."""
     days = latest.toordinal() - datetime.date(1970, 1, 1).toordinal()
     return latest - ((days - _MONDAY) % every) * _DAY

@@ -84,13 +84,20 @@ def problems(values: Sequence[Counted]) -> list[str]:
     return found
 
 
+def nan_warnings(values: Sequence[Counted]) -> list[str]:
+    """A line for each feature that is NaN somewhere."""
+    return [
+        f"feature '{counted.feature.name}' is NaN in {counted.nan} rows; they count as missing"
+        for counted in values
+        if counted.nan
+    ]
+
+
 def warnings(values: Sequence[Counted]) -> list[str]:
-    """What you should know about the values; one line each."""
-    found = []
+    """What you should know about the values of the splits; one line each."""
+    found = nan_warnings(values)
     for counted in values:
         name = counted.feature.name
-        if counted.nan:
-            found.append(f"feature '{name}' is NaN in {counted.nan} rows; they count as missing")
         if counted.missing_train == counted.train:
             found.append(f"feature '{name}' has no value in the train split; {leave_out_advice([name])}")
         elif counted.missing_train >= NEARLY_EMPTY * counted.train:

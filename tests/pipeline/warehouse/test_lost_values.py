@@ -7,6 +7,7 @@ from pipeline.settings.dataset import Dataset
 from pipeline.settings.dataset_folder import DatasetFolder
 from pipeline.settings.run import DuckDBSettings
 from pipeline.warehouse.duckdb.engine import DuckDBWarehouse
+from pipeline.warehouse.features_table import inner_query
 from pipeline.warehouse.lost_values import lost_values
 
 
@@ -21,7 +22,7 @@ def warnings_of(tmp_path, query):
     features = FeatureSet(features=[{"name": "amount", "kind": "numeric"}])
     folder = DatasetFolder(name="mine", dataset=dataset, features=features, query=query)
     with DuckDBWarehouse(DuckDBSettings(engine="duckdb"), tmp_path / "rows.csv", dataset.source) as warehouse:
-        return lost_values(warehouse, folder)
+        return lost_values(warehouse, inner_query(folder, None))
 
 
 @pytest.mark.parametrize(
