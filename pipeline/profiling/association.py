@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from pipeline.profiling.profile import Association
-from pipeline.profiling.source import Source, parts
+from pipeline.profiling.source import COLUMNS_AT_ONCE, Source, parts
 
 #: The most positives, and the most negatives, of which associations are computed.
 SAMPLED_ROWS = 100_000
@@ -22,6 +22,19 @@ class Ranked:
     name: str
     number: str | None
     category: str | None
+
+    def ways(self) -> list[tuple[str, bool]]:
+        """The SQL of each way to rank by it, and whether that is a number."""
+        return [(sql, sql is self.number) for sql in (self.number, self.category) if sql is not None]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Cell:
+    """SQL of one way to rank by a column."""
+
+    column: str
+    sql: str
+    is_number: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,13 +65,17 @@ def associations(
     sample = _sample(source, positive, hashed)
     at_once = source.at_once(sample.rows)
     found: dict[str, Association] = {}
-    for is_number in (True, False):
-        cells = [(c.name, c.number if is_number else c.category) for c in columns]
-        for part in parts([(name, sql) for name, sql in cells if sql is not None], at_once):
-            for row in source.select(_statement(source, sample, [sql for _, sql in part], is_number)):
-                name, new = part[row["k"]][0], _association(row)
-                if name not in found or (new.roc_auc or 0) > (found[name].roc_auc or 0):
-                    found[name] = new
+    for few in parts(columns, COLUMNS_AT_ONCE):
+        cells = [_Cell(column.name, sql, is_number) for column in few for sql, is_number in column.ways()]
+        listed = {f"c{place}": cell for place, cell in enumerate(cells)}
+        with source.kept("sample", _picked(source, sample, listed)) as (clause, table):
+            for is_number in (True, False):
+                places = [place for place, cell in listed.items() if cell.is_number is is_number]
+                for part in parts(places, at_once):
+                    for row in source.select(_statement(source, sample, clause, table, part, is_number)):
+                        name, new = listed[part[row["k"]]].column, _association(row)
+                        if name not in found or (new.roc_auc or 0) > (found[name].roc_auc or 0):
+                            found[name] = new
     nothing = Association(None, 0.0, 0.0)  # no row has a label
     return {column.name: found.get(column.name, nothing) for column in columns}
 
@@ -91,9 +108,17 @@ def _at_most(rows: int) -> str:
     return f" AND SUBSTR(t.row_hash, 1, 8) < '{int(SAMPLED_ROWS / rows * 16**8):08x}'"
 
 
-def _statement(source: Source, sample: _Sample, cells: Sequence[str], is_number: bool) -> str:
-    names = [f"c{place}" for place in range(len(cells))]
-    inner = ", ".join(f"{sql} AS {name}" for name, sql in zip(names, cells, strict=True))
+def _picked(source: Source, sample: _Sample, cells: Mapping[str, _Cell]) -> str:
+    """The sampled rows: `p`, is it a positive; `half`; and the cells under their names."""
+    inner = "".join(f", {cell.sql} AS {name}" for name, cell in cells.items())
+    return f"""
+  SELECT t.is_positive AS p, MOD(ROW_NUMBER() OVER (ORDER BY t.row_hash), 2) = 0 AS half{inner}
+  FROM (SELECT t.*, ({sample.positive}) AS is_positive, {sample.hash} AS row_hash {source.from_}) AS t
+  WHERE {sample.condition}
+"""
+
+
+def _statement(source: Source, sample: _Sample, clause: str, table: str, names: Sequence[str], is_number: bool) -> str:
     missing = _LOWEST if is_number else "''"
     value, half = ("score", "") if is_number else ("v", ", c.half")
     counted = f"""
@@ -104,12 +129,8 @@ def _statement(source: Source, sample: _Sample, cells: Sequence[str], is_number:
   GROUP BY c.k, IFNULL(c.v, {missing}){half}
 """
     return f"""
-WITH picked AS (
-  SELECT t.is_positive AS p, MOD(ROW_NUMBER() OVER (ORDER BY t.row_hash), 2) = 0 AS half, {inner}
-  FROM (SELECT t.*, ({sample.positive}) AS is_positive, {sample.hash} AS row_hash {source.from_}) AS t
-  WHERE {sample.condition}
-),
-cells AS ({source.long_form("picked", names, ["p", "half"])}),
+WITH {clause}
+cells AS ({source.long_form(table, names, ["p", "half"])}),
 scored AS ({counted if is_number else _scored(counted, sample)}),
 by_score AS (
   SELECT c.k AS k, c.score AS score, SUM(c.positives) AS positives, SUM(c.negatives) AS negatives,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.profiling.profile import QUANTILES, Dates, Lengths, Numbers
-from pipeline.profiling.source import COLUMNS_AT_ONCE, COUNTED, DAYS, NUMBERS, Cells, Source, parts
+from pipeline.profiling.source import COLUMNS_AT_ONCE, COUNTED, DAYS, NUMBERS, ROWS_OF_VALUE, Cells, Source, parts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,20 +54,52 @@ def numbers(source: Source, cells: Sequence[str]) -> list[Numbers | None]:
     return found
 
 
-def dates(source: Source, cells: Sequence[str]) -> list[Dates | None]:
-    """Dates of SQL of DATE, over the alias t; None where no row has one."""
+def grouped_numbers(source: Source, cell: str, from_: str) -> Numbers | None:
+    """Numbers of SQL of FLOAT64, over the rows of Source.grouped. Their quantiles are exact (nearest rank)."""
+    quantiles = ", ".join(
+        f"MIN(IF(p.up_to >= {share} * p.total, p.x, NULL)) AS q{place}" for place, share in enumerate(QUANTILES)
+    )
+    (row,) = source.select(
+        f"WITH by_number AS (SELECT s.x AS x, SUM(s.n) AS n FROM (SELECT {cell} AS x, t.{ROWS_OF_VALUE} AS n {from_}) "
+        "AS s WHERE s.x IS NOT NULL GROUP BY s.x), "
+        "placed AS (SELECT b.x AS x, b.n AS n, SUM(b.n) OVER (ORDER BY b.x) AS up_to, SUM(b.n) OVER () AS total "
+        f"FROM by_number AS b) SELECT {quantiles}, SUM(p.n) AS filled, SUM(p.x * p.n) / SUM(p.n) AS mean, "
+        "SUM(IF(p.x < 0, p.n, 0)) AS negative, SUM(IF(p.x = 0, p.n, 0)) AS zero, "
+        "SUM(IF(p.x = TRUNC(p.x), p.n, 0)) AS whole FROM placed AS p"
+    )
+    if not row["filled"]:
+        return None
+    return Numbers(
+        quantiles=tuple(float(row[f"q{place}"]) for place in range(len(QUANTILES))),
+        mean=float(row["mean"]),
+        negative=int(row["negative"]),
+        zero=int(row["zero"]),
+        whole=int(row["whole"]),
+    )
+
+
+def dates(source: Source, cells: Sequence[str], from_: str | None = None) -> list[Dates | None]:
+    """Dates of SQL of DATE, over the alias t; None where no row has one.
+
+    Args:
+        source: the table.
+        cells: the SQL of each.
+        from_: another FROM clause than the table's, such as Source.grouped, which gives the same.
+    """
     found = []
     for part in parts(cells, COLUMNS_AT_ONCE):
         outputs = {f"c{k}_{name}": sql for k in range(len(part)) for name, sql in _of_dates(f"c{k}").items()}
-        (row,) = _aggregated(source, outputs, {f"c{k}": sql for k, sql in enumerate(part)})
+        (row,) = _aggregated(source, outputs, {f"c{k}": sql for k, sql in enumerate(part)}, from_)
         found += [_dates(row, k) for k in range(len(part))]
     return found
 
 
-def _aggregated(source: Source, outputs: Mapping[str, str], cells: Mapping[str, str]) -> list[dict[str, Any]]:
+def _aggregated(
+    source: Source, outputs: Mapping[str, str], cells: Mapping[str, str], from_: str | None = None
+) -> list[dict[str, Any]]:
     selected = ", ".join(f"{sql} AS {name}" for name, sql in outputs.items())
     inner = ", ".join(f"{sql} AS {name}" for name, sql in cells.items())
-    return source.select(f"SELECT COUNT(*) AS n_rows, {selected} FROM (SELECT {inner} {source.from_}) AS s")
+    return source.select(f"SELECT COUNT(*) AS n_rows, {selected} FROM (SELECT {inner} {from_ or source.from_}) AS s")
 
 
 def _aggregates(place: int, cells: Cells) -> dict[str, str]:

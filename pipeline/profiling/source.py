@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
@@ -15,6 +16,10 @@ Item = TypeVar("Item")
 COLUMNS_AT_ONCE = 50
 #: Cells that one statement groups by their value, where the engine runs in this machine's memory.
 CELLS_AT_ONCE = 2_000_000
+#: In a table of at least GROUPED_ROWS, what converts text is run once for each distinct value of a column, if there
+#: are this many rows or more for each: grouping texts takes less time than matching and converting them.
+GROUPED_ROWS, ROWS_PER_VALUE = 200_000, 10
+ROWS_OF_VALUE = "rows_of_value"  # a column of Source.grouped
 
 TEXT = frozenset({"STRING"})
 NUMBERS = frozenset({"INT64", "FLOAT64", "NUMERIC", "BIGNUMERIC"})
@@ -73,6 +78,51 @@ class Source:
     def at_once(self, rows: int) -> int:
         """How many columns of so many rows one statement groups."""
         return COLUMNS_AT_ONCE if self.is_billed else max(1, min(COLUMNS_AT_ONCE, CELLS_AT_ONCE // max(1, rows)))
+
+    def grouped(self, name: str, rows: int, distinct: int) -> str | None:
+        """A FROM clause with a row for each distinct value of a column, and ROWS_OF_VALUE; the alias is t too.
+
+        Args:
+            name: of the column.
+            rows: with a value.
+            distinct: its distinct values, at least about.
+
+        Returns:
+            None if grouping saves no time: in a short table, for a column of many values, and in a warehouse that bills
+            by the bytes.
+        """
+        if self.is_billed or rows < GROUPED_ROWS or distinct * ROWS_PER_VALUE > rows:
+            return None
+        if "." in name or name.casefold() == ROWS_OF_VALUE:
+            return None
+        column = column_sql(name)
+        return (
+            f"FROM (SELECT {column} AS {back_ticked(name)}, COUNT(*) AS {ROWS_OF_VALUE} {self.from_} GROUP BY {column})"
+            " AS t"
+        )
+
+    @contextlib.contextmanager
+    def kept(self, name: str, sql: str) -> Iterator[tuple[str, str]]:
+        """Rows that several statements read: the WITH clause that they begin with, and the name to read.
+
+        An engine in this machine keeps the rows in a table, until the context ends.
+
+        Args:
+            name: what the rows are, an identifier.
+            sql: gives the rows; the engine may compute them once, or once for each statement.
+
+        Raises:
+            WarehouseError: the statement fails.
+        """
+        name = f"{self._table}_{name}"  # which is not the table itself
+        if self.is_billed:
+            yield f"{name} AS ({sql}),", name
+            return
+        self._warehouse.create_table(name, self._query(sql), partition_by=None, order_by=())
+        try:
+            yield "", name
+        finally:
+            self._warehouse.drop_table(name)
 
     def long_form(self, table: str, cells: Sequence[str], kept: Sequence[str]) -> str:
         """A SELECT with a row for each cell of a table: `k`, the cell's place in the list, and `v`, the cell.

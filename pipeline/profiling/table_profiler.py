@@ -13,6 +13,7 @@ from pipeline.profiling.profile import (
     EPOCH_UNITS,
     Association,
     ColumnProfile,
+    Dates,
     Day,
     Frequency,
     Numbers,
@@ -160,14 +161,11 @@ class TableProfiler:
         searched = [
             text_column
             for draft, known in zip(drafts, counted, strict=True)
-            if (text_column := _text_column(draft, known)) is not None
+            if (text_column := self._text_column(draft, known)) is not None
         ]
         found = dict(zip([c.cells.name for c in searched], readings(self.source, searched), strict=True))
         columns = [_with_reading(draft, found.get(draft.name)) for draft in drafts]
-        number = {c.name: sql for c in columns if c.numbers is None and (sql := conversions.number_of(c))}
-        day = {c.name: sql for c in columns if c.dates is None and (sql := conversions.date_of(c))}
-        numbers = dict(zip(number, measures.numbers(self.source, list(number.values())), strict=True))
-        dates = dict(zip(day, measures.dates(self.source, list(day.values())), strict=True))
+        numbers, dates = self._numbers_and_dates(columns)
         finished = []
         for column in columns:
             column = dataclasses.replace(
@@ -180,6 +178,41 @@ class TableProfiler:
             shown = () if column.is_private else tuple(v for v in column.values if len(v.value) <= LONGEST_VALUE)
             finished.append(dataclasses.replace(column, values=shown))
         return finished
+
+    def _numbers_and_dates(
+        self, columns: Sequence[ColumnProfile]
+    ) -> tuple[dict[str, Numbers | None], dict[str, Dates | None]]:
+        """Numbers and dates of the columns that hold some as text. Values that occur often are converted once."""
+        source = self.source
+        grouped = {c.name: source.grouped(c.name, c.filled, c.distinct) for c in columns}
+        number = {c.name: sql for c in columns if c.numbers is None and (sql := conversions.number_of(c))}
+        day = {c.name: sql for c in columns if c.dates is None and (sql := conversions.date_of(c))}
+        each = {name: sql for name, sql in number.items() if grouped[name] is None}
+        numbers = dict(zip(each, measures.numbers(source, list(each.values())), strict=True))
+        each = {name: sql for name, sql in day.items() if grouped[name] is None}
+        dates = dict(zip(each, measures.dates(source, list(each.values())), strict=True))
+        for name, from_ in grouped.items():
+            if from_ is not None and name in number:
+                numbers[name] = measures.grouped_numbers(source, number[name], from_)
+            if from_ is not None and name in day:
+                (dates[name],) = measures.dates(source, [day[name]], from_)
+        return numbers, dates
+
+    def _text_column(self, column: ColumnProfile, known: Counts) -> TextColumn | None:
+        """What is needed to find the forms of a column; None if it has none."""
+        witnesses = {f.value: f.rows for f in column.values}
+        is_complete = column.distinct == len(witnesses)
+        cells = Cells(column.name, column.type)
+        grouped = self.source.grouped(column.name, column.filled, column.distinct)
+        if column.type == "STRING" and column.filled:
+            witnesses = {**dict.fromkeys(known.ends, 0), **witnesses}
+            return TextColumn(cells, column.filled, witnesses, is_complete, grouped=grouped)
+        if column.type == "INT64" and column.numbers:
+            ends = {f"{end:.0f}" for end in (column.numbers.quantiles[0], column.numbers.quantiles[-1])}
+            if any(all(looks_like(form, end) for end in ends) for form in COMPACT):
+                witnesses = {**dict.fromkeys(ends, 0), **witnesses}
+                return TextColumn(cells, column.filled, witnesses, is_complete, COMPACT, grouped)
+        return None
 
     def _odd_row(self, column: ColumnProfile, reading: Reading | None) -> int | None:
         if not self._is_text or reading is None:
@@ -216,20 +249,6 @@ def _draft(cells: Cells, known: Counts, listed: tuple[int, tuple[Frequency, ...]
         numbers=known.numbers,
         dates=known.dates,
     )
-
-
-def _text_column(column: ColumnProfile, known: Counts) -> TextColumn | None:
-    """What is needed to find the forms of a column; None if it has none."""
-    witnesses = {f.value: f.rows for f in column.values}
-    is_complete = column.distinct == len(witnesses)
-    cells = Cells(column.name, column.type)
-    if column.type == "STRING" and column.filled:
-        return TextColumn(cells, column.filled, {**dict.fromkeys(known.ends, 0), **witnesses}, is_complete)
-    if column.type == "INT64" and column.numbers:
-        ends = {f"{end:.0f}" for end in (column.numbers.quantiles[0], column.numbers.quantiles[-1])}
-        if any(all(looks_like(form, end) for end in ends) for form in COMPACT):
-            return TextColumn(cells, column.filled, {**dict.fromkeys(ends, 0), **witnesses}, is_complete, COMPACT)
-    return None
 
 
 def _with_reading(column: ColumnProfile, reading: Reading | None) -> ColumnProfile:

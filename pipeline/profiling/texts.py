@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from pipeline.profiling.forms import SAME_VALUE, Form, looks_like, reads_as
-from pipeline.profiling.source import COLUMNS_AT_ONCE, Cells, Source, parts
+from pipeline.profiling.source import COLUMNS_AT_ONCE, ROWS_OF_VALUE, Cells, Source, parts
 
 #: Texts that usually stand for a missing value, in lower case and without surrounding blanks.
 MISSING_TEXTS = (
@@ -30,6 +30,7 @@ MISSING_TEXTS = (
 )
 #: A form that so many of the filled rows read as is one with odd rows, and the first odd row is looked for.
 MOST_ROWS = 0.9
+_LONGEST_MISSING = max(map(len, MISSING_TEXTS))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +54,7 @@ class TextColumn:
             them is not counted; no form can read all values and none of these.
         is_complete: whether the witnesses are all values.
         forms: the forms that are looked for.
+        grouped: Source.grouped of the column.
     """
 
     cells: Cells
@@ -60,6 +62,7 @@ class TextColumn:
     witnesses: Mapping[str, int]
     is_complete: bool
     forms: Sequence[Form] = tuple(Form)
+    grouped: str | None = None
 
 
 def readings(source: Source, columns: Sequence[TextColumn]) -> list[Reading]:
@@ -112,7 +115,10 @@ def odd_row(source: Source, column: Cells, reading: Reading, filled: int) -> int
 def is_missing_like(text_sql: str) -> str:
     """SQL that is TRUE if a text usually stands for a missing value."""
     listed = ", ".join("r'" + text.replace("'", "") + "'" for text in MISSING_TEXTS)
-    return f"LOWER(TRIM({text_sql})) IN ({listed})"
+    may_be = (  # most text is longer, which costs less to see
+        f"(CHAR_LENGTH({text_sql}) <= {_LONGEST_MISSING} OR STARTS_WITH({text_sql}, ' ') OR ENDS_WITH({text_sql}, ' '))"
+    )
+    return f"({may_be} AND LOWER(TRIM({text_sql})) IN ({listed}))"
 
 
 def _is_missing_like(text: str) -> bool:
@@ -121,8 +127,11 @@ def _is_missing_like(text: str) -> bool:
 
 def _counted(source: Source, columns: Sequence[TextColumn], forms: Sequence[Sequence[Form]]) -> list[dict[Form, int]]:
     """The rows that read as each of the given forms of each column."""
-    wanted = [(place, form) for place, found in enumerate(forms) for form in found]
-    counted: list[dict[Form, int]] = [{} for _ in columns]
+    counted = [
+        _counted_by_value(source, column, column.grouped, found) if column.grouped and found else {}
+        for column, found in zip(columns, forms, strict=True)
+    ]
+    wanted = [(place, form) for place, found in enumerate(forms) for form in found if columns[place].grouped is None]
     for part in parts(wanted, 2 * COLUMNS_AT_ONCE):
         cells = {place: columns[place].cells.text_sql for place, _ in part}
         selected = ", ".join(
@@ -133,6 +142,14 @@ def _counted(source: Source, columns: Sequence[TextColumn], forms: Sequence[Sequ
         for number, (place, form) in enumerate(part):
             counted[place][form] = int(row[f"n{number}"])
     return counted
+
+
+def _counted_by_value(source: Source, column: TextColumn, grouped: str, forms: Sequence[Form]) -> dict[Form, int]:
+    """The same for one column, from its distinct values."""
+    selected = ", ".join(f"SUM(IF({reads_as(form, 's.c')}, s.n, 0)) AS n{place}" for place, form in enumerate(forms))
+    inner = f"SELECT {column.cells.text_sql} AS c, t.{ROWS_OF_VALUE} AS n {grouped}"
+    (row,) = source.select(f"SELECT {selected} FROM ({inner}) AS s")
+    return {form: int(row[f"n{place}"] or 0) for place, form in enumerate(forms)}
 
 
 def _missing_like(source: Source, columns: Sequence[TextColumn], whole: Sequence[bool]) -> list[dict[str, int]]:

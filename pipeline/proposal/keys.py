@@ -81,12 +81,15 @@ def choose_key(profile: TableProfile, wishes: Wishes, dates: Sequence[tuple[Colu
     if wishes.key is not None:
         return _wished(profile, named_column(profile, wishes.key, "KEY"), dates, count)
     possible = [column for column in profile.columns if _may_be_key(column, profile.rows)]
-    unique = [column for column in possible if column.distinct >= NEARLY_UNIQUE * column.filled]
-    unique = [column for column in unique if not count(key_sql(column, profile.is_text)).rows]
-    owners = [column for column in unique if is_owner(column.name)]
+    nearly = [column for column in possible if column.distinct >= NEARLY_UNIQUE * column.filled]
+    unique = []
+    for column in sorted(nearly, key=lambda column: not is_owner(column.name)):  # counting takes long: owners first
+        if count(key_sql(column, profile.is_text)).rows:
+            continue
+        if is_owner(column.name):
+            return Key(column, None, _unique_reason(profile, column))
+        unique.append(column)
     repeated = [column for column in possible if column not in unique and is_owner(column.name) and _is_id(column)]
-    if owners:
-        return Key(owners[0], None, _unique_reason(profile, owners[0]))
     for column in repeated:
         for date, sql in dates:
             if not count(key_sql(column, profile.is_text), sql).rows:

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.examples.leakage import ranking_auc
-from pipeline.profiling import association
+from pipeline.profiling import association, source, texts
 from pipeline.profiling.forms import Form
 from pipeline.profiling.profile import QUANTILES, Association, Dates, Day, Frequency, Lengths
 from pipeline.profiling.table_profiler import TableProfiler
@@ -432,3 +432,40 @@ def test_a_key_is_told_exactly_where_fractions_are_not_counted(profiler):
     share = found.column("share")
     assert 0.75 * rows < share.distinct <= rows
     assert (share.is_private, share.values, share.form, share.filled) == (True, (), Form.NUMBER, rows)
+
+
+def test_values_that_occur_often_are_converted_once_with_the_same_result(profiler, monkeypatch):
+    numbers = [f"{value},5" for value in range(-3, 7)] + ["-", "n/a", ""]
+    days = ["2025-01-31", "2025-02-28", "2024-12-01"]
+    odd = ["1", "2", "x", "3.5", " - "]
+    lines = [f'{row},"{numbers[row % 13]}",{days[row % 3]},{odd[row % 5]},{row % 4}' for row in range(600)]
+    opened = profiler("\n".join(["n,amount,day,odd,code", *lines, ""]))
+    one_by_one = opened.profile()
+    monkeypatch.setattr(source, "GROUPED_ROWS", 100)
+    statements = []
+    select = opened.source.select
+    monkeypatch.setattr(opened.source, "select", lambda sql: statements.append(sql) or select(sql))
+    by_value = opened.profile()
+    assert sum(source.ROWS_OF_VALUE in sql for sql in statements) >= 6
+    assert [c.name for c in by_value.columns if c.numbers] == ["n", "amount", "code"]
+    for one, other in zip(one_by_one.columns, by_value.columns, strict=True):
+        if one.numbers is not None:
+            assert other.numbers.mean == pytest.approx(one.numbers.mean)
+            assert other.numbers.quantiles == pytest.approx(one.numbers.quantiles, abs=1)
+            numbers = dataclasses.replace(one.numbers, mean=other.numbers.mean, quantiles=other.numbers.quantiles)
+            assert other.numbers == numbers
+            other = dataclasses.replace(other, numbers=one.numbers)
+        assert one == other
+    amounts = sorted(value + 0.5 if value >= 0 else value - 0.5 for value in range(-3, 7))
+    amounts = sorted(amounts[row % 13] for row in range(600) if row % 13 < 10)
+    expected = [amounts[max(0, int(np.ceil(share * len(amounts))) - 1)] for share in QUANTILES]
+    assert list(by_value.column("amount").numbers.quantiles) == expected
+
+
+@pytest.mark.parametrize("text", ["-", " n/a ", "x" * 40, " " * 40 + "-", "-" + " " * 40, "", "Keine Angabe"])
+def test_long_text_around_a_missing_value_is_seen(profiler, text):
+    opened = profiler(f'n,x\n1,"{text}"\n2,yes\n')
+    (row,) = opened.source.select(
+        f"SELECT COUNTIF({texts.is_missing_like('s.x')}) AS n {opened.source.from_.replace(' AS t', ' AS s')}"
+    )
+    assert row["n"] == (text.strip().lower() in texts.MISSING_TEXTS and text != "")
