@@ -16,7 +16,8 @@ from tfx.utils import io_utils
 
 from pipeline.champion import challenger, training_record
 from pipeline.fast.compat import path_utils
-from pipeline.fast.scoring.score import ScoringError, score_split
+from pipeline.fast.scoring.model import ScoringError
+from pipeline.fast.scoring.score import score_split
 
 _log = logging.getLogger("propensity")
 #: Rows of eval on which SelectModel checks that the champion can be scored.

@@ -11,7 +11,8 @@ import numpy as np
 from tfx import types
 
 from pipeline.fast.compat import path_utils
-from pipeline.fast.scoring.score import ScoringError, score_split
+from pipeline.fast.scoring.model import ScoringError
+from pipeline.fast.scoring.score import score_split
 from pipeline.gate.metrics import COMPARED, METRICS, point_metrics
 
 SPLIT = "eval"

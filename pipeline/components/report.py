@@ -20,7 +20,7 @@ from pipeline import artifacts
 from pipeline.components import specification
 from pipeline.examples.data_summary import read_data_summary
 from pipeline.fast.compat import path_utils
-from pipeline.fast.scoring.score import MODEL_ERRORS
+from pipeline.fast.scoring.model import MODEL_ERRORS
 from pipeline.report import collect
 from pipeline.report.curves import read_curves
 from pipeline.report.importance import RawRows, permutation_importance, read_rows

@@ -15,7 +15,8 @@ from tfx.dsl.io import fileio
 from pipeline.artifacts import INFRA_CHECK
 from pipeline.champion import challenger, training_record
 from pipeline.fast.compat import path_utils
-from pipeline.fast.scoring.score import ScoredRows, ScoringError, score_split
+from pipeline.fast.scoring.model import ScoringError
+from pipeline.fast.scoring.score import ScoredRows, score_split
 from pipeline.gate import checks
 from pipeline.gate.rows import TestRows
 

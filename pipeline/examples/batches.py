@@ -16,6 +16,9 @@ from models.signatures import EXAMPLES_SIGNATURE, TENSORS_SIGNATURE
 from pipeline.examples.list_columns import first_values
 from pipeline.examples.raw import UNIT
 
+_KINDS = {pa.int64(): pa.int64(), pa.float32(): pa.float32(), pa.binary(): pa.binary(), pa.large_binary(): pa.binary()}
+_KINDS_OF_EXAMPLES = {"int64_list": pa.int64(), "float_list": pa.float32(), "bytes_list": pa.binary()}
+
 
 class Batch(Protocol):
     """Some rows.
@@ -25,6 +28,19 @@ class Batch(Protocol):
     """
 
     signature: str
+
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+
+    def kinds(self) -> dict[str, pa.DataType | None]:
+        """The columns by name: int64, float or binary; None where this batch has no value to tell it by."""
+
+    def values(self, name: str, kind: pa.DataType) -> pa.Array:
+        """A column as int64 or binary, `[rows]`; null where the value is missing. Raises KeyError if there is none."""
+
+    def slice(self, start: int, rows: int) -> Batch:
+        """At most this number of rows, from `start` on."""
 
     def feeds(self, inputs: Mapping[str, tf.TensorSpec]) -> dict[str, tf.Tensor]:
         """The rows as that signature takes them; a column that the data lacks counts as missing.
@@ -55,6 +71,23 @@ class ColumnBatch:
 
     batch: pa.RecordBatch
     signature = TENSORS_SIGNATURE
+
+    @property
+    def rows(self) -> int:
+        """See Batch."""
+        return self.batch.num_rows
+
+    def kinds(self) -> dict[str, pa.DataType | None]:
+        """See Batch."""
+        return {name: _KINDS.get(column.type.value_type) for name, column in self._columns.items()}
+
+    def values(self, name: str, kind: pa.DataType) -> pa.Array:
+        """See Batch."""
+        return self._values(name).cast(kind)
+
+    def slice(self, start: int, rows: int) -> ColumnBatch:
+        """See Batch."""
+        return ColumnBatch(self.batch.slice(start, rows))
 
     def feeds(self, inputs: Mapping[str, tf.TensorSpec]) -> dict[str, tf.Tensor]:
         """See Batch."""
@@ -106,6 +139,30 @@ class SerialisedBatch:
     examples: tf.Tensor
     signature = EXAMPLES_SIGNATURE
 
+    @property
+    def rows(self) -> int:
+        """See Batch."""
+        return len(self.examples)
+
+    def kinds(self) -> dict[str, pa.DataType | None]:
+        """See Batch. Each tf.Example names all columns, so the first one is enough."""
+        if not self.rows:
+            return {}
+        found = tf.train.Example.FromString(self.examples[0].numpy()).features.feature
+        return {name: _KINDS_OF_EXAMPLES.get(feature.WhichOneof("kind")) for name, feature in found.items()}
+
+    def values(self, name: str, kind: pa.DataType) -> pa.Array:
+        """See Batch."""
+        if name not in self.kinds():
+            raise KeyError(f"the examples have no column '{name}'")
+        dtype = tf.int64 if kind == pa.int64() else tf.string
+        found = tf.io.parse_example(self.examples, {name: tf.io.VarLenFeature(dtype)})
+        return _first_of_sparse(found[name], kind)
+
+    def slice(self, start: int, rows: int) -> SerialisedBatch:
+        """See Batch."""
+        return SerialisedBatch(self.examples[start : start + rows])
+
     def feeds(self, inputs: Mapping[str, tf.TensorSpec]) -> dict[str, tf.Tensor]:
         """See Batch."""
         return dict.fromkeys(inputs, self.examples)
@@ -119,16 +176,16 @@ class SerialisedBatch:
         found = {UNIT: pa.array(parsed[UNIT].numpy(), pa.binary())}
         if label is not None:
             found[label] = pa.array(parsed[label].numpy().astype(np.int8))
-        return found | {name: _first_of_sparse(parsed[name]) for name in texts}
+        return found | {name: _first_of_sparse(parsed[name], pa.binary()) for name in texts}
 
     def serialised(self) -> list[bytes]:
         """See Batch."""
         return list(self.examples.numpy())
 
 
-def _first_of_sparse(values: tf.SparseTensor) -> pa.Array:
-    """Each row's first value, binary `[rows]`, of a sparse string tensor `[rows, values]`."""
+def _first_of_sparse(values: tf.SparseTensor, kind: pa.DataType) -> pa.Array:
+    """Each row's first value, int64 or binary `[rows]`, of a sparse tensor `[rows, values]`."""
     rows, positions = values.indices.numpy().T
     found = np.full(values.dense_shape[0].numpy(), None, object)
     found[rows[positions == 0]] = values.values.numpy()[positions == 0]
-    return pa.array(found, pa.binary())
+    return pa.array(found, kind)

@@ -4,35 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import tensorflow as tf
 from tfx import types
 
-from models.signatures import OUTPUT
 from pipeline.examples.batches import Batch
 from pipeline.examples.raw import UNIT
 from pipeline.examples.work_units import WorkUnit, read_batches, work_units
+from pipeline.fast.scoring.model import ScoringModel
 from pipeline.fast.scoring.work import OnBeam, Reader, ScoringTask, run_first_rows, run_tasks
 from pipeline.fast.text_column import TextColumn
-from pipeline.infra.served_model import reason
-
-# What loading or calling a damaged SavedModel, or a folder without one, raises.
-MODEL_ERRORS = (OSError, ValueError, TypeError, LookupError, AttributeError, RuntimeError, tf.errors.OpError)
 
 _TEXT = pa.dictionary(pa.int32(), pa.binary())
-
-
-class ScoringError(RuntimeError):
-    """A model cannot be loaded or called. `model` is its name; the message names it too."""
-
-    def __init__(self, model: str, problem: str):
-        """Builds the message from the model's name and what is wrong with it."""
-        super().__init__(f"model '{model}' {problem}")
-        self.model = model
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,7 +117,7 @@ class _Scoring:
         )
 
     def load(self) -> Reader:
-        models = [_Model(name, folder) for name, folder in self.models.items()]
+        models = [ScoringModel(name, folder) for name, folder in self.models.items()]
 
         def read(unit: WorkUnit, rows: int | None) -> pa.Table:
             needed = {UNIT, self.label, *self.texts}.union(*(model.inputs for model in models))
@@ -141,7 +126,7 @@ class _Scoring:
 
         return read
 
-    def _score(self, batch: Batch, models: Sequence[_Model]) -> pa.RecordBatch:
+    def _score(self, batch: Batch, models: Sequence[ScoringModel]) -> pa.RecordBatch:
         columns = batch.columns(self.label, self.texts)
         columns |= {name: columns[name].dictionary_encode() for name in self.texts}
         columns |= {_prediction(model.name): pa.array(model.predict(batch)) for model in models}
@@ -158,46 +143,6 @@ class _Units:
             return pa.table({UNIT: pa.chunked_array(found, pa.binary()).unique()})
 
         return read
-
-
-class _Model:
-    """A SavedModel, called by the signature that takes the batches."""
-
-    def __init__(self, name: str, folder: str):
-        """Loads it. Raises ScoringError."""
-        self.name = name
-        self._folder = folder
-        try:
-            self._model = tf.saved_model.load(folder)
-        except MODEL_ERRORS as error:
-            raise ScoringError(name, f"cannot be loaded from {folder}: {reason(error)}") from error
-
-    @property
-    def inputs(self) -> set[str]:
-        """The raw features that the model takes."""
-        return {name for signature in self._model.signatures.values() for name in _inputs(signature)}
-
-    def predict(self, batch: Batch) -> np.ndarray:
-        """Probabilities, float64 `[rows]`. Raises ScoringError."""
-        try:
-            signature = self._model.signatures[batch.signature]
-        except MODEL_ERRORS as error:
-            raise ScoringError(
-                self.name, f"cannot be loaded from {self._folder}: no signature {batch.signature}"
-            ) from error
-        feeds = batch.feeds(_inputs(signature))
-        try:
-            outputs = signature(**feeds)[OUTPUT].numpy()
-        except MODEL_ERRORS as error:
-            raise ScoringError(self.name, f"cannot be called: {reason(error)}") from error
-        rows = len(next(iter(feeds.values())))
-        if outputs.size != rows:
-            raise ScoringError(self.name, f"returns {outputs.shape} for {rows} rows; must be one probability for each")
-        return outputs.reshape(-1).astype(np.float64)
-
-
-def _inputs(signature: Any) -> dict[str, tf.TensorSpec]:
-    return signature.structured_input_signature[1]
 
 
 def _prediction(model: str) -> str:

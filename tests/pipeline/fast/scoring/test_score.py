@@ -7,7 +7,8 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from tfx_bsl.coders import example_coder
 
 from pipeline.examples import work_units
-from pipeline.fast.scoring.score import ScoringError, read_examples, score_split
+from pipeline.fast.scoring.model import ScoringError
+from pipeline.fast.scoring.score import read_examples, score_split
 from pipeline.fast.scoring.work import OnBeam
 from tests.pipeline.small_models import (
     COUNTRIES,
