@@ -1,4 +1,4 @@
-"""The columns of the score table and of the files that Scorer writes. One file a date, in the order of the key.
+"""The columns of the score table and of the files that Scorer writes. One file a date, highest probability first.
 
 <scores>/<YYYY-MM-DD>.parquet    the rows of a date, with all columns of score_schema
 <scores>/scores.json             what a report says about them
@@ -21,6 +21,10 @@ TREATED, HOLDOUT = "treated", "holdout"  # the values of ARM
 ROW_KEY = "unit"  # the key's name where the data set declares none: the digest of the row
 
 
+class ScoresError(RuntimeError):
+    """Scores cannot be ranked, written or read. The message names the table, column or date and says what to do."""
+
+
 def score_schema(key: str, key_type: pa.DataType) -> pa.Schema:
     """The columns of the score table.
 
@@ -32,8 +36,11 @@ def score_schema(key: str, key_type: pa.DataType) -> pa.Schema:
         The key; the snapshot date; the probability, 0 to 1; the percentile, above 0 up to 100, which is highest for the
         highest score; the decile, 1 (highest) to 10; the arm; the reasons, texts in the order of their effect; and
         which model scored the row, by which run, and when (UTC).
+
+    Raises:
+        ScoresError: the key has the name of one of the other columns.
     """
-    return pa.schema(
+    schema = pa.schema(
         [
             pa.field(key, key_type, nullable=False),
             pa.field(DATE, pa.date32(), nullable=False),
@@ -41,13 +48,16 @@ def score_schema(key: str, key_type: pa.DataType) -> pa.Schema:
             (PERCENTILE, pa.float64()),
             (DECILE, pa.int64()),
             (ARM, pa.string()),
-            (REASONS, pa.list_(pa.string())),
+            (REASONS, pa.list_(pa.field("element", pa.string()))),  # as Parquet names it
             (MODEL_VERSION, pa.string()),
             (MODEL_DIGEST, pa.string()),
             (RUN_ID, pa.string()),
             (SCORED_AT, pa.timestamp("us", tz="UTC")),
         ]
     )
+    if key.lower() in schema.names[1:]:  # in a warehouse, case does not count
+        raise ScoresError(f"the score table has a column of its own named '{key.lower()}'; give the key another name")
+    return schema
 
 
 def day_file(date: datetime.date) -> str:
