@@ -46,35 +46,39 @@ def work_units(examples: types.Artifact, split: str, *, by_row_group: bool = Fal
     return [WorkUnit(file, group) for file in found for group in range(_row_groups(file))]
 
 
-def read_batches(unit: WorkUnit, columns: Sequence[str] | None = None, rows: int | None = None) -> Iterator[Batch]:
+def read_batches(
+    unit: WorkUnit, columns: Sequence[str] | None = None, rows: int | None = None, *, size: int | None = None
+) -> Iterator[Batch]:
     """Reads the rows of a unit, always in the same order.
 
     Args:
         unit: a file or a part of one.
         columns: the columns to read of a Parquet file, where it has them; None for all.
         rows: the number of rows to read, from the start; None for all.
+        size: the most rows of a batch; None for a size that suits calls of a model.
 
     Raises:
         LostExamplesError: the file is damaged.
     """
+    size = size or _BATCH
     if files.is_parquet([unit.file]):
-        for batch in _record_batches(unit, columns):
+        for batch in _record_batches(unit, columns, size):
             yield ColumnBatch(batch if rows is None else batch.slice(0, rows))
             if rows is not None:
                 rows -= batch.num_rows
                 if rows <= 0:
                     return
     else:
-        for records in files.records(unit.file, _BATCH, most=rows):
+        for records in files.records(unit.file, size, most=rows):
             yield SerialisedBatch(tf.constant(records))
 
 
-def _record_batches(unit: WorkUnit, columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
+def _record_batches(unit: WorkUnit, columns: Sequence[str] | None, size: int) -> Iterator[pa.RecordBatch]:
     with files.opened_parquet(unit.file) as parquet:
         wanted = None if columns is None else set(columns)
         names = [name for name in parquet.schema_arrow.names if wanted is None or name in wanted]
         groups = range(parquet.num_row_groups) if unit.row_group is None else [unit.row_group]
-        yield from parquet.iter_batches(batch_size=_BATCH, row_groups=list(groups), columns=names)
+        yield from parquet.iter_batches(batch_size=size, row_groups=list(groups), columns=names)
 
 
 def _row_groups(file: str) -> int:
