@@ -22,8 +22,9 @@ LABEL ?=
 KEY ?=
 DATE ?=
 POSITIVE ?=
+ENCODING ?=
 UPDATE ?=
-export DATA OUTPUT REASON LABEL KEY DATE POSITIVE
+export DATA OUTPUT REASON LABEL KEY DATE POSITIVE ENCODING
 
 .PHONY: help run init schema rollback sample vertex-compile image vertex-local emulator test benchmark docs lint lock clean
 
@@ -40,10 +41,10 @@ run: $(READY) ## Run the pipeline (on sample data, unless DATASET= and DATA= nam
 	@$(PYTHON) -m runners.local_runner --dataset $(DATASET) --settings $(SETTINGS) \
 	    $(if $(DATA),--data "$$DATA") $(if $(OUTPUT),--output "$$OUTPUT") $(if $(VERBOSE),--verbose) $(ARGS)
 
-init: $(READY) ## Make schema/<DATASET>/ for the table DATA= (LABEL= POSITIVE= KEY= DATE= decide; UPDATE=1 compares).
+init: $(READY) ## Make schema/<DATASET>/ for the table DATA= (LABEL= POSITIVE= KEY= DATE= ENCODING= decide; UPDATE=1 compares).
 	@$(PYTHON) -m runners.init --dataset "$(if $(filter file,$(origin DATASET)),,$(DATASET))" --settings "$(SETTINGS)" $(if $(DATA),--data "$$DATA") \
 	    $(if $(LABEL),--label "$$LABEL") $(if $(POSITIVE),--positive "$$POSITIVE") $(if $(KEY),--key "$$KEY") \
-	    $(if $(DATE),--date "$$DATE") $(if $(UPDATE),--update) $(if $(OUTPUT),--output "$$OUTPUT") $(ARGS)
+	    $(if $(DATE),--date "$$DATE") $(if $(ENCODING),--encoding "$$ENCODING") $(if $(UPDATE),--update) $(if $(OUTPUT),--output "$$OUTPUT") $(ARGS)
 
 schema: $(READY) ## Write schema/<DATASET>/schema.pbtxt for the features of features.yaml, and show what changes.
 	@$(PYTHON) -m pipeline.raw_schema $(DATASET)

@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
         Ctrl-C.
     """
     args = _parser().parse_args(arguments)
-    wishes = Wishes(label=args.label, key=args.key, date=args.date, positive=args.positive)
+    wishes = Wishes(label=args.label, key=args.key, date=args.date, positive=args.positive, encoding=args.encoding)
     try:
         return _init(args, wishes)
     except Question as question:
@@ -88,7 +88,7 @@ def _propose_table(args: argparse.Namespace, source: Source, wishes: Wishes) -> 
 
 def _propose_export(args: argparse.Namespace, source: Source, wishes: Wishes) -> int:
     """Writes the folder for a Google Analytics export, and shows what to do next."""
-    for wish in ("key", "date", "positive"):
+    for wish in ("key", "date", "positive", "encoding"):
         if getattr(wishes, wish) is not None:
             raise SettingsError(f"{wish.upper()}= is for a table; {source.shown} is an export. LABEL= names an event")
     with open_source(source.run, export_settings().source) as warehouse:
@@ -192,6 +192,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--positive", help="the value of the label that counts as 1")
     parser.add_argument("--key", help="the column that says whose row it is")
     parser.add_argument("--date", help="the column with the day of the row")
+    parser.add_argument("--encoding", help="the encoding of a text file, where it is not found by itself")
     parser.add_argument("--update", action="store_true", help="show what has changed in the table, and add what is new")
     parser.add_argument("--settings", type=Path, default=DEFAULT_SETTINGS, help="how and where to run")
     parser.add_argument("--output", type=Path, help="where the page of the profile goes, below a folder per data set")

@@ -39,13 +39,20 @@ class _Cell:
 
 @dataclasses.dataclass(frozen=True)
 class _Sample:
-    """The rows that are looked at, as a FROM clause with `p` (is it a positive) and `h` (a hash of the row)."""
+    """The rows that are looked at: what is a positive, the hash of a row, and the condition that it meets.
+
+    Attributes:
+        base_rate: the share of positives among them.
+        rows: their number, about.
+        is_part: whether the table has more.
+    """
 
     positive: str
     hash: str
     condition: str
     base_rate: float
     rows: int
+    is_part: bool
 
 
 def associations(
@@ -65,10 +72,16 @@ def associations(
     sample = _sample(source, positive, hashed)
     at_once = source.at_once(sample.rows)
     found: dict[str, Association] = {}
-    for few in parts(columns, COLUMNS_AT_ONCE):
-        cells = [_Cell(column.name, sql, is_number) for column in few for sql, is_number in column.ways()]
-        listed = {f"c{place}": cell for place, cell in enumerate(cells)}
-        with source.kept("sample", _picked(source, sample, listed)) as (clause, table):
+    cells = [_Cell(column.name, sql, is_number) for column in columns for sql, is_number in column.ways()]
+    keeps = sample.is_part and not source.is_billed
+    if keeps:  # the rows are chosen once for many statements
+        batches = list(parts(cells, 2 * COLUMNS_AT_ONCE))
+    else:
+        of_kinds = [[cell for cell in cells if cell.is_number is kind] for kind in (True, False)]
+        batches = [part for of_kind in of_kinds for part in parts(of_kind, at_once)]
+    for batch in batches:
+        listed = {f"c{place}": cell for place, cell in enumerate(batch)}
+        with source.rows("sample", _picked(source, sample, listed), are_kept=keeps) as (clause, table):
             for is_number in (True, False):
                 places = [place for place, cell in listed.items() if cell.is_number is is_number]
                 for part in parts(places, at_once):
@@ -98,6 +111,7 @@ def _sample(source: Source, positive: str, hashed: Sequence[str]) -> _Sample:
         condition=" OR ".join(chosen),
         base_rate=kept[0] / max(1, sum(kept)),
         rows=max(1, sum(kept)),
+        is_part=sum(kept) < positives + negatives,
     )
 
 

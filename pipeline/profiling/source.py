@@ -102,20 +102,20 @@ class Source:
         )
 
     @contextlib.contextmanager
-    def kept(self, name: str, sql: str) -> Iterator[tuple[str, str]]:
-        """Rows that several statements read: the WITH clause that they begin with, and the name to read.
-
-        An engine in this machine keeps the rows in a table, until the context ends.
+    def rows(self, name: str, sql: str, *, are_kept: bool) -> Iterator[tuple[str, str]]:
+        """Rows that statements read: what the statements' WITH begins with, and the name of the rows.
 
         Args:
             name: what the rows are, an identifier.
-            sql: gives the rows; the engine may compute them once, or once for each statement.
+            sql: gives the rows.
+            are_kept: whether they are computed once, and kept in a table of the engine until the context ends. For an
+                engine in this machine only.
 
         Raises:
             WarehouseError: the statement fails.
         """
         name = f"{self._table}_{name}"  # which is not the table itself
-        if self.is_billed:
+        if not are_kept:
             yield f"{name} AS ({sql}),", name
             return
         self._warehouse.create_table(name, self._query(sql), partition_by=None, order_by=())

@@ -39,6 +39,7 @@ from pipeline.proposal.export_query import Candidate, FeatureLine, candidates, f
 from pipeline.proposal.export_schedule import Schedule, choose_lookback, choose_schedule, missing_in_use
 from pipeline.proposal.export_summary import decisions
 from pipeline.proposal.folder import RECORD
+from pipeline.proposal.wording import WIDTH
 from pipeline.report.profile_page import Decision
 from pipeline.settings.dataset import Dataset, EventSource
 from pipeline.settings.dataset_folder import DatasetFolder
@@ -46,7 +47,6 @@ from pipeline.warehouse.event_checks import check_event_columns
 from pipeline.warehouse.interface import Query, Warehouse, WarehouseError
 
 _GA4 = "ga4"
-_WIDTH = 110  # of a comment
 _NAMED = 6  # features that a message names
 _EMPTY = "no value in the test rows"
 
@@ -167,12 +167,12 @@ def _files(
     lines: Sequence[FeatureLine],
 ) -> dict[str, str]:
     """The text of the four files and of the record."""
-    wrapped = [line for long in lists.event_lines(profile) for line in textwrap.wrap(long, _WIDTH) or [""]]
+    events = [line for long in lists.event_lines(profile) for line in textwrap.wrap(long, WIDTH) or [""]]
     heading = [
         f"A Google Analytics 4 export, {comment(where)}. Written by make init; each choice has its reason beside it.",
         "docs/settings.md describes every key, and those that are not here.",
         "",
-        *wrapped,
+        *events,
     ]
     text = dataset_text(
         schedule.dataset,

@@ -22,7 +22,7 @@ def event_lines(profile: ExportProfile) -> list[str]:
     rows = [head, *([event.name, *_figures(event, profile)] for event in profile.events[:MOST_SHOWN])]
     lines = [f"Events from {profile.first} to {profile.last}: {profile.n_events:,}, by {profile.users:,} users."]
     if profile.without_key:
-        lines[0] += f" {profile.without_key:,} of them have no user_pseudo_id and belong to no row."
+        lines[0] += f" {profile.without_key:,} of the events have no user_pseudo_id and belong to no row."
     if horizons:
         dates = ", ".join(f"{horizon} days {profile.snapshots[horizon]}" for horizon in horizons)
         lines.append(

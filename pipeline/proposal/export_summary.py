@@ -10,7 +10,7 @@ from pipeline.proposal import export_lists
 from pipeline.proposal.export_choices import Conversion, Tables
 from pipeline.proposal.export_query import Candidate
 from pipeline.proposal.export_schedule import Schedule
-from pipeline.proposal.wording import many
+from pipeline.proposal.wording import many, wrapped
 from pipeline.report.export_page import ExportPage, Offer
 from pipeline.report.profile_page import Decision
 from pipeline.settings.source import EventSource
@@ -61,7 +61,7 @@ def decisions(
 def lines(found: Sequence[Decision]) -> Iterator[str]:
     """The decisions as lines on the terminal."""
     for decision in found:
-        yield f"  {decision.what:<16} {decision.choice}; {decision.reason}"
+        yield from wrapped(f"  {decision.what:<16} ", f"{decision.choice}; {decision.reason}")
 
 
 def page(

@@ -31,6 +31,7 @@ class Proposal:
         associations: each column beside the label.
         days: rows and positives by date; empty without a date.
         repeats_names: whether the header of a text file repeats a name or leaves one empty.
+        encoding: of a text file, if a person has named it.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Proposal:
     associations: Mapping[str, Association] = dataclasses.field(default_factory=dict)
     days: Sequence[Day] = ()
     repeats_names: bool = False
+    encoding: str | None = None
 
     def the(self, use: Use) -> Choice | None:
         """The column with this role: the label, the key or the date; None if there is none."""

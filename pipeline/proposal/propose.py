@@ -40,7 +40,7 @@ def propose(name: str, source: str, table: str, is_text: bool, open_source: Open
         SettingsError: a person must decide something, or a wish cannot be met.
         WarehouseError: the table cannot be read.
     """
-    settings = TableSource(kind="table", table=table)
+    settings = _settings(table, is_text, wishes)
     with contextlib.ExitStack() as stack:
         warehouse = stack.enter_context(open_source(settings))
         if is_text and _is_refused(warehouse, table):
@@ -53,7 +53,23 @@ def propose(name: str, source: str, table: str, is_text: bool, open_source: Open
         proposal = _Deciding(
             name, with_epoch_dates(missing.without(profile, found)), profiler, facts, wishes, found
         ).proposal()
-        return dataclasses.replace(proposal, repeats_names=settings.repeated_names == "number")
+        return dataclasses.replace(
+            proposal, repeats_names=settings.repeated_names == "number", encoding=settings.encoding
+        )
+
+
+def _settings(table: str, is_text: bool, wishes: Wishes) -> TableSource:
+    """The settings of the source. Raises SettingsError if the encoding is not one, or not of a text file."""
+    if wishes.encoding is None:
+        return TableSource(kind="table", table=table)
+    if not is_text:
+        raise SettingsError(f"ENCODING={wishes.encoding} is for a text file; leave it out")
+    try:
+        return TableSource(kind="table", table=table, encoding=wishes.encoding)
+    except ValueError:
+        raise SettingsError(
+            f"ENCODING={wishes.encoding}: not an encoding that Python knows, such as windows-1250, cp949 or utf-16-le"
+        ) from None
 
 
 def _is_refused(warehouse: Warehouse, table: str) -> bool:

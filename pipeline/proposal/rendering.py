@@ -25,6 +25,8 @@ def dataset_yaml(proposal: Proposal) -> str:
         "  kind: table",
         _line("table", profile.table, "the name by which query.sql reads the table"),
     ]
+    if proposal.encoding:
+        lines.append(_line("encoding", proposal.encoding, "you named it with ENCODING="))
     if proposal.repeats_names:
         lines.append(_line("repeated_names", "number", "the header repeats a name, or leaves one empty"))
     if proposal.missing_texts:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import textwrap
 from collections.abc import Iterator, Sequence
 
 from pipeline.profiling.profile import TableProfile
 from pipeline.proposal.choices import Choice, Use
 from pipeline.proposal.proposal import Proposal
-from pipeline.proposal.wording import many
+from pipeline.proposal.wording import many, wrapped
 from pipeline.report import formats
 from pipeline.report.profile_page import LEFT_OUT, ColumnNote, Decision, ProfilePage
 
-_WIDTH = 110  # characters of a line on the terminal
 _LISTED = 12  # names of columns in a line of the terminal
 
 
@@ -59,11 +57,11 @@ def lines(proposal: Proposal) -> Iterator[str]:
     yield ""
     for decision in decisions(proposal):
         reason = f"; {decision.reason}" if decision.what != "Features" else ""
-        yield from _wrapped(f"  {decision.what:<16} ", f"{decision.choice}{reason}")
+        yield from wrapped(f"  {decision.what:<16} ", f"{decision.choice}{reason}")
     left_out = proposal.left_out
     for place, choice in enumerate(left_out[:_LISTED]):
         what = "" if place else "Left out"
-        yield from _wrapped(f"  {what:<16} ", f"{choice.column.name}: {choice.reason}")
+        yield from wrapped(f"  {what:<16} ", f"{choice.column.name}: {choice.reason}")
     if len(left_out) > _LISTED:
         yield f"  {'':<16} and {len(left_out) - _LISTED} more, each with its reason in the files"
     yield ""
@@ -76,13 +74,9 @@ def look_first(attention: Sequence[str]) -> Iterator[str]:
         return
     yield "Look at first:"
     for number, sentence in enumerate(attention[:_LISTED], start=1):
-        yield from _wrapped(f"  {number}. ", f"{sentence.removesuffix('.')}.")
+        yield from wrapped(f"  {number}. ", f"{sentence.removesuffix('.')}.")
     if len(attention) > _LISTED:
         yield f"  and {len(attention) - _LISTED} more on the page of the profile"
-
-
-def _wrapped(start: str, text: str) -> list[str]:
-    return textwrap.wrap(text, _WIDTH, initial_indent=start, subsequent_indent=" " * len(start), break_on_hyphens=False)
 
 
 def page(proposal: Proposal, next_command: str) -> ProfilePage:

@@ -17,12 +17,21 @@ class Question(SettingsError):
 
 @dataclasses.dataclass(frozen=True)
 class Wishes:
-    """Columns, as the source names them, and the value of the label that counts as 1. None leaves it to the facts."""
+    """What a person has decided; None leaves it to the facts.
+
+    Attributes:
+        label: a column, as the source names it; of an export, an event.
+        key: a column.
+        date: a column.
+        positive: the value of the label that counts as 1.
+        encoding: of a text file.
+    """
 
     label: str | None = None
     key: str | None = None
     date: str | None = None
     positive: str | None = None
+    encoding: str | None = None
 
 
 def named_column(profile: TableProfile, name: str, wish: str) -> ColumnProfile:

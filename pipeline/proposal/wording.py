@@ -1,11 +1,14 @@
-"""Short texts about columns, for the comments of the files."""
+"""Short texts about columns, for the comments of the files, and lines of text."""
 
 from __future__ import annotations
+
+import textwrap
 
 from pipeline.profiling.profile import ColumnProfile
 from pipeline.profiling.source import COUNTED
 from pipeline.proposal import names
 
+WIDTH = 110  # characters of a line on the terminal, or of a comment
 READ_TYPES = COUNTED - {"TIME"}
 _WAYS_IN = {
     "ARRAY": "ARRAY_LENGTH({0}) would be a number",
@@ -58,3 +61,8 @@ def way_in(column: ColumnProfile) -> str:
 def short(value: float) -> str:
     """A number of at most four significant digits, whole numbers in full."""
     return f"{value:,.0f}" if float(value).is_integer() and abs(value) < 1e15 else f"{value:.4g}"
+
+
+def wrapped(start: str, text: str) -> list[str]:
+    """A text as lines on the terminal, the first after `start` and the others below it."""
+    return textwrap.wrap(text, WIDTH, initial_indent=start, subsequent_indent=" " * len(start), break_on_hyphens=False)

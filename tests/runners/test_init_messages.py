@@ -262,3 +262,40 @@ def features_rows(folder, data):
     found = DatasetFolder.load(folder)
     with open_warehouse(RunSettings(warehouse={"engine": "duckdb"}, data=data), found.dataset) as warehouse:
         return make_features_table(warehouse, resolve(warehouse, found)).rows
+
+
+def spelled(tmp_path, encoding, cities):
+    """A file in an encoding whose bytes are also letters of another one."""
+    table = people(city=np.array(cities)[np.arange(ROWS) % len(cities)])
+    path = tmp_path / "people.csv"
+    table.to_csv(path, index=False, encoding=encoding)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("encoding", "cities"), [("windows-1250", ["Łódź", "Kraków"]), ("cp949", ["서울", "부산광역시"])]
+)
+def test_one_word_names_the_encoding_of_a_file(run, tmp_path, encoding, cities):
+    data = spelled(tmp_path, encoding, cities)
+    if encoding == "cp949":
+        code, told, _ = run(data, "--label", "bought")
+        assert code == 2
+        assert "name the file's encoding in source.encoding of dataset.yaml, or with make init in ENCODING=" in told
+    code, told, folder = run(data, "--label", "bought", "--encoding", encoding)
+    assert code == 0
+    text = (folder / "dataset.yaml").read_text(encoding="utf-8")
+    assert f"encoding: {encoding}  # you named it with ENCODING=" in text
+    data_set = DatasetFolder.load(folder)
+    assert data_set.dataset.source.encoding == encoding
+    page = (tmp_path / "out" / "made" / "profile.html").read_text(encoding="utf-8")
+    assert all(city in page for city in cities)
+
+
+def test_an_encoding_is_one_and_of_a_text_file(run, tmp_path):
+    code, told, _ = run(people(), "--encoding", "klingon")
+    assert code == 2
+    assert "ENCODING=klingon: not an encoding that Python knows, such as windows-1250" in told
+    pq.write_table(pa.Table.from_pandas(people()), tmp_path / "people.parquet")
+    code, told, _ = run(tmp_path / "people.parquet", "--encoding", "cp949")
+    assert code == 2
+    assert "ENCODING=cp949 is for a text file" in told

@@ -34,6 +34,7 @@ _COMMON_LETTERS = "äöüßÄÖÜåÅéèàáíóúñç".encode("cp1252")  # a r
 _UNDEFINED = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")  # of Windows-1252
 _BAD = "\udcff"  # stands for bytes that cannot be decoded; no decoder gives it
 _SAMPLE_BYTES = 1 << 16
+_SETTING = "source.encoding of dataset.yaml, or with make init in ENCODING="
 
 _log = logging.getLogger("propensity")
 
@@ -63,7 +64,7 @@ def as_utf8(path: Path, encoding: str | None, scratch: Path, shown: Path) -> Pat
         codec = _western(path, shown)
     elif not _is_valid(path, codec):
         problem = f"row {_first_bad_row(path, codec)} is not {codec.upper()}, the encoding of the file"
-        advice = "mend the row" if mark else "mend the row, or change source.encoding in dataset.yaml"
+        advice = "mend the row" if mark else f"mend the row, or name another encoding in {_SETTING}"
         why = "by its byte-order mark" if mark else "in source.encoding" if encoding else "by its zero bytes"
         raise WarehouseError(f"{shown}: {problem} {why}; {advice}")
     elif not mark and encoding and codec not in _UTF8 and _is_valid(path, "utf-8") and not _is_valid(path, "ascii"):
@@ -78,12 +79,12 @@ def _western(path: Path, shown: Path) -> str:
         name = shlex.quote(str(shown))
         raise WarehouseError(
             f"{shown}: row {row} is not UTF-8, and the file does not look like Windows-1252; mend the row, name the "
-            "file's encoding in source.encoding of dataset.yaml (such as cp949, shift_jis, gb18030, windows-1251), or "
+            f"file's encoding in {_SETTING} (such as cp949, shift_jis, gb18030, windows-1251), or "
             f"convert the file: iconv -f <encoding> -t UTF-8 {name} > <new file>"
         )
     _log.warning(
-        "%s: row %d is not UTF-8, so the file is read as Windows-1252; set source.encoding in dataset.yaml to "
-        "windows-1252, or to what it is",
+        "%s: row %d is not UTF-8, so the file is read as Windows-1252; set source.encoding in dataset.yaml "
+        "(with make init: ENCODING=) to windows-1252, or to what it is",
         shown,
         row,
     )

@@ -39,7 +39,7 @@ def event(name, users=100):
 
 def test_the_page_shows_events_with_base_rates_and_lines_of_features():
     text = render_export(page([event("page_view"), event("sign_up")]))
-    assert "12,345" in text and "2.00 GiB" in text and "7 of them have no user" in text
+    assert "12,345" in text and "2.00 GiB" in text and "7 of the events have no user" in text
     assert "<b>sign_up</b><small>the conversion</small>" in text and "<b>page_view</b>" not in text
     assert text.count("<small>50</small>") == 2 and "5.00" in text
     assert "<code>MAX(x) AS plan,</code>" in text and "<code>- {name: plan}</code>" in text
