@@ -9,14 +9,18 @@ from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import tensorflow as tf
 from tfx_bsl.public import tfxio
 
+from models.features import FeatureSet, Kind
 from models.signatures import EXAMPLES_SIGNATURE, TENSORS_SIGNATURE
 from pipeline.examples.list_columns import first_values
 from pipeline.examples.raw import UNIT
 
 _KINDS = {pa.int64(): pa.int64(), pa.float32(): pa.float32(), pa.binary(): pa.binary(), pa.large_binary(): pa.binary()}
+_DTYPES = {Kind.NUMERIC: tf.float32, Kind.CATEGORICAL: tf.string}
+_MISSING = {tf.float32: np.nan, tf.string: b"", tf.int64: 0}
 _KINDS_OF_EXAMPLES = {"int64_list": pa.int64(), "float_list": pa.float32(), "bytes_list": pa.binary()}
 
 
@@ -41,6 +45,16 @@ class Batch(Protocol):
 
     def slice(self, start: int, rows: int) -> Batch:
         """At most this number of rows, from `start` on."""
+
+    def filter(self, chosen: np.ndarray) -> Batch:
+        """Some of the rows: bool `[rows]`."""
+
+    def raw(self, features: FeatureSet) -> dict[str, np.ndarray]:
+        """The features by name, each `[rows]`.
+
+        Returns:
+            A number as float32, NaN where it is missing; a category as object (bytes), b"" where it is missing.
+        """
 
     def feeds(self, inputs: Mapping[str, tf.TensorSpec]) -> dict[str, tf.Tensor]:
         """The rows as that signature takes them; a column that the data lacks counts as missing.
@@ -88,6 +102,14 @@ class ColumnBatch:
     def slice(self, start: int, rows: int) -> ColumnBatch:
         """See Batch."""
         return ColumnBatch(self.batch.slice(start, rows))
+
+    def filter(self, chosen: np.ndarray) -> ColumnBatch:
+        """See Batch."""
+        return ColumnBatch(pc.filter(self.batch, pa.array(chosen)))
+
+    def raw(self, features: FeatureSet) -> dict[str, np.ndarray]:
+        """See Batch."""
+        return {feature.name: self._dense(feature.name, _DTYPES[feature.kind]) for feature in features.features}
 
     def feeds(self, inputs: Mapping[str, tf.TensorSpec]) -> dict[str, tf.Tensor]:
         """See Batch."""
@@ -163,6 +185,16 @@ class SerialisedBatch:
         """See Batch."""
         return SerialisedBatch(self.examples[start : start + rows])
 
+    def filter(self, chosen: np.ndarray) -> SerialisedBatch:
+        """See Batch."""
+        return SerialisedBatch(tf.boolean_mask(self.examples, chosen))
+
+    def raw(self, features: FeatureSet) -> dict[str, np.ndarray]:
+        """See Batch."""
+        spec = {feature.name: tf.io.VarLenFeature(_DTYPES[feature.kind]) for feature in features.features}
+        found = tf.io.parse_example(self.examples, spec)
+        return {name: _first_values(found[name]) for name in spec}
+
     def feeds(self, inputs: Mapping[str, tf.TensorSpec]) -> dict[str, tf.Tensor]:
         """See Batch."""
         return dict.fromkeys(inputs, self.examples)
@@ -184,8 +216,15 @@ class SerialisedBatch:
 
 
 def _first_of_sparse(values: tf.SparseTensor, kind: pa.DataType) -> pa.Array:
-    """Each row's first value, int64 or binary `[rows]`, of a sparse tensor `[rows, values]`."""
+    """Each row's first value, int64 or binary `[rows]`, of a sparse tensor `[rows, values]`; null if there is none."""
+    present = np.zeros(values.dense_shape[0].numpy(), bool)
+    present[values.indices.numpy()[:, 0]] = True
+    return pa.array(_first_values(values), kind, mask=~present)
+
+
+def _first_values(values: tf.SparseTensor) -> np.ndarray:
+    """Each row's first value of a sparse tensor `[rows, values]`; NaN, b"" or 0 if there is none."""
     rows, positions = values.indices.numpy().T
-    found = np.full(values.dense_shape[0].numpy(), None, object)
+    found = np.full(values.dense_shape[0].numpy(), _MISSING[values.dtype], values.dtype.as_numpy_dtype)
     found[rows[positions == 0]] = values.values.numpy()[positions == 0]
-    return pa.array(found, kind)
+    return found

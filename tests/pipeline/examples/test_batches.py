@@ -1,8 +1,9 @@
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from pipeline.examples.work_units import WorkUnit, read_batches
-from tests.pipeline.small_models import raw_rows, write_examples, write_parquet_examples
+from tests.pipeline.small_models import FEATURES, raw_rows, write_examples, write_parquet_examples
 
 each_format = pytest.mark.parametrize("write", [write_examples, write_parquet_examples])
 
@@ -48,3 +49,23 @@ def test_a_slice_holds_the_rows_from_a_start_on(tmp_path, write):
     part = batch_of(write, tmp_path, rows).slice(7, 5)
     assert part.rows == 3
     assert part.values("unit", pa.binary()).to_pylist() == [row["unit"].encode() for row in rows[7:]]
+
+
+@each_format
+def test_features_are_numbers_with_nan_and_bytes_that_may_be_empty(tmp_path, write):
+    rows = raw_rows(30)
+    raw = batch_of(write, tmp_path, rows).raw(FEATURES)
+    assert list(raw) == ["visits", "country"]
+    assert raw["visits"].dtype == np.float32
+    np.testing.assert_array_equal(raw["visits"], [np.nan if row["visits"] is None else row["visits"] for row in rows])
+    assert raw["country"].tolist() == [(row["country"] or "").encode() for row in rows]
+
+
+@each_format
+def test_a_filter_keeps_the_chosen_rows(tmp_path, write):
+    rows = raw_rows(10)
+    chosen = np.arange(10) % 3 == 0
+    part = batch_of(write, tmp_path, rows).filter(chosen)
+    assert part.rows == 4
+    kept = [row["unit"].encode() for row, keep in zip(rows, chosen, strict=True) if keep]
+    assert part.values("unit", pa.binary()).to_pylist() == kept
