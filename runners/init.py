@@ -16,7 +16,7 @@ from models.config import SettingsError
 from pipeline.profiling.table_profiler import TableProfiler
 from pipeline.proposal import export_summary, folder, summary, update
 from pipeline.proposal.export import export_settings, propose_export
-from pipeline.proposal.export_kind import kind_of_source
+from pipeline.proposal.export_kind import kind_of_source, refuse_ga360
 from pipeline.proposal.export_update import update_export
 from pipeline.proposal.names import is_dataset_name
 from pipeline.proposal.propose import propose
@@ -93,8 +93,10 @@ def _propose_export(args: argparse.Namespace, source: Source, wishes: Wishes) ->
             raise SettingsError(f"{wish.upper()}= is for a table; {source.shown} is an export. LABEL= names an event")
     with open_source(source.run, export_settings().source) as warehouse:
         kind = kind_of_source(warehouse, source.run.data, source.shown)
+        if kind == "ga360":
+            refuse_ga360(source.shown, args.dataset, _command_without_folder(args.dataset, source))
         gib = _max_gib(source)
-        proposal = propose_export(warehouse, args.dataset, source.shown, kind=kind, label=wishes.label, max_gib=gib)
+        proposal = propose_export(warehouse, args.dataset, source.shown, label=wishes.label, max_gib=gib)
     _print(proposal.lists)
     print()
     if proposal.question is not None:
@@ -111,6 +113,16 @@ def _propose_export(args: argparse.Namespace, source: Source, wishes: Wishes) ->
     _print(summary.look_first(proposal.attention))
     print(f"\nNext:\n{command}")
     return DONE
+
+
+def _command_without_folder(dataset: str, source: Source) -> str:
+    """The command for a data set that a person makes, in whose folder init writes no settings."""
+    if source.settings_text is None:
+        return source.next_command(dataset, Path())
+    return (
+        f"make run DATASET={dataset} SETTINGS=<a copy of runners/local.yaml with warehouse.engine: bigquery, your "
+        f"warehouse.project and warehouse.features_dataset, and warehouse.source: {source.shown}>"
+    )
 
 
 def _update_export(args: argparse.Namespace, source: Source) -> int:

@@ -46,7 +46,7 @@ class ExportProfiler:
         """Reads nothing yet.
 
         Args:
-            warehouse: over the export.
+            warehouse: over the export, whose columns are of the export's types (event_checks.check_event_columns).
             folder: the data set `ga4` with this export's windows, `source.tables` and `source.missing_days`.
             where: how messages name the export.
             max_gib: the most GiB that one query may read; None where the engine cannot tell what it would read.
@@ -71,7 +71,7 @@ class ExportProfiler:
             today: the date.
 
         Raises:
-            WarehouseError: columns of another type than the export's, or a query that would read too much.
+            WarehouseError: a query that would read too much.
         """
         dataset = self._folder.dataset
         plans: dict[int, SnapshotPlan] = {}
@@ -94,7 +94,6 @@ class ExportProfiler:
         snapshots = {horizon: plan.test_dates[0] for horizon, plan in plans.items()}
         anywhere = SnapshotPlan(read[-1], (), tuple(snapshots.values()) or (read[-1],), tuple(suffixes))
         inner = inner_query(self._folder, anywhere)
-        event_checks.check_event_columns(self._warehouse, inner, self._source)
         counts = event_checks.count_events(self._warehouse, self._folder, inner)
         events, users = self._events(suffixes, snapshots)
         parameter_days, parameter_events, parameters = self._parameters([tables[day] for day in sorted(tables)])

@@ -13,7 +13,6 @@ import zoneinfo
 from collections.abc import Sequence
 
 import schema as schema_package
-from models.config import SettingsError
 from models.features import FeatureSet
 from pipeline.listing import listed
 from pipeline.profiling import export_queries
@@ -34,7 +33,6 @@ from pipeline.proposal.export_choices import (
     could_be_conversions,
 )
 from pipeline.proposal.export_files import comment, dataset_text
-from pipeline.proposal.export_kind import Kind
 from pipeline.proposal.export_query import Candidate, FeatureLine, candidates, features_text, query_text
 from pipeline.proposal.export_schedule import Schedule, choose_lookback, choose_schedule, missing_in_use
 from pipeline.proposal.export_summary import decisions
@@ -84,32 +82,24 @@ def propose_export(
     name: str,
     where: str,
     *,
-    kind: Kind = "ga4",
     label: str | None = None,
     max_gib: float | None = None,
     now: datetime.datetime | None = None,
 ) -> ExportProposal:
-    """Looks at an export and proposes a data set.
+    """Looks at a Google Analytics 4 export and proposes a data set.
 
     Args:
         warehouse: over the export (opened with export_settings).
         name: of the data set.
         where: how messages name the export.
-        kind: kind_of_export's answer.
         label: the conversion event that a person wants, or None.
         max_gib: warehouse.max_gib on BigQuery, or None.
         now: the time; by default the clock's.
 
     Raises:
-        SettingsError: a GA360 export; or the wish is no event.
+        SettingsError: the wish is no event.
         WarehouseError: there are no tables, or their columns are not an export's.
     """
-    if kind == "ga360":
-        raise SettingsError(
-            f"{where} is a Google Analytics 360 export; init writes folders for Google Analytics 4. Copy the folder "
-            f"schema/ga360 to schema/{name}, set source.time_zone in its dataset.yaml to the view's time zone, and "
-            f"type: make run DATASET={name} DATA={shlex.quote(where)}"
-        )
     now = now or datetime.datetime.now(datetime.timezone.utc)
     ga4 = _ga4()
     source = _events(ga4.dataset)

@@ -60,3 +60,23 @@ def kind_of_source(warehouse: Warehouse, folder: Path | None, where: str) -> Kin
             f"DATA={where}.<table>"
         )
     return kind
+
+
+def refuse_ga360(where: str, name: str, command: str) -> None:
+    """Says what to do with a Google Analytics 360 export, whose folder needs no choice of an event.
+
+    Args:
+        where: how messages name the export.
+        name: of the data set.
+        command: runs the pipeline on it.
+
+    Raises:
+        SettingsError: always.
+    """
+    raise SettingsError(
+        f"{where} is a Google Analytics 360 export, and make init writes folders for Google Analytics 4. Type:\n"
+        f"  cp -r schema/ga360 schema/{name}\n"
+        f"In schema/{name}/dataset.yaml, set source.time_zone to the time zone of the view. To predict another visit "
+        "instead of a transaction, set source.conversion_event to session, and for churn source.label_is to absence. "
+        f"Then type:\n  {command}"
+    )

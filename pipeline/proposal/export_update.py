@@ -7,6 +7,7 @@ import datetime
 
 from models.config import SettingsError
 from pipeline.listing import listed
+from pipeline.profiling import export_queries
 from pipeline.profiling.export_days import export_days
 from pipeline.profiling.export_profile import ExportProfile
 from pipeline.profiling.export_profiler import ExportProfiler
@@ -18,7 +19,8 @@ from pipeline.proposal.export_schedule import missing_in_use, plan_if_enough
 from pipeline.proposal.folder import RECORD
 from pipeline.settings.dataset import EventSource
 from pipeline.settings.dataset_folder import DatasetFolder
-from pipeline.warehouse.interface import Warehouse
+from pipeline.warehouse.event_checks import check_event_columns
+from pipeline.warehouse.interface import Query, Warehouse
 
 _SHOWN_DAYS = 10
 
@@ -64,6 +66,7 @@ def update_export(
     known = source.model_copy(update={"missing_days": tuple(sorted({*source.missing_days, *tables.missing}))})
     looked_at = data_set.dataset.model_copy(update={"source": known})
     usable = [suffix for suffix in names if f"{tables.first:%Y%m%d}" <= suffix[-8:]]
+    check_event_columns(warehouse, Query(data_set.query, export_queries.reading(sorted(usable), source)), source)
     profiler = ExportProfiler(warehouse, dataclasses.replace(data_set, dataset=looked_at, path=None), where, max_gib)
     profile = profiler.profile(usable, days, today)
     before = export_record.load(data_set.path / RECORD)

@@ -32,6 +32,8 @@ def test_a_folder_of_daily_tables_becomes_a_data_set(run, tmp_path):
     check_schema(folder.path / "schema.pbtxt", folder.declared, "converted")
     assert folder.dataset.source.conversion_event == "sign_up"
     assert shown.rstrip().endswith(f"Next:\nmake run DATASET=mine DATA={data}")
+    summary = shown[shown.index("  Conversion ") : shown.index("Wrote ")].splitlines()
+    assert max(map(len, summary)) <= 110 and any(line.startswith(" " * 19) for line in summary)
     assert "Look at first:\n  1. " in shown and "  Conversion       sign_up; " in shown
     page = (tmp_path / "output" / "mine" / "profile.html").read_text(encoding="utf-8")
     for part in ("<b>sign_up</b>", "AS last_method,", "member_email", f"make run DATASET=mine DATA={data}"):
@@ -80,7 +82,7 @@ def test_a_question_stops_it_and_label_answers(run, tmp_path):
     assert settings["source"]["conversion_event"] == "quote_sent"
 
 
-@pytest.mark.parametrize("wish", ["key", "date", "positive"])
+@pytest.mark.parametrize("wish", ["key", "date", "positive", "encoding"])
 def test_wishes_for_a_table_are_refused(run, tmp_path, wish):
     data = write_export(tmp_path / "events", odd_events(days=5, users=30))
     code, shown = run(data, f"--{wish}", "x")
@@ -98,7 +100,10 @@ def test_folders_that_are_no_export(run, tmp_path):
     (tmp_path / "ga360").mkdir()
     (tmp_path / "ga360" / "ga_sessions_20240101.parquet").write_bytes(b"")
     code, shown = run(tmp_path / "ga360")
-    assert code == 2 and "Copy the folder schema/ga360 to schema/mine" in shown
+    assert code == 2 and "ga360 is a Google Analytics 360 export" in shown
+    assert "\n  cp -r schema/ga360 schema/mine\nIn schema/mine/dataset.yaml, set source.time_zone" in shown
+    assert shown.endswith(f"Then type:\n  make run DATASET=mine DATA={tmp_path / 'ga360'}\n")
+    assert not (tmp_path / "schema" / "mine").exists()
 
 
 def test_another_kind_of_data_set_is_not_updated_from_an_export(run, tmp_path):

@@ -5,7 +5,6 @@ import dataclasses
 import datetime
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 import schema
@@ -17,7 +16,7 @@ from pipeline.warehouse.duckdb.engine import DuckDBWarehouse
 from pipeline.warehouse.features_table import query_for
 from pipeline.warehouse.interface import Query, WarehouseError
 from pipeline.warehouse.snapshots import newest_snapshot
-from tests.pipeline.proposal.odd_export import DAY, SCHEMA, add, write_export
+from tests.pipeline.proposal.odd_export import DAY, add, write_export
 from tests.schema.ga4_events import event
 
 FIRST = datetime.date(2024, 1, 1)
@@ -245,14 +244,3 @@ def test_only_the_tables_of_the_test_snapshots_are_read_for_features():
     assert newest_tables(plan, 30) == plan.table_suffixes
     older = dataclasses.replace(plan, table_suffixes=("20240101", "intraday_20240102", *plan.table_suffixes))
     assert newest_tables(older, 30) == plan.table_suffixes
-
-
-def test_columns_of_another_type_are_refused_by_name(tmp_path):
-    place = SCHEMA.get_field_index("event_timestamp")
-    other = SCHEMA.set(place, SCHEMA.field(place).with_type(pa.string()))
-    rows = [{**event("user", FIRST + n * DAY), "event_timestamp": "1"} for n in range(3)]
-    write_export(tmp_path, rows, schema=other)
-    folder = DatasetFolder.load(schema.ROOT / "ga4")
-    refused = pytest.raises(WarehouseError, match="column 'event_timestamp' is STRING; expected INT64")
-    with DuckDBWarehouse(DuckDBSettings(engine="duckdb"), tmp_path, folder.dataset.source) as warehouse, refused:
-        profile_of(folder, warehouse, warehouse, None)

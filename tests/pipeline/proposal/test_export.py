@@ -12,6 +12,7 @@ import schema
 from models.config import SettingsError
 from pipeline.proposal.export import export_settings, propose_export
 from pipeline.proposal.export_kind import kind_of_export, kind_of_folder
+from pipeline.proposal.export_update import update_export
 from pipeline.raw_schema import check_schema, updated_text
 from pipeline.sample.events import SampleParameters, write_sample
 from pipeline.settings.dataset_folder import DatasetFolder
@@ -234,11 +235,6 @@ def test_an_empty_folder_is_refused(tmp_path):
         kind_of_folder(tmp_path)
 
 
-def test_a_ga360_export_is_told_what_to_do(odd):
-    with pytest.raises(SettingsError, match=r"Copy the folder schema/ga360 to schema/mine, .* make run DATASET=mine"):
-        propose(odd, kind="ga360")
-
-
 def test_a_table_of_a_day_to_come_is_refused(odd):
     before = datetime.datetime(2024, 4, 1, tzinfo=datetime.timezone.utc)
     with pytest.raises(WarehouseError, match="events_20240417 is the table of a day to come"):
@@ -262,6 +258,19 @@ def test_columns_without_which_there_are_no_rows_are_named(tmp_path):
     data = write_export(tmp_path / "events", odd_events(days=5, users=30), schema=without)
     with pytest.raises(WarehouseError, match=r"events_\*: no column event_timestamp; the tables must have"):
         propose(data)
+
+
+def test_columns_of_another_type_are_refused_by_name(tmp_path):
+    place = SCHEMA.get_field_index("event_timestamp")
+    other = SCHEMA.set(place, SCHEMA.field(place).with_type(pa.string()))
+    rows = [{**row, "event_timestamp": str(row["event_timestamp"])} for row in odd_events(days=5, users=30)]
+    data = write_export(tmp_path / "events", rows, schema=other)
+    refused = pytest.raises(WarehouseError, match="column 'event_timestamp' is STRING; expected INT64")
+    with refused:
+        propose(data)
+    ga4 = DatasetFolder.load(schema.ROOT / "ga4")
+    with DuckDBWarehouse(ENGINE, data, ga4.dataset.source) as warehouse, refused:
+        update_export(warehouse, ga4, str(data))
 
 
 def test_names_are_written_so_that_yaml_and_sql_read_them_back(tmp_path):
