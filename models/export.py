@@ -31,6 +31,7 @@ def export_saved_model(
     variables: Sequence[Any],
     transform_output: tft.TFTransformOutput,
     features: FeatureSet,
+    contributions: Callable[[dict[str, tf.Tensor]], tf.Tensor] | None = None,
 ) -> None:
     """Writes a SavedModel with three signatures. None of them takes the label.
 
@@ -42,15 +43,18 @@ def export_saved_model(
 
     The quantile map clips infinity like any extreme value, so a request with an infinite number gets a probability.
 
-    The loaded model also has `score` as an attribute, for `verify_export`.
+    The loaded model has three more functions as attributes, for programs in Python: `score`; `transform_tensors`, from
+    the inputs of `predict` to the outputs of `transform_features`; and `contributions`, if it is given.
 
     Args:
         directory: where to write. It is created.
         score: maps transformed features (see preprocessing.py) to probabilities, float32 `[batch]`.
-        variables: all tf.Variables and other resources that `score` uses. Of Keras 3 variables pass `.value`: a C++
-            server cannot load a model with the variables themselves.
+        variables: all tf.Variables and other resources that `score` and `contributions` use. Of Keras 3 variables pass
+            `.value`: a C++ server cannot load a model with the variables themselves.
         transform_output: the transform graph's folder.
         features: the features.
+        contributions: maps transformed features to contributions, float32 `[batch, features]`; see
+            contract.Attributions.
 
     Raises:
         ValueError: a feature is not an input of the transform graph.
@@ -69,6 +73,8 @@ def export_saved_model(
     # Each vocabulary's table without its wrapper, which would double the loading time.
     module.tables = [table for table in graph.resources if id(table.resource_handle) in used]
     module.score = tf.function(score, input_signature=[_named_tensors(features, tf.int64)], autograph=False)
+    if contributions:
+        module.contributions = tf.function(contributions, module.score.input_signature, autograph=False)
 
     def transform(raw: Tensors, rows: tf.Tensor) -> Tensors:
         unused = {name: _no_value(kind, rows) for name, kind in spec.items() if name not in wanted}
@@ -89,10 +95,15 @@ def export_saved_model(
         return probability(transform_features(examples))
 
     @tf.function(input_signature=[_named_tensors(features, tf.string)], autograph=False)
-    def predict(named):
+    def transform_tensors(named):
         rows = tf.size(named[features.names[0]])
-        return probability(transform({name: _raw(named[name], wanted[name], rows) for name in features.names}, rows))
+        return transform({name: _raw(named[name], wanted[name], rows) for name in features.names}, rows)
 
+    @tf.function(input_signature=[_named_tensors(features, tf.string)], autograph=False)
+    def predict(named):
+        return probability(transform_tensors(named))
+
+    module.transform_tensors = transform_tensors
     tf.saved_model.save(
         module,
         directory,

@@ -26,3 +26,9 @@ def matrices(transformed: dict[str, tf.Tensor], features: FeatureSet) -> tuple[t
         for chosen, dtype in ((features.numeric, tf.float32), (features.categorical, tf.int32))
     )
     return numbers, categories
+
+
+def feature_order(features: FeatureSet) -> list[int]:
+    """For each feature, its column when numbers come first and categories after them, as in `matrices`."""
+    names = [feature.name for feature in (*features.numeric, *features.categorical)]
+    return [names.index(name) for name in features.names]

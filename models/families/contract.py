@@ -7,6 +7,7 @@
   settings load it, so it imports no machine learning library.
 - `model.py`: what the shared `run_fn` calls; see ModelModule.
 - `tuning.py`: what the shared `tuner_fn` calls; see TuningModule.
+- `attribution.py`: what a loaded model's reasons come from; see AttributionModule.
 
 Nothing outside the package names the family, except its line in `models/families/__init__.py`.
 """
@@ -60,19 +61,40 @@ class Inputs:
 
 
 @dataclasses.dataclass(frozen=True)
+class Attributions:
+    """How the log odds of a score are divided among the features. They are part of the exported model.
+
+    With the baseline, the contributions of a row add up to its log odds.
+
+    Attributes:
+        method: how contributions are computed, one sentence for reports.
+        baseline: the log odds that they start from.
+        graph: the contributions as TensorFlow operations: transformed features by name, each `[batch]`, to float32
+            `[batch, features]`. The loaded model has it as `contributions`. None if `attribution.py` needs files alone.
+    """
+
+    method: str
+    baseline: float
+    graph: Callable[[dict[str, tf.Tensor]], tf.Tensor] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class FittedModel:
     """A trained model.
 
     Attributes:
         predict: the trained model's own probabilities of some rows, float32 `[rows]`.
         score: the same as TensorFlow operations: transformed features by name, each `[batch]`, to float32 `[batch]`.
-        variables: every tf.Variable and other resource that `score` uses; see models.export.export_saved_model.
+        variables: every tf.Variable and other resource that `score` and `attributions` use; see
+            models.export.export_saved_model.
+        attributions: how its scores are explained; None if they cannot be.
         files: further files of the SavedModel's folder, by their path in it.
     """
 
     predict: Callable[[TrainingData], np.ndarray]
     score: Callable[[dict[str, tf.Tensor]], tf.Tensor]
     variables: Sequence[Any]
+    attributions: Attributions | None = None
     files: Mapping[str, bytes] = dataclasses.field(default_factory=dict)
 
 
@@ -137,6 +159,26 @@ class TuningModule(Protocol):
         ...
 
 
+class AttributionModule(Protocol):
+    """`models/families/<name>/attribution.py`. It needs no library for training."""
+
+    def load_contributions(
+        self, folder: str, model: Any, features: FeatureSet
+    ) -> Callable[[dict[str, Any]], np.ndarray]:
+        """A function that computes contributions as the trained model's Attributions promise.
+
+        Args:
+            folder: the SavedModel's folder, with the FittedModel's `files`.
+            model: the loaded SavedModel.
+            features: the features.
+
+        Returns:
+            A function from transformed features by name, each `[rows]`, to float32 `[rows, features]`, in the order of
+            the features.
+        """
+        ...
+
+
 def display(name: str) -> Display:
     """How the report shows the family. Raises ValueError if there is no such family."""
     return _module(name).DISPLAY
@@ -155,6 +197,11 @@ def load_model_module(name: str) -> ModelModule:
 def load_tuning_module(name: str) -> TuningModule:
     """Imports the family and its libraries, to tune it. Raises ValueError if there is no such family."""
     return _module(name, "tuning")
+
+
+def load_attribution_module(name: str) -> AttributionModule:
+    """Imports what explains the family's scores. Raises ValueError if there is no such family."""
+    return _module(name, "attribution")
 
 
 def model_modules(name: str) -> tuple[str, ...]:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from models.attributions import verify_attributions
+from models.description import DESCRIPTION_FILE, Description
 from models.export import SAMPLE_ROWS, export_saved_model, verify_export
 from models.families.contract import load_model_module
 from pipeline.examples.transformed import TrainingBatches, read_training_data
@@ -30,6 +32,7 @@ def run_fn(fn_args: FnArgs) -> None:
         SettingsError: the features or hyperparameters are not valid.
         ValueError: there is no such family, or a split has no rows.
         ExportMismatchError: the saved model's probabilities differ from the trained model's.
+        AttributionMismatchError: the contributions of features do not add up to the saved model's log odds.
     """
     arguments = read_arguments(fn_args)
     features, family = arguments.features, load_model_module(arguments.family)
@@ -43,10 +46,16 @@ def run_fn(fn_args: FnArgs) -> None:
         )
 
     directory = fn_args.serving_model_dir
-    export_saved_model(directory, model.score, model.variables, transform_output, features)
+    attributions = model.attributions
+    graph = attributions.graph if attributions else None
+    export_saved_model(directory, model.score, model.variables, transform_output, features, graph)
     sample = evaluation.sample(SAMPLE_ROWS)
     verify_export(directory, sample.by_feature(features), model.predict(sample))
     _write(directory, model.files)
+    if attributions:
+        description = Description(arguments.family, features, attributions.method, attributions.baseline)
+        _write(directory, {DESCRIPTION_FILE: description.to_json()})
+        verify_attributions(directory, sample.by_feature(features))
 
 
 def _write(directory: str, files: Mapping[str, bytes]) -> None:

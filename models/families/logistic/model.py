@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from models.families.contract import FittedModel, Inputs
+from models.families.logistic import attribution
 from models.families.logistic.hyperparameters import Hyperparameters
 from models.families.logistic.linear_graph import LinearGraph
 from models.families.logistic.training import train
@@ -26,10 +27,12 @@ def fit(
     Raises:
         ValueError: the training labels are all the same.
     """
-    regression = train(concatenate(list(training)), evaluation, inputs, settings, log_dir)
+    rows = concatenate(list(training))
+    regression = train(rows, evaluation, inputs, settings, log_dir)
     graph = LinearGraph(regression)
     return FittedModel(
         predict=regression.predict,
         score=lambda transformed: graph(*matrices(transformed, inputs.features)),
         variables=[graph],
+        attributions=attribution.attributions(graph, rows, inputs.features),
     )

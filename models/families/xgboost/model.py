@@ -6,16 +6,16 @@ from collections.abc import Iterable
 
 import tensorflow as tf
 
-from models.families.contract import FittedModel, Inputs
+from models.families.contract import Attributions, FittedModel, Inputs
+from models.families.xgboost import attribution
 from models.families.xgboost.booster_format import parse_booster
 from models.families.xgboost.hyperparameters import Hyperparameters
-from models.families.xgboost.training import column_names, predict, train
+from models.families.xgboost.training import BOOSTER_FILE, column_names, predict, train
 from models.families.xgboost.tree_graph import TreeGraph
 from models.features import FeatureSet
 from models.training_data import TrainingData
 
 READS_REPEATEDLY = True
-BOOSTER_FILE = "assets.extra/booster.ubj"  # in the SavedModel's folder, for XGBoost's own tools
 
 
 def fit(
@@ -37,6 +37,7 @@ def fit(
         predict=lambda data: predict(booster, data, features),
         score=lambda transformed: trees(booster_inputs(transformed, features)),
         variables=[trees],
+        attributions=Attributions(attribution.METHOD, attribution.baseline(booster, features)),
         files={BOOSTER_FILE: bytes(booster.save_raw("ubj"))},
     )
 

@@ -15,6 +15,7 @@ from models.families.xgboost.hyperparameters import Hyperparameters
 from models.features import FeatureSet
 from models.training_data import TrainingData, concatenate
 
+BOOSTER_FILE = "assets.extra/booster.ubj"  # in the SavedModel's folder, for XGBoost's own tools and for reasons
 _PROGRESS = logging.getLogger("propensity.progress")
 _TRAIN, _EVAL, _METRIC = "train", "eval", "logloss"  # XGBoost's names in its evaluation log
 _ROUNDS_PER_POINT = 10  # of the training loss, and lines of progress

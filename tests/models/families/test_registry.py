@@ -37,6 +37,8 @@ def test_package_provides_what_the_contract_asks_for(name):
     model, tuning = contract.load_model_module(name), contract.load_tuning_module(name)
     assert isinstance(model.READS_REPEATEDLY, bool)
     assert parameters(model.fit) == parameters(contract.ModelModule.fit)
+    found = parameters(contract.load_attribution_module(name).load_contributions)
+    assert found == parameters(contract.AttributionModule.load_contributions)
     for function in ("search_space", "trial_score"):
         assert parameters(getattr(tuning, function)) == parameters(getattr(contract.TuningModule, function))
 

@@ -1,0 +1,57 @@
+"""Reasons of the XGBoost family: exact TreeSHAP on the log odds, from the booster in the model's folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import xgboost as xgb
+
+from models.families.xgboost.training import BOOSTER_FILE, column_names, column_types
+from models.features import FeatureSet
+from models.tensors import feature_order
+
+METHOD = (
+    "Exact path-dependent TreeSHAP (Lundberg et al. 2020) on the log odds; the baseline is the mean of the trees over "
+    "the training rows."
+)
+
+
+def load_contributions(folder: str, model: Any, features: FeatureSet) -> Callable[[dict[str, Any]], np.ndarray]:
+    """As contract.AttributionModule; all that it needs is the booster's file."""
+    with tf.io.gfile.GFile(os.path.join(folder, BOOSTER_FILE), "rb") as stream:
+        booster = xgb.Booster(model_file=bytearray(stream.read()))
+    names, order = column_names(features), feature_order(features)
+
+    def contributions(transformed: dict[str, Any]) -> np.ndarray:
+        cells = np.stack([np.asarray(transformed[name], np.float32) for name in names], axis=1)
+        return shap_values(booster, cells, features)[:, order]
+
+    return contributions
+
+
+def baseline(booster: xgb.Booster, features: FeatureSet) -> float:
+    """The mean log odds of the trees over the training rows."""
+    cells = np.full((1, len(features.names)), np.nan, np.float32)
+    return float(shap_values(booster, cells, features)[0, -1])
+
+
+def shap_values(booster: xgb.Booster, cells: np.ndarray, features: FeatureSet) -> np.ndarray:
+    """XGBoost's own TreeSHAP.
+
+    Args:
+        booster: the booster; only its rounds up to the best one count.
+        cells: the booster's columns, float32 `[rows, columns]`.
+        features: the features.
+
+    Returns:
+        float32 `[rows, columns + 1]`; the last is the baseline.
+    """
+    best = booster.attr("best_iteration")
+    matrix = xgb.DMatrix(
+        cells, feature_names=column_names(features), feature_types=column_types(features), enable_categorical=True
+    )
+    return booster.predict(matrix, pred_contribs=True, iteration_range=(0, int(best) + 1) if best else (0, 0))

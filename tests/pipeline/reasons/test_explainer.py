@@ -1,0 +1,50 @@
+import types
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models.attributions import TOLERANCE, rounding
+from models.features import FeatureSet
+from pipeline.reasons.explainer import load_explainer
+from pipeline.training import run_fn
+
+FAMILIES = ("xgboost", "logistic")
+RAW = {
+    "a": np.float32([0.1, np.nan, 1, -3, 0.1]),
+    "country": np.array([b"de", b"", b"fr", b"nowhere", b"de"], object),
+}
+
+
+@pytest.fixture(params=FAMILIES)
+def trained(request, trainer_arguments):
+    """The folder of a trained model."""
+    config = trainer_arguments.custom_config | {"family": request.param, "hyperparameters": {}}
+    run_fn.run_fn(types.SimpleNamespace(**(vars(trainer_arguments) | {"custom_config": config})))
+    return trainer_arguments.serving_model_dir
+
+
+def test_contributions_and_baseline_add_up_to_the_models_log_odds(trained):
+    explainer = load_explainer(trained)
+    assert explainer.features == ("a", "country")
+    assert explainer.method.endswith(".") and np.isfinite(explainer.baseline)
+    contributions, margins = explainer.contributions(RAW), explainer.margins(RAW)
+    assert contributions.shape == (5, 2) and contributions.dtype == np.float32 and np.ptp(contributions) > 0
+    probability = tf.saved_model.load(trained).signatures["predict"](**{k: tf.constant(v) for k, v in RAW.items()})
+    probability = probability["probability"].numpy()[:, 0]
+    np.testing.assert_allclose(1 / (1 + np.exp(-margins)), probability, atol=1e-7)
+    error = np.abs(explainer.baseline + contributions.sum(axis=1, dtype=np.float64) - margins)
+    assert (error <= TOLERANCE + 8 * rounding(probability)).all()
+    np.testing.assert_array_equal(contributions[0], contributions[4])
+
+
+def test_features_are_in_the_order_of_features_yaml(trainer_arguments):
+    given = trainer_arguments.custom_config
+    features = FeatureSet.from_config(given["features"][::-1])
+    config = given | {"family": "xgboost", "hyperparameters": {}, "features": features.to_config()}
+    run_fn.run_fn(types.SimpleNamespace(**(vars(trainer_arguments) | {"custom_config": config})))
+    explainer = load_explainer(trainer_arguments.serving_model_dir)
+    assert explainer.features == ("country", "a")
+    only_a_differs = {"a": np.float32([-1, 1]), "country": np.array([b"de", b"de"], object)}
+    country, a = np.ptp(explainer.contributions(only_a_differs), axis=0)
+    assert a > country
