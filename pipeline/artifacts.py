@@ -7,6 +7,7 @@ from tfx.types import artifact
 VERDICT = "verdict.json"  # of a Verdict
 SELECTION = "selection.json"  # of SelectModel's Model
 INFRA_CHECK = "check.json"  # of InfraCheck's InfraBlessing
+WRITTEN = "written.json"  # of ScoreWriter's WrittenScores
 
 
 class Verdict(artifact.Artifact):
@@ -25,6 +26,12 @@ class Scores(artifact.Artifact):
     """The scores of customers: a Parquet file for each snapshot date, and `scores.json`; see scores/layout.py."""
 
     TYPE_NAME = "propensity.Scores"
+
+
+class WrittenScores(artifact.Artifact):
+    """What a run wrote into the score table: `written.json`."""
+
+    TYPE_NAME = "propensity.WrittenScores"
 
 
 # Properties of a PushedModel. The first three are those of TFX's Pusher.

@@ -45,13 +45,11 @@ _HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.*?) \(PID (?P<pi
 class DuckDBScoreTable:
     """Implements pipeline.scores.table.ScoreTable.
 
-    DuckDB lets one process write a file, or several read it. A process that is killed leaves the day that it was
-    writing as it was.
+    DuckDB lets one process write a file, or several read it. The file is opened for reading until something is written.
+    A process that is killed leaves the day that it was writing as it was.
     """
 
-    def __init__(
-        self, path: Path, table: str, scoring: ScoringSettings, engine: DuckDBSettings, *, read_only: bool = False
-    ):
+    def __init__(self, path: Path, table: str, scoring: ScoringSettings, engine: DuckDBSettings):
         """Opens nothing yet.
 
         Args:
@@ -59,14 +57,13 @@ class DuckDBScoreTable:
             table: the table's name.
             scoring: when days expire.
             engine: memory and threads.
-            read_only: for readers, of which there may be several at once.
         """
         self._path = path
         self._table = check_identifier(table)
         self._expiry_days = scoring.expiry_days
         self._engine = engine
-        self._read_only = read_only
         self._opened: duckdb.DuckDBPyConnection | None = None
+        self._writes = False  # whether it was opened for writing
         self.name = f"{table} in {path}"
 
     def check(self, schema: pa.Schema) -> None:
@@ -79,9 +76,9 @@ class DuckDBScoreTable:
             )
 
     def check_free(self, dates: Sequence[datetime.date], run_id: str) -> None:
-        """See ScoreTable. Whoever has the file open for writing holds its lock."""
+        """See ScoreTable. Whoever has the file open holds a lock, readers too."""
         if self._path.exists():
-            self._connection()
+            self._open_to_write()
 
     def scored_days(self) -> list[ScoredDay]:
         """See ScoreTable."""
@@ -105,6 +102,7 @@ class DuckDBScoreTable:
     def replace_days(self, files: Mapping[datetime.date, str], run: ScoringRun) -> None:
         """See ScoreTable."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._open_to_write()
         for date in sorted(files):
             self._replace(date, files[date], run)
 
@@ -128,7 +126,7 @@ class DuckDBScoreTable:
         """See ScoreTable."""
         if self._opened is not None:
             self._opened.close()
-            self._opened = None
+            self._opened, self._writes = None, False
 
     def __enter__(self) -> DuckDBScoreTable:
         """Returns itself."""
@@ -185,6 +183,12 @@ class DuckDBScoreTable:
         )
         return dict(rows)
 
+    def _open_to_write(self) -> None:
+        if not self._writes:
+            self.close()
+            self._writes = True
+        self._connection()
+
     def _connection(self) -> duckdb.DuckDBPyConnection:
         if self._opened is None:
             config: dict[str, str | int] = {
@@ -196,7 +200,7 @@ class DuckDBScoreTable:
             if self._engine.threads:
                 config["threads"] = self._engine.threads
             with self._explained():
-                self._opened = duckdb.connect(str(self._path), read_only=self._read_only, config=config)
+                self._opened = duckdb.connect(str(self._path), read_only=not self._writes, config=config)
                 self._opened.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
         return self._opened
 

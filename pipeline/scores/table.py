@@ -16,8 +16,8 @@ import pyarrow as pa
 from pipeline.scores.layout import DATE, ScoresError
 
 LATEST, RUNS = "_latest", "_runs"  # after the table's name
-#: Columns of the table of runs: the day, its rows, which model scored it, by which run and when. `started_at` and
-#: `written_at` say when the run began to write the day and when it had; `job_id` is BigQuery's load job.
+# Columns of the table of runs: the day, its rows, which model scored it, by which run and when. `started_at` and
+# `written_at` say when the run began to write the day and when it had; `job_id` is BigQuery's load job.
 RUNS_COLUMNS = {
     DATE: "DATE",
     "day_rows": "INT64",
@@ -51,6 +51,12 @@ class ScoredDay:
     model_digest: str
     run_id: str
     scored_at: datetime.datetime
+
+    def to_json(self) -> dict[str, object]:
+        """All but the date."""
+        values = {**dataclasses.asdict(self), "scored_at": self.scored_at.isoformat()}
+        values.pop("date")
+        return values
 
 
 class ScoreTable(Protocol):

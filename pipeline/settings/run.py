@@ -45,6 +45,12 @@ class BigQuerySettings(Settings):
         json_schema_extra={"form": "name of a data set"},
         description="The data set of `project` in which features tables are made.",
     )
+    scores_dataset: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9_]{1,1024}$",
+        json_schema_extra={"form": "name of a data set"},
+        description="The data set of `project` that holds the score table. Without it: `features_dataset`.",
+    )
     expiry_hours: int = Field(
         default=72, ge=1, le=24 * 60, description="Hours after which a features table is deleted."
     )

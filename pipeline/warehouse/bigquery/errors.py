@@ -21,7 +21,8 @@ def describe(error: Exception) -> str:
         return f"no usable credentials ({first}); run `gcloud auth application-default login` or use a service account"
     if isinstance(error, exceptions.NotFound):
         where = "a data set must be in warehouse.location, " if "location" in first else ""
-        return f"{first}; {where}see warehouse.project, source and features_dataset of the run's settings"
+        names = "warehouse.project, source, features_dataset and scores_dataset"
+        return f"{first}; {where}see {names} of the run's settings"
     if isinstance(error, exceptions.Forbidden):
         if "quota" in first.lower():
             return f"{first}; wait, or raise the project's quota"

@@ -24,10 +24,8 @@ SCHEMA = score_schema("user_id", pa.string())
 AT = datetime.datetime(2026, 1, 6, 3, 4, 5, tzinfo=datetime.timezone.utc)
 
 
-def opened(folder, *, read_only=False, **settings):
-    return DuckDBScoreTable(
-        folder / "scores.duckdb", "scores", ScoringSettings(**settings), ENGINE, read_only=read_only
-    )
+def opened(folder, **settings):
+    return DuckDBScoreTable(folder / "scores.duckdb", "scores", ScoringSettings(**settings), ENGINE)
 
 
 def run_of(number, digest=None):
@@ -73,7 +71,7 @@ def test_the_rows_are_those_of_the_files(tmp_path):
     with opened(tmp_path) as table:
         table.replace_days(written, run_of(1))
         table.check(SCHEMA)
-    with opened(tmp_path, read_only=True) as table:
+    with opened(tmp_path) as table:
         found = pa.Table.from_batches(list(table.rows_of(NEXT_DAY)))
         assert list(table.rows_of(datetime.date(2026, 2, 1))) == []
     assert found.schema.equals(SCHEMA)
@@ -186,7 +184,9 @@ def test_killed_at_any_moment_the_day_is_whole(tmp_path):
         while (line := writer.stdout.readline()) == "written\n":
             pass
         assert line == f"killed by {int(signal.SIGKILL)}\n"
-        with opened(tmp_path, read_only=attempt % 3 == 0) as table:
+        with opened(tmp_path) as table:
+            if attempt % 3:
+                table.check_free([DAY], "run-4")  # opens it for writing
             day, other = table.scored_days()
             found = pa.Table.from_batches(list(table.rows_of(DAY)))
         assert (other.date, other.rows) == (NEXT_DAY, 10)
@@ -211,9 +211,9 @@ def test_a_table_that_another_process_writes_is_refused_by_name(tmp_path):
     )
     try:
         assert holder.stdout.readline() == "ready\n"
-        for read_only in (False, True):
-            with opened(tmp_path, read_only=read_only) as table, pytest.raises(ScoresError) as error:
-                table.check_free([DAY], "run-2")
+        for method in (lambda table: table.check_free([DAY], "run-2"), DuckDBScoreTable.scored_days):
+            with opened(tmp_path) as table, pytest.raises(ScoresError) as error:
+                method(table)
             text = str(error.value)
             assert f"scores in {tmp_path / 'scores.duckdb'} is open in another process (python" in text
             assert f"PID {holder.pid}), perhaps a run that writes it; wait until" in text and "\n" not in text
@@ -221,6 +221,22 @@ def test_a_table_that_another_process_writes_is_refused_by_name(tmp_path):
         holder.communicate()
     with opened(tmp_path) as table:
         table.check_free([DAY], "run-2")
+
+
+def test_several_may_read_at_once_but_then_none_writes(tmp_path):
+    with opened(tmp_path) as table:
+        table.replace_days(files(tmp_path, 1, 5), run_of(1))
+    command = [sys.executable, "-c", HOLDER.replace("argv[1]", "argv[1], read_only=True")]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    reader = subprocess.Popen([*command, str(tmp_path / "scores.duckdb")], **pipes)
+    try:
+        assert reader.stdout.readline() == "ready\n"
+        with opened(tmp_path) as table:
+            assert len(table.scored_days()) == 1
+            with pytest.raises(ScoresError, match=f"open in another process .*PID {reader.pid}"):
+                table.check_free([DAY], "run-2")
+    finally:
+        reader.communicate()
 
 
 @pytest.mark.parametrize(

@@ -257,7 +257,7 @@ def test_a_source_that_is_not_there(opened):
         pytest.raises(WarehouseError, match=r"(?i)not found: .*nowhere") as raised,
     ):
         warehouse.columns(Query("SELECT n.* FROM nothing AS n"))
-    assert "see warehouse.project, source and features_dataset" in str(raised.value)
+    assert "see warehouse.project, source, features_dataset" in str(raised.value)
     assert_one_line(raised.value)
 
 
