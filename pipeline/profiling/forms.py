@@ -12,6 +12,8 @@ import functools
 import re
 from collections.abc import Mapping
 
+from pipeline.warehouse.duckdb.text_types import APOSTROPHES, BLANKS, date_format, date_pattern
+
 
 class Form(str, enum.Enum):
     """A way to write a value as text. Where a text reads in several ways, the first in this order counts."""
@@ -97,7 +99,6 @@ _MONTHS = (
 )
 _SYMBOL = r"(?:[$€£¥₩₹]|(?:USD|EUR|GBP|JPY|CNY|KRW|INR|CHF|CAD|AUD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|BRL|MXN|TRY|ZAR)\s?)"
 _AFTER = r"(?:\s?[$€£¥₩₹]|\s(?:USD|EUR|GBP|JPY|CNY|KRW|INR|CHF|CAD|AUD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|BRL|MXN|TRY|ZAR))"
-_DIGITS = {"d": r"\d{1,2}", "m": r"\d{1,2}", "Y": r"\d{4}", "y": r"\d{2}"}
 
 
 def _float(inner: str) -> str:
@@ -117,8 +118,8 @@ def _money(comma: bool) -> _Way:
 
 
 def _date(parts: str, mark: str = "", clock: bool = False) -> _Way:
-    format_ = mark.join(f"%{part}" for part in parts)
-    pattern = re.escape(mark).join(_DIGITS[part] for part in parts)
+    order, year_digits = parts.lower(), 4 if "Y" in parts else 2
+    format_, pattern = date_format(order, mark, year_digits), date_pattern(order, mark, year_digits)
     if not mark:  # without marks each part has all its digits
         pattern = {"Ymd": r"(?:1[89]|2[01])\d{6}", "Ym": r"(?:19|20)\d{2}(?:0[1-9]|1[0-2])"}[parts]
     if clock:
@@ -204,12 +205,12 @@ _WAYS: Mapping[Form, _Way] = {
         r"REPLACE(REGEXP_REPLACE({0}, r'\.(\d{3})\b', r'\1'), ',', '.')",
     ),
     Form.THOUSANDS_SPACE: _number(
-        rf"(?:{_WHOLE}|[1-9]\d{{0,2}}(?:[ \x{{A0}}\x{{202F}}]\d{{3}})+)(?:[.,]\d+)?",
-        r"REPLACE(REGEXP_REPLACE({0}, r'[ \x{A0}\x{202F}](\d{3})\b', r'\1'), ',', '.')",
+        rf"(?:{_WHOLE}|[1-9]\d{{0,2}}(?:{BLANKS}\d{{3}})+)(?:[.,]\d+)?",
+        rf"REPLACE(REGEXP_REPLACE({{0}}, r'{BLANKS}(\d{{3}})\b', r'\1'), ',', '.')",
     ),
     Form.THOUSANDS_APOSTROPHE: _number(
-        rf"(?:{_WHOLE}|[1-9]\d{{0,2}}(?:[\x27\x{{2019}}]\d{{3}})+)(?:\.\d+)?",
-        r"REGEXP_REPLACE({0}, r'[\x27\x{2019}](\d{3})\b', r'\1')",
+        rf"(?:{_WHOLE}|[1-9]\d{{0,2}}(?:{APOSTROPHES}\d{{3}})+)(?:\.\d+)?",
+        rf"REGEXP_REPLACE({{0}}, r'{APOSTROPHES}(\d{{3}})\b', r'\1')",
     ),
     Form.PERCENT: _number(r"(?:\d+(?:\.\d+)?|\.\d+)\s?%", "REPLACE({0}, '%', '')"),
     Form.PERCENT_COMMA: _number(r"\d+(?:,\d+)?\s?%", "REPLACE(REPLACE({0}, '%', ''), ',', '.')"),

@@ -6,27 +6,41 @@ import itertools
 import re
 from collections.abc import Iterable
 
-#: Words in a name (in snake case) that make a column an identifier, or personal.
-PERSONAL_WORDS = frozenset(
-    {
-        *("id", "ids", "uid", "uuid", "guid", "gid", "cid", "clid", "gclid", "dclid", "wbraid", "gbraid", "srsltid"),
-        *(
+#: Words in a column's name for what tells who somebody is, or how to reach them.
+CONTACT_WORDS = frozenset(
+    ["email", "mail", "phone", "telephone", "ip", "address", "street", "surname", "lastname", "firstname", "fullname"]
+)
+#: The same where a name stands for a column of a table. As an event's parameter, `mobile` is a kind of device.
+TABLE_CONTACT_WORDS = CONTACT_WORDS | {"mobile"}
+_ACCOUNT_WORDS = frozenset(["tel", "ssn", "passport", "iban", "username"])  # personal wherever they stand
+#: Words in a name (in snake case) that make an event's parameter an identifier, or personal.
+PERSONAL_WORDS = (
+    CONTACT_WORDS
+    | _ACCOUNT_WORDS
+    | frozenset(
+        [
+            "id",
+            "ids",
+            "uid",
+            "uuid",
+            "guid",
+            "gid",
+            "cid",
+            "clid",
+            "gclid",
+            "dclid",
+            "wbraid",
+            "gbraid",
+            "srsltid",
             "fbclid",
             "msclkid",
             "hash",
             "token",
-            "ip",
-            "email",
-            "mail",
-            "phone",
-            "tel",
-            "telephone",
-            "address",
-            "street",
-        ),
-        *("zip", "postcode", "iban", "ssn", "passport", "birthday", "birthdate", "dob", "firstname", "lastname"),
-        *("surname", "fullname", "username", "password", "latitude", "longitude", "lat", "lon", "lng"),
-    }
+        ]
+    )
+    | frozenset(
+        ["zip", "postcode", "birthday", "birthdate", "dob", "password", "latitude", "longitude", "lat", "lon", "lng"]
+    )
 )
 _PERSONAL_PAIRS = frozenset(
     {
@@ -34,6 +48,16 @@ _PERSONAL_PAIRS = frozenset(
         ("birth", "date"),
         ("postal", "code"),
     }
+)
+# Parts of a column's name whose values a profile does not list. Unlike words, they may be stuck together: `userid`.
+_OWNERS = (
+    "user customer client member visitor account person patient contact device session cookie order transaction "
+    "subscriber guest lead"
+)
+_HIDDEN = re.compile(
+    rf"(^|[^a-z])({'|'.join(sorted(TABLE_CONTACT_WORDS | _ACCOUNT_WORDS))}"
+    r"|e-?mail|fax|login|first_name|last_name|full_name|user_name|customer_?name"
+    rf"|({_OWNERS.replace(' ', '|')})_?(id|no|nr|number|key|uuid|guid)|pseudo_?id|uid|uuid|guid)([^a-z]|$)"
 )
 _PERSONAL_VALUE = re.compile(
     r"[^\s@]+@[^\s@]+\.[^\s@]+"  # an address
@@ -55,6 +79,11 @@ def is_personal_name(name: str) -> bool:
     words = [word for word in re.split(r"[^a-z0-9]+", snake_case(name)) if word]
     pairs = set(itertools.pairwise(words))
     return bool(PERSONAL_WORDS.intersection(words) or _PERSONAL_PAIRS & pairs)
+
+
+def is_hidden_name(name: str) -> bool:
+    """Whether a column's name says that it tells who somebody is, so that its values stay unseen."""
+    return _HIDDEN.search(snake_case(name)) is not None
 
 
 def has_personal_values(values: Iterable[str]) -> bool:

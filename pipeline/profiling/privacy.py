@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
 from pipeline.profiling.forms import Form
-from pipeline.profiling.personal import snake_case
+from pipeline.profiling.personal import is_hidden_name
 
 #: Above this share of distinct values among the filled ones, a column may be an identifier.
 IDENTIFIER_SHARE = 0.5
 #: Up to this many distinct values a column is a category, whatever its name.
 FEW_VALUES = 20
-#: Names of columns that tell who somebody is, in parts of a name.
-_PERSONAL = re.compile(
-    r"(^|[^a-z])(e?-?mail|phone|mobile|tel|fax|ssn|passport|iban|ip|first_?name|last_?name|full_?name|surname|user_?name"
-    r"|customer_?name|login|address|street|(user|customer|client|member|visitor|account|person|patient|contact|device|"
-    r"session|cookie|order|transaction|subscriber|guest|lead)_?(id|no|nr|number|key|uuid|guid)|pseudo_?id|uid|uuid|guid)"
-    r"([^a-z]|$)"
-)
 _PERSONAL_FORMS = frozenset({Form.EMAIL, Form.UUID, Form.IP_ADDRESS, Form.URL})
 
 
@@ -31,9 +22,7 @@ def is_private(name: str, filled: int, distinct: int) -> bool:
     """
     if distinct <= 2:
         return False
-    return distinct > IDENTIFIER_SHARE * filled or (
-        distinct > FEW_VALUES and _PERSONAL.search(snake_case(name)) is not None
-    )
+    return distinct > IDENTIFIER_SHARE * filled or (distinct > FEW_VALUES and is_hidden_name(name))
 
 
 def is_private_form(form: Form) -> bool:

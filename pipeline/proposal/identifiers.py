@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pipeline.profiling.forms import Form
+from pipeline.profiling.personal import TABLE_CONTACT_WORDS
 from pipeline.profiling.privacy import is_private_form
 from pipeline.profiling.profile import MOST_VALUES, ColumnProfile, TableProfile
 from pipeline.proposal.conversion import Readings
 from pipeline.proposal.keys import NEARLY_UNIQUE, is_named_id
-from pipeline.proposal.words import PERSONAL_WORDS, ROW_NUMBER_WORDS, words
+from pipeline.proposal.words import ROW_NUMBER_WORDS, words
 
 #: The share of distinct values from which on text is an identifier or free text, not a category.
 MOSTLY_DISTINCT = 0.5
@@ -29,7 +30,9 @@ def reason(column: ColumnProfile, profile: TableProfile, readings: Readings, row
     distinct_share = column.distinct / column.filled
     what = f"{column.distinct:,} values in {column.filled:,} rows"
     is_personal = column.form is not None and is_private_form(column.form)
-    if is_personal or (set(words(column.name)) & PERSONAL_WORDS and distinct_share > 0.1 and column.type == "STRING"):
+    if is_personal or (
+        set(words(column.name)) & TABLE_CONTACT_WORDS and distinct_share > 0.1 and column.type == "STRING"
+    ):
         return f"personal data: {what}"
     if column.filled < rows_per_value * column.distinct and is_id_name(column.name) and _is_whole_or_text(column):
         return f"an identifier: {what}"

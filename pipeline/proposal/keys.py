@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 
 from models.config import SettingsError
 from pipeline.profiling.forms import Form
+from pipeline.profiling.personal import TABLE_CONTACT_WORDS
 from pipeline.profiling.profile import ColumnProfile, TableProfile
 from pipeline.proposal import names
 from pipeline.proposal.facts import Shared
 from pipeline.proposal.wishes import Wishes, named_column
-from pipeline.proposal.words import ID_WORDS, OWNER_WORDS, PERSONAL_WORDS, ROW_NUMBER_WORDS, has_word, words
+from pipeline.proposal.words import ID_WORDS, OWNER_WORDS, ROW_NUMBER_WORDS, has_word, words
 
 #: The share of distinct values from which on a column is counted exactly, to see whether it is unique.
 NEARLY_UNIQUE = 0.9
@@ -135,7 +136,7 @@ def _may_be_key(column: ColumnProfile, rows: int) -> bool:
         return False
     if set(words(column.name)) & ROW_NUMBER_WORDS and not has_word(column.name, (*OWNER_WORDS, "id")):
         return False
-    if set(words(column.name)) & PERSONAL_WORDS:
+    if set(words(column.name)) & TABLE_CONTACT_WORDS:
         return False
     return is_named_id(column.name) or (_is_text_id(column) and column.distinct >= NEARLY_UNIQUE * column.filled)
 

@@ -55,7 +55,6 @@ OWNER_WORDS = _listed(
     "kunden client cliente utilisateur konto 고객 회원 사용자 顧客 会員 客户 用户"
 )
 ROW_NUMBER_WORDS = _listed("index row rownum rownumber unnamed nr no number lfd")
-PERSONAL_WORDS = _listed("email mail phone telephone mobile ip address street surname lastname firstname fullname")
 
 # Names of numbers that stand for a thing.
 CODE_WORDS = _listed(

@@ -131,16 +131,24 @@ class DateOrder:
     reads: str
 
 
+def date_format(order: str, mark: str, year_digits: int) -> str:
+    """The format for STRPTIME and PARSE_DATE of dates in an order such as `dmy`, with years of 2 or 4 digits."""
+    return mark.join({"d": "%d", "m": "%m", "y": "%Y" if year_digits == 4 else "%y"}[part] for part in order)
+
+
+def date_pattern(order: str, mark: str, year_digits: int) -> str:
+    """The RE2 pattern of such dates."""
+    escaped = "[.]" if mark == "." else mark
+    return escaped.join({"y": rf"\d{{{year_digits}}}"}.get(part, r"\d{1,2}") for part in order)
+
+
 def date_orders(wanted: str | None = None) -> Sequence[DateOrder]:
     """The known orders, or those of one name."""
     found = []
     for name, mark, digits in (
         (name, mark, digits) for name in ("dmy", "mdy", "ymd") for mark in "./-" for digits in (4, 2)
     ):
-        year = {4: "%Y", 2: "%y"}[digits]
-        format_ = mark.join({"d": "%d", "m": "%m", "y": year}[part] for part in name)
-        escaped = "[.]" if mark == "." else mark
-        pattern = escaped.join({"y": rf"\d{{{digits}}}"}.get(part, r"\d{1,2}") for part in name)
+        format_, pattern = date_format(name, mark, digits), date_pattern(name, mark, digits)
         shown = mark.join({"y": "y" * digits}.get(part, part) for part in name)
         reads = f"{_matches(pattern)} AND TRY_STRPTIME({{0}}, {quote(format_)}) IS NOT NULL"
         found.append(DateOrder(name, shown, format_, reads))
@@ -149,6 +157,8 @@ def date_orders(wanted: str | None = None) -> Sequence[DateOrder]:
     return [order for order in found if wanted in (None, order.name)]
 
 
+# What stands between thousands, besides commas and dots.
+BLANKS, APOSTROPHES = r"[ \x{A0}\x{202F}]", r"[\x{27}\x{2019}]"
 # Numbers as people write them: pattern, words, and what makes numbers of them.
 NUMBER_STYLES = (
     (NUMBER, "beyond 64 bits", "CAST({0} AS FLOAT64)"),
@@ -164,13 +174,13 @@ NUMBER_STYLES = (
         "CAST(REPLACE(REPLACE({0}, '.', ''), ',', '.') AS FLOAT64)",
     ),
     (
-        r"\s*[-+]?(\d+|\d{1,3}([ \x{A0}\x{202F}]\d{3})+)([.,]\d+)?\s*",
+        rf"\s*[-+]?(\d+|\d{{1,3}}({BLANKS}\d{{3}})+)([.,]\d+)?\s*",
         "with blanks between thousands",
-        r"CAST(REPLACE(REGEXP_REPLACE({0}, r'[ \x{A0}\x{202F}]', ''), ',', '.') AS FLOAT64)",
+        f"CAST(REPLACE(REGEXP_REPLACE({{0}}, r'{BLANKS}', ''), ',', '.') AS FLOAT64)",
     ),
     (
-        r"\s*[-+]?(\d+|\d{1,3}([\x{27}\x{2019}]\d{3})+)([.]\d+)?\s*",
+        rf"\s*[-+]?(\d+|\d{{1,3}}({APOSTROPHES}\d{{3}})+)([.]\d+)?\s*",
         "with apostrophes between thousands",
-        r"CAST(REGEXP_REPLACE({0}, r'[\x{27}\x{2019}]', '') AS FLOAT64)",
+        f"CAST(REGEXP_REPLACE({{0}}, r'{APOSTROPHES}', '') AS FLOAT64)",
     ),
 )
