@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 import os
@@ -53,6 +54,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         Raises:
             ChampionError: there is no champion, or its files are gone.
             UnscorableError: there are no rows, or they lack a feature of the champion, a key or a date.
+            ReasonsUnavailableError: an earlier version of this project exported the champion, so it gives no reasons.
             ScoringError: the champion cannot be called, or does not return a probability for each row.
             ScoresError: the scores cannot be ranked.
         """
@@ -75,7 +77,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 SPLIT,
                 folder,
                 work,
+                settings=settings,
                 columns=columns,
+                features=read_settings(exec_properties, "features", FeatureSet),
                 snapshot_date=exec_properties["snapshot_date"],
                 on_beam=self._on_beam(examples, out),
             )
@@ -87,7 +91,13 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 layout.SCORED_AT: scored_at,
             }
             dates = _rank_into(out, scored, work, settings, constants)
-        summary = {"model": model, "run_id": run_id, "scored_at": scored_at, "dates": dates, "reasons": None}
+        summary = {
+            "model": model,
+            "run_id": run_id,
+            "scored_at": scored_at,
+            "dates": dates,
+            "reasons": dataclasses.asdict(scored.explained) if scored.explained else None,
+        }
         with fileio.open(os.path.join(out, layout.SUMMARY), "w") as file:
             file.write(json.dumps(summary, indent=1))
 

@@ -7,6 +7,7 @@ import pyarrow as pa
 import tensorflow as tf
 from tfx.types import artifact_utils, standard_artifacts
 
+from models.description import DESCRIPTION_FILE, Description
 from models.export import export_saved_model
 from models.features import FeatureSet
 from models.signatures import EXAMPLES_SIGNATURE, TENSORS_SIGNATURE, TRANSFORM_SIGNATURE
@@ -75,6 +76,21 @@ def save_small_model(folder, score=linear_score, required=()):
     """Exports a small model as the Trainers do; returns the folder as text."""
     Path(folder).mkdir(parents=True)
     export_saved_model(str(folder), score, [], SmallTransform(folder, required), FEATURES)
+    return str(folder)
+
+
+def save_explained_model(folder):
+    """A small model that gives reasons: what it adds to the log odds for each feature, and -2 as their baseline."""
+    Path(folder).mkdir(parents=True)
+
+    def contributions(transformed):
+        return tf.stack([0.1 * transformed["visits"], 0.5 * tf.cast(transformed["country"], tf.float32)], axis=1)
+
+    export_saved_model(str(folder), linear_score, [], SmallTransform(folder), FEATURES, contributions)
+    description = Path(folder, DESCRIPTION_FILE)
+    description.parent.mkdir()
+    # The family whose contributions are part of the graph.
+    description.write_bytes(Description("logistic", FEATURES, "Exact.", -2.0).to_json())
     return str(folder)
 
 

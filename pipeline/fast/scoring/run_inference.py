@@ -9,17 +9,20 @@ module needs TensorFlow Hub, whose release for TFX 1.16 cannot be imported besid
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+import datetime
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 from apache_beam.ml.inference.base import ModelHandler, PredictionResult, RunInference
+from apache_beam.utils import shared
 
 from pipeline.examples import files
 from pipeline.examples.batches import Batch
 from pipeline.examples.work_units import WorkUnit, read_batches
+from pipeline.fast.scoring.explain import Explaining, Explanation
 from pipeline.fast.scoring.identity import RowIdentity
 from pipeline.fast.scoring.model import ScoringModel
 from pipeline.fast.scoring.stream import parts
@@ -38,7 +41,13 @@ class Element:
 
 
 def score_on_beam(
-    units: Sequence[WorkUnit], name: str, model: str, columns: Sequence[str], identity: RowIdentity, on_beam: OnBeam
+    units: Sequence[WorkUnit],
+    name: str,
+    model: str,
+    columns: Sequence[str],
+    identity: RowIdentity,
+    on_beam: OnBeam,
+    explanation: Explanation | None = None,
 ) -> None:
     """Scores the rows of all units.
 
@@ -49,6 +58,7 @@ def score_on_beam(
         columns: what to read of Parquet files.
         identity: where key and date are.
         on_beam: how to use Beam. Its folder gets the Parquet files, with the columns of `identity.schema`.
+        explanation: what adds reasons to all rows; None for none.
 
     Raises:
         RuntimeError: a worker failed; the message holds the worker's error, as of stream.score_to_file. Rows without a
@@ -58,7 +68,34 @@ def score_on_beam(
         _ = (
             _elements(pipeline, units, columns)
             | "Score" >> RunInference(_Handler(name, model))
-            | "Write" >> beam.ParDo(_Write(identity, on_beam.folder))
+            | "Write" >> beam.ParDo(_Write(identity, explanation, on_beam.folder))
+        )
+
+
+def explain_on_beam(
+    units: Sequence[WorkUnit],
+    columns: Sequence[str],
+    explanation: Explanation,
+    floors: Mapping[datetime.date, float],
+    scored: str,
+    on_beam: OnBeam,
+) -> None:
+    """Reads the rows once more and adds reasons to the best ones.
+
+    Args:
+        units: as for score_on_beam.
+        columns: what to read of Parquet files.
+        explanation: what adds reasons.
+        floors: by date, the lowest probability that is explained.
+        scored: the folder that score_on_beam wrote to.
+        on_beam: how to use Beam. Its folder gets the same Parquet files with reasons.
+
+    Raises:
+        RuntimeError: a worker failed.
+    """
+    with on_beam.make_pipeline() as pipeline:
+        _ = _elements(pipeline, units, columns) | "Explain" >> beam.ParDo(
+            _Explain(explanation, floors, scored, on_beam.folder)
         )
 
 
@@ -94,17 +131,50 @@ class _Handler(ModelHandler[Element, PredictionResult, ScoringModel]):
         return {"min_batch_size": 1, "max_batch_size": 1}
 
 
-class _Write(beam.DoFn):
+class _Explainer(beam.DoFn):
+    """Base of what adds reasons; the threads of a worker share what explains."""
+
+    def __init__(self, explanation: Explanation | None):
+        self._explanation = explanation
+        self._shared = shared.Shared()
+        self._explaining: Explaining | None = None
+
+    def setup(self) -> None:
+        if self._explanation:
+            self._explaining = self._shared.acquire(self._explanation.load)
+
+
+class _Write(_Explainer):
     """Writes the scores of each element."""
 
-    def __init__(self, identity: RowIdentity, folder: str):
+    def __init__(self, identity: RowIdentity, explanation: Explanation | None, folder: str):
+        super().__init__(explanation)
         self._identity, self._folder = identity, folder
 
     def process(self, scored: PredictionResult) -> None:
         element = scored.example
-        table = pa.Table.from_batches([self._identity.scored(element.batch, scored.inference)])
-        with files.parquet_writer(f"{self._folder}/{element.name}{files.SUFFIX}", table.schema) as writer:
-            writer.write_table(table)
+        found = self._identity.scored(element.batch, scored.inference)
+        if self._explaining:
+            found = self._explaining.add(element.batch, found)
+        _write(found, self._folder, element)
+
+
+class _Explain(_Explainer):
+    """Writes the scores of each element once more, with reasons."""
+
+    def __init__(self, explanation: Explanation, floors: Mapping[datetime.date, float], scored: str, folder: str):
+        super().__init__(explanation)
+        self._floors, self._scored, self._folder = floors, scored, folder
+
+    def process(self, element: Element) -> None:
+        with files.opened_parquet(f"{self._scored}/{element.name}{files.SUFFIX}") as source:
+            [found] = source.read().combine_chunks().to_batches()
+        _write(self._explaining.add(element.batch, found, self._floors), self._folder, element)
+
+
+def _write(found: pa.RecordBatch, folder: str, element: Element) -> None:
+    with files.parquet_writer(f"{folder}/{element.name}{files.SUFFIX}", found.schema) as writer:
+        writer.write_table(pa.Table.from_batches([found]))
 
 
 def _elements(pipeline: beam.Pipeline, units: Sequence[WorkUnit], columns: Sequence[str]) -> beam.PCollection:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import collections
+import datetime
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pipeline.examples import files
 from pipeline.examples.batches import Batch
 from pipeline.examples.work_units import WorkUnit, read_batches
+from pipeline.fast.scoring.explain import Explaining, with_reasons
 from pipeline.fast.scoring.identity import RowIdentity
 from pipeline.fast.scoring.model import ScoringError, ScoringModel
 
@@ -20,8 +24,6 @@ from pipeline.fast.scoring.model import ScoringError, ScoringModel
 ROWS_PER_CALL = 4_096
 _READ_AHEAD = 2  # batches that are read while others are scored
 _MOST_CALLS = 4  # at once; each also uses TensorFlow's own threads
-
-Finish = Callable[[Batch, pa.RecordBatch], pa.RecordBatch]
 
 
 class Tally:
@@ -47,7 +49,13 @@ class Tally:
         return self.rows
 
 
-def score_to_file(units: Sequence[WorkUnit], model: ScoringModel, identity: RowIdentity, path: str) -> int:
+def score_to_file(
+    units: Sequence[WorkUnit],
+    model: ScoringModel,
+    identity: RowIdentity,
+    path: str,
+    explaining: Explaining | None = None,
+) -> int:
     """Scores the rows of all units, in order, one row group for each batch.
 
     Args:
@@ -55,6 +63,7 @@ def score_to_file(units: Sequence[WorkUnit], model: ScoringModel, identity: RowI
         model: the model.
         identity: where key and date are.
         path: of the Parquet file to write, with the columns of `identity.schema`.
+        explaining: what adds reasons to all rows; None for none.
 
     Returns:
         The number of rows.
@@ -65,25 +74,70 @@ def score_to_file(units: Sequence[WorkUnit], model: ScoringModel, identity: RowI
         LostExamplesError: a file is damaged.
     """
     tally = Tally()
-    needed = sorted({*identity.columns, *model.features})
+    schema = with_reasons(identity.schema) if explaining else identity.schema
+    needed = sorted({*identity.columns, *model.features, *(explaining.columns if explaining else ())})
     batches = (batch for unit in units for batch in read_batches(unit, needed))
-    with files.parquet_writer(path, identity.schema) as writer:
-        for batch, probabilities in predictions(model, batches):
-            tally.add(probabilities)
-            writer.write_table(pa.Table.from_batches([identity.scored(batch, probabilities)]))
+    with files.parquet_writer(path, schema) as writer, ThreadPoolExecutor(calls_at_once()) as pool:
+        scored = _scored(predictions(model, batches), identity, tally)
+        finished = in_order(pool, explaining.add, scored) if explaining else (found for _, found in scored)
+        for found in finished:
+            writer.write_table(pa.Table.from_batches([found]))
     return tally.check(model.name)
 
 
-def predictions(model: ScoringModel, batches: Iterator[Batch]) -> Iterator[tuple[Batch, np.ndarray]]:
+def explain_to_file(
+    units: Sequence[WorkUnit],
+    explaining: Explaining,
+    floors: Mapping[datetime.date, float],
+    scored: str,
+    path: str,
+) -> None:
+    """Reads the rows once more and adds reasons to the best ones.
+
+    Args:
+        units: as for score_to_file.
+        explaining: what adds reasons.
+        floors: by date, the lowest probability that is explained.
+        scored: the file that score_to_file wrote.
+        path: of the Parquet file to write: the same rows with reasons.
+    """
+    batches = (batch for unit in units for batch in read_batches(unit, explaining.columns))
+    with pq.ParquetFile(scored) as source, ThreadPoolExecutor(calls_at_once()) as pool:
+        groups = (source.read_row_group(number).to_batches()[0] for number in range(source.num_row_groups))
+        pairs = ((batch, group, floors) for batch, group in zip(batches, groups, strict=True))
+        with files.parquet_writer(path, with_reasons(source.schema_arrow)) as writer:
+            for found in in_order(pool, explaining.add, pairs):
+                writer.write_table(pa.Table.from_batches([found]))
+
+
+def predictions(model: ScoringModel, batches: Iterable[Batch]) -> Iterator[tuple[Batch, np.ndarray]]:
     """Each batch, in order, with its probabilities, float64 `[rows]`. Several calls of the model run at once."""
     waiting: collections.deque[tuple[Batch, list[Future[np.ndarray]]]] = collections.deque()
-    with ThreadPoolExecutor(min(_MOST_CALLS, len(os.sched_getaffinity(0)))) as pool:
+    with ThreadPoolExecutor(calls_at_once()) as pool:
         for batch in batches:
             waiting.append((batch, [pool.submit(model.predict, part) for part in parts(batch)]))
             if len(waiting) > _READ_AHEAD:
                 yield _done(*waiting.popleft())
         while waiting:
             yield _done(*waiting.popleft())
+
+
+def in_order(
+    pool: ThreadPoolExecutor, function: Callable[..., pa.RecordBatch], arguments: Iterable[tuple[Any, ...]]
+) -> Iterator[pa.RecordBatch]:
+    """What the function returns for each of the arguments, in order; it is called for a few of them ahead."""
+    waiting: collections.deque[Future[pa.RecordBatch]] = collections.deque()
+    for each in arguments:
+        waiting.append(pool.submit(function, *each))
+        if len(waiting) > _READ_AHEAD:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def calls_at_once() -> int:
+    """How many calls of the model run at once: one for each core, up to a bound."""
+    return min(_MOST_CALLS, len(os.sched_getaffinity(0)))
 
 
 def parts(batch: Batch) -> list[Batch]:
@@ -93,3 +147,11 @@ def parts(batch: Batch) -> list[Batch]:
 
 def _done(batch: Batch, calls: Sequence[Future[np.ndarray]]) -> tuple[Batch, np.ndarray]:
     return batch, np.concatenate([call.result() for call in calls])
+
+
+def _scored(
+    found: Iterable[tuple[Batch, np.ndarray]], identity: RowIdentity, tally: Tally
+) -> Iterator[tuple[Batch, pa.RecordBatch]]:
+    for batch, probabilities in found:
+        tally.add(probabilities)
+        yield batch, identity.scored(batch, probabilities)

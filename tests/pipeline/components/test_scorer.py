@@ -24,6 +24,7 @@ from tests.pipeline.small_models import (
     FEATURES,
     raw_rows,
     save_altered_model,
+    save_explained_model,
     save_small_model,
     write_examples,
     write_parquet_examples,
@@ -138,6 +139,20 @@ def test_above_the_bound_beam_gives_the_same_files(tmp_path, champion, write):
         other = tables(there)[name]
         assert other.drop(drop) == table.drop(drop)
         np.testing.assert_allclose(other["probability"].to_numpy(), table["probability"].to_numpy(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("beam_args", [(), ("--in_process_rows=5",)])
+def test_reasons_reach_the_table_for_the_deciles_that_are_asked_for(tmp_path, beam_args):
+    model = model_artifact(tmp_path / "model", save_explained_model)
+    examples = write_parquet_examples(tmp_path / "examples", ROWS, split="score")
+    settings = ScoringSettings(reasons=1, reasons_deciles=4)
+    scores = run(tmp_path, examples, [model], *beam_args, settings=settings)
+    for table in tables(scores).values():
+        assert [len(row["reasons"]) for row in table.to_pylist()] == [1] * 8 + [0] * 12
+    summary = json.loads((scores / "scores.json").read_text())["reasons"]
+    assert summary.pop("largest_error") < 1e-5
+    assert summary.pop("rows") >= 16  # and those that tie with the last of them
+    assert summary == {"method": "Exact.", "baseline": -2.0}
 
 
 def test_without_key_and_date_the_digest_of_the_row_and_the_given_day_are_written(tmp_path, champion):
