@@ -87,14 +87,14 @@ class FittedModel:
         score: the same as TensorFlow operations: transformed features by name, each `[batch]`, to float32 `[batch]`.
         variables: every tf.Variable and other resource that `score` and `attributions` use; see
             models.export.export_saved_model.
-        attributions: how its scores are explained; None if they cannot be.
+        attributions: how its scores are explained.
         files: further files of the SavedModel's folder, by their path in it.
     """
 
     predict: Callable[[TrainingData], np.ndarray]
     score: Callable[[dict[str, tf.Tensor]], tf.Tensor]
     variables: Sequence[Any]
-    attributions: Attributions | None = None
+    attributions: Attributions
     files: Mapping[str, bytes] = dataclasses.field(default_factory=dict)
 
 
@@ -206,7 +206,7 @@ def load_attribution_module(name: str) -> AttributionModule:
 
 def model_modules(name: str) -> tuple[str, ...]:
     """Dotted names of what `run_fn` loads to train the family."""
-    return f"{__package__}.{name}.model", f"{__package__}.{name}.hyperparameters"
+    return tuple(f"{__package__}.{name}.{module}" for module in ("model", "attribution", "hyperparameters"))
 
 
 def tuning_modules(name: str) -> tuple[str, ...]:

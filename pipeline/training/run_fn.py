@@ -47,15 +47,12 @@ def run_fn(fn_args: FnArgs) -> None:
 
     directory = fn_args.serving_model_dir
     attributions = model.attributions
-    graph = attributions.graph if attributions else None
-    export_saved_model(directory, model.score, model.variables, transform_output, features, graph)
+    export_saved_model(directory, model.score, model.variables, transform_output, features, attributions.graph)
     sample = evaluation.sample(SAMPLE_ROWS)
     verify_export(directory, sample.by_feature(features), model.predict(sample))
-    _write(directory, model.files)
-    if attributions:
-        description = Description(arguments.family, features, attributions.method, attributions.baseline)
-        _write(directory, {DESCRIPTION_FILE: description.to_json()})
-        verify_attributions(directory, sample.by_feature(features))
+    description = Description(arguments.family, features, attributions.method, attributions.baseline)
+    _write(directory, {**model.files, DESCRIPTION_FILE: description.to_json()})
+    verify_attributions(directory, sample.by_feature(features))
 
 
 def _write(directory: str, files: Mapping[str, bytes]) -> None:

@@ -100,6 +100,25 @@ def build_network(columns: InputColumns, settings: Hyperparameters, prior: float
     return keras.Model([numbers, categories], logits, name="batch_ensemble")
 
 
+def embedding(network: keras.Model) -> tuple[keras.Model, np.ndarray]:
+    """The part of a network that embeds its input columns.
+
+    Returns:
+        A model that maps the network's inputs to float32 `[batch, width]`, and the input column of each of these
+        columns, int `[width]`; categories count on after the numbers.
+    """
+    numbers, categories = (item.shape[1] for item in network.inputs)
+    indicators, widths = network.get_layer("missing").indices, network.get_layer("category_codes").widths
+    embedded = network.get_layer("shared_0").input
+    of_numbers = embedded.shape[1] - len(indicators) - sum(widths)
+    owners = [
+        np.repeat(np.arange(numbers), of_numbers // max(numbers, 1)),
+        indicators,
+        np.repeat(numbers + np.arange(categories), widths),
+    ]
+    return keras.Model(network.inputs, embedded), np.concatenate(owners).astype(np.int64)
+
+
 def mean_probability(logits: tf.Tensor) -> tf.Tensor:
     """The ensemble's prediction: members' logits `[batch, members]` to probabilities `[batch]`."""
     return tf.reduce_mean(tf.sigmoid(logits), axis=1)

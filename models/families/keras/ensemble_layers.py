@@ -59,11 +59,11 @@ class MissingIndicators(keras.layers.Layer):
     def __init__(self, indices: tuple[int, ...], **options) -> None:
         """`indices` are the numbers to look at; `options` are Keras's own."""
         super().__init__(**options)
-        self._indices = np.array(indices, np.int32)
+        self.indices = np.array(indices, np.int32)
 
     def call(self, numbers):
         """Returns the indicators."""
-        return tf.cast(tf.math.is_nan(tf.gather(numbers, self._indices, axis=1)), tf.float32)
+        return tf.cast(tf.math.is_nan(tf.gather(numbers, self.indices, axis=1)), tf.float32)
 
 
 class CategoryEncoding(keras.layers.Layer):

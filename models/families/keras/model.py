@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from models.families.contract import FittedModel, Inputs
+from models.families.keras import attribution
 from models.families.keras.batch_ensemble import mean_probability
 from models.families.keras.hyperparameters import Hyperparameters
 from models.families.keras.training import compile_predict, train
@@ -27,6 +28,7 @@ def fit(
     return FittedModel(
         predict=compile_predict(network),
         score=lambda transformed: mean_probability(network(matrices(transformed, inputs.features), training=False)),
+        attributions=attribution.attributions(network, rows, inputs.features),
         # A C++ server cannot find Keras 3 variables themselves.
         variables=[weight.value for weight in network.weights],
     )

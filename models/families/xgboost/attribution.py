@@ -16,7 +16,7 @@ from models.tensors import feature_order
 
 METHOD = (
     "Exact path-dependent TreeSHAP (Lundberg et al. 2020) on the log odds; the baseline is the mean of the trees over "
-    "the training rows."
+    "the training rows, which XGBoost weighs by p (1 - p)."
 )
 
 

@@ -5,11 +5,11 @@ import pytest
 import tensorflow as tf
 
 from models.attributions import TOLERANCE, rounding
+from models.families import FAMILIES
 from models.features import FeatureSet
 from pipeline.reasons.explainer import load_explainer
 from pipeline.training import run_fn
 
-FAMILIES = ("xgboost", "logistic")
 RAW = {
     "a": np.float32([0.1, np.nan, 1, -3, 0.1]),
     "country": np.array([b"de", b"", b"fr", b"nowhere", b"de"], object),
