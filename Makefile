@@ -24,9 +24,14 @@ DATE ?=
 POSITIVE ?=
 ENCODING ?=
 UPDATE ?=
-export DATA OUTPUT REASON LABEL KEY DATE POSITIVE ENCODING
+AS_OF ?=
+FROM ?=
+TO ?=
+REPLACE ?=
+EXPORT ?=
+export EXPORT DATA OUTPUT REASON LABEL KEY DATE POSITIVE ENCODING
 
-.PHONY: help run init schema rollback sample vertex-compile image vertex-local emulator test benchmark benchmark-scoring docs lint lock clean
+.PHONY: help run score init schema rollback sample vertex-compile image vertex-local emulator test benchmark docs lint lock clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -40,6 +45,12 @@ $(READY): requirements.txt tools/environment.sh
 run: $(READY) ## Run the pipeline (on sample data, unless DATASET= and DATA= name yours).
 	@$(PYTHON) -m runners.local_runner --dataset $(DATASET) --settings $(SETTINGS) \
 	    $(if $(DATA),--data "$$DATA") $(if $(OUTPUT),--output "$$OUTPUT") $(if $(VERBOSE),--verbose) $(ARGS)
+
+score: $(READY) ## Score everybody with the champion (AS_OF= a day; FROM= TO= back-fill; REPLACE=1; EXPORT=scores.csv).
+	@$(PYTHON) -m runners.score --dataset $(DATASET) --settings $(SETTINGS) \
+	    $(if $(DATA),--data "$$DATA") $(if $(OUTPUT),--output "$$OUTPUT") $(if $(AS_OF),--as-of "$(AS_OF)") \
+	    $(if $(FROM),--from "$(FROM)") $(if $(TO),--to "$(TO)") $(if $(REPLACE),--replace) \
+	    $(if $(EXPORT),--export "$$EXPORT") $(if $(VERBOSE),--verbose) $(ARGS)
 
 init: $(READY) ## Make schema/<DATASET>/ for the table DATA= (LABEL= POSITIVE= KEY= DATE= ENCODING= decide; UPDATE=1 compares).
 	@$(PYTHON) -m runners.init --dataset "$(if $(filter file,$(origin DATASET)),,$(DATASET))" --settings "$(SETTINGS)" $(if $(DATA),--data "$$DATA") \
@@ -75,9 +86,6 @@ test: $(READY) ## Run the tests.
 
 benchmark: $(READY) ## Compare the speed with stock TFX and the raw floor (ROWS=200000; a million takes half an hour).
 	@$(PYTHON) -m benchmarks.speed --rows $(ROWS) $(ARGS)
-
-benchmark-scoring: $(READY) ## Compare the speed of scoring with stock BulkInferrer and the raw floor (ROWS=200000).
-	@$(PYTHON) -m benchmarks.scoring --rows $(ROWS) $(ARGS)
 
 docs: $(READY) ## Write docs/settings.md from the settings classes.
 	@$(PYTHON) -m tools.settings_page

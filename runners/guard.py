@@ -28,6 +28,7 @@ class Command:
         log: the file with the noise of libraries.
         last_execution: the highest execution id that the metadata knew at the start.
         check: raises Interrupted if a signal has come.
+        outcome: a sentence about what was changed, for the message of a command that ends early.
     """
 
     def __init__(self, home: LocalHome, terminal: Console, log: Path, last: int):
@@ -36,10 +37,11 @@ class Command:
         self._versions = home.versions()
         self._interruption = Interruption(lambda why: terminal.line(self._interrupted(why)))
         self.check = self._interruption.check
+        self.outcome: Callable[[], str] = self._pushed
 
     def failed(self, failure: str) -> int:
-        """Says what failed, and whether a model was pushed before; returns the exit code."""
-        self.terminal.line(f"\nFAILED in {failure}\n{self._pushed()} The log has the details: {self.log}")
+        """Says what failed, and what was changed before; returns the exit code."""
+        self.terminal.line(f"\nFAILED in {failure}\n{self.outcome()} The log has the details: {self.log}")
         return FAILED
 
     def run(self, body: Callable[[Command], int]) -> int:
@@ -63,7 +65,7 @@ class Command:
     def _interrupted(self, why: Interrupted) -> str:
         failure = self.terminal.failure
         where = f" in {failure[0]}" if failure else ""
-        return f"\nSTOPPED{where}: {why}. {self._pushed()} {_RESUME}"
+        return f"\nSTOPPED{where}: {why}. {self.outcome()} {_RESUME}"
 
     def _pushed(self) -> str:
         new = self.home.versions() - self._versions

@@ -44,6 +44,11 @@ class LocalHome:
         """The serving folder, with one numbered folder per pushed model."""
         return str(self.folder / "serving")
 
+    @property
+    def score_table(self) -> Path:
+        """The DuckDB database of the score table, where the warehouse is DuckDB."""
+        return self.folder / "scores.duckdb"
+
     def versions(self) -> set[str]:
         """Names of the versions in the serving folder."""
         names = os.listdir(self.serving) if os.path.isdir(self.serving) else []

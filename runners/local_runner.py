@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import gc
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,20 +13,18 @@ if not __package__:  # run as a file, as `tfx` does: the path begins with its fo
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import schema
-from models.config import SettingsError, load_settings
+from models.config import SettingsError
 from pipeline.raw_schema import check_schema
-from pipeline.sample import events
-from pipeline.settings.dataset import EventSource
 from pipeline.settings.dataset_folder import DatasetFolder
-from pipeline.settings.run import DuckDBSettings, RunSettings
+from pipeline.settings.run import RunSettings
 from pipeline.settings.run_parameters import RunParameters
 from pipeline.warehouse.extraction import Extraction, make_features_table, resolve, summary_document
 from pipeline.warehouse.interface import WarehouseError
 from pipeline.warehouse.opening import open_warehouse
-from runners import failures, tfx_command
-from runners.console import Console
+from runners import tfx_command
 from runners.guard import FAILED as FAILED
 from runners.guard import NOT_PUSHED, REFUSED, Command, run_guarded
+from runners.local_data import no_garbage, run_settings, with_sample
 from runners.local_home import LocalHome
 from runners.signals import end
 
@@ -37,8 +33,6 @@ if TYPE_CHECKING:
 
     from pipeline.components.stock_example_gen import StockInput
     from pipeline.warehouse.bigquery.engine import BigQueryWarehouse
-
-SAMPLE = Path("data/sample")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -55,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         folder = DatasetFolder.load(args.schema_root / args.dataset)
-        run = _run_settings(args, folder)
+        run = run_settings(args, folder)
         home = LocalHome(run.output, folder.name)
         home.check_writable()
         _check_hyperparameters(folder)
@@ -93,7 +87,7 @@ def local_pipeline(
 
 def _run(command: Command, folder: DatasetFolder, run: RunSettings, args: argparse.Namespace) -> int:
     home, terminal = command.home, command.terminal
-    run = _with_sample(run, folder, terminal)
+    run = with_sample(run, folder, terminal)
     source = run.data or run.warehouse.source
     terminal.line(f"Propensity pipeline: data set {folder.name}, {run.warehouse.engine}, data {source}")
     terminal.line(f"Log: {'this terminal' if args.verbose else command.log}")
@@ -105,7 +99,7 @@ def _run(command: Command, folder: DatasetFolder, run: RunSettings, args: argpar
         raise SettingsError(str(error)) from error
 
     # TFX takes eight seconds to import, so errors of settings and data come first.
-    with _no_garbage():
+    with no_garbage():
         from runners import summary
         from runners.local_state import prepare
         from runners.reporting_runner import run_reporting
@@ -140,17 +134,6 @@ def _parameters(extraction: Extraction, run: RunSettings, args: argparse.Namespa
     )
 
 
-@contextlib.contextmanager
-def _no_garbage() -> Iterator[None]:
-    """Turns the garbage collector off during imports, and keeps it from looking through their objects afterwards."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
-
-
 def _stock_input(warehouse: BigQueryWarehouse, extraction: Extraction) -> StockInput:
     """Makes and checks the features table, because TFX's own executor only reads one."""
     from pipeline.components.stock_example_gen import StockInput, split_queries
@@ -181,16 +164,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run_settings(args: argparse.Namespace, folder: DatasetFolder) -> RunSettings:
-    overrides = {key: value for key, value in (("data", args.data), ("output", args.output)) if value}
-    run = load_settings(args.settings, RunSettings, overrides)
-    if _needs_sample(run) and not (
-        isinstance(folder.dataset.source, EventSource) and folder.dataset.source.kind == "ga4"
-    ):
-        raise SettingsError(f"data set '{folder.name}' has no sample. Name your data with DATA=<path> (--data).")
-    return run
-
-
 def _check_hyperparameters(folder: DatasetFolder) -> None:
     for family, path in folder.dataset.training.tuning.hyperparameters.items():
         if not Path(path).is_dir():
@@ -198,23 +171,6 @@ def _check_hyperparameters(folder: DatasetFolder) -> None:
                 f"training.tuning.hyperparameters.{family}: {path} is not a folder. Name an artifact of an earlier "
                 "run, such as output/ga4/artifacts/TuneXGBoost/best_hyperparameters/17."
             )
-
-
-def _needs_sample(run: RunSettings) -> bool:
-    return isinstance(run.warehouse, DuckDBSettings) and run.data is None
-
-
-def _with_sample(run: RunSettings, folder: DatasetFolder, terminal: Console) -> RunSettings:
-    """The settings with data. If they name none, that is the sample, which is made if it does not exist."""
-    if not _needs_sample(run):
-        return run
-    parameters = events.parameters_for(folder.dataset)
-    try:
-        sample = events.write_sample(SAMPLE, parameters)
-    except OSError as error:
-        raise SettingsError(f"the sample cannot be written: {failures.reason(error, SAMPLE)}") from error
-    terminal.line(f"Sample: {sample.events:,} events in {SAMPLE}{', made now' if sample.made else ''}")
-    return run.model_copy(update={"data": SAMPLE})
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from pipeline.adoption import create_adoption_pipeline, find_in_service
 from pipeline.artifacts import PUSHED, PUSHED_DESTINATION
 from pipeline.champion.current import Blessed, integer, read_blessed_models
 from pipeline.fast.compat import path_utils
+from pipeline.settings.dataset_folder import DatasetFolder
 from runners.console import Console
 from runners.local_home import LocalHome
 from runners.metadata_file import models_aside, set_aside
@@ -69,6 +70,22 @@ def prepare(
         "changed. This run pushes it, unless a better model takes its place."
     )
     return (_PUSHER,)
+
+
+def prepare_scoring(
+    home: LocalHome, folder: DatasetFolder, last: int, *, terminal: Console, check: Callable[[], None]
+) -> None:
+    """Like `prepare`, for a run that scores with the champion.
+
+    Raises:
+        SettingsError: there is no champion, or its files are gone.
+    """
+    prepare(home, folder.pipeline_name, last, accept=False, terminal=terminal, check=check)
+    if _champion(metadata_store.MetadataStore(home.connection()), folder.pipeline_name) is None:
+        raise SettingsError(
+            f"there is no champion to score with: no model of data set {folder.name} was blessed yet. Train one first: "
+            f"make run DATASET={folder.name}"
+        )
 
 
 def _champion(store: metadata_store.MetadataStore, pipeline: str) -> Blessed | None:

@@ -158,7 +158,7 @@ def _in_words(node: dict[str, Any], classes: dict[str, Any]) -> str:
         *others, last = [_in_words(item, classes) for item in node["anyOf"]]
         return ", ".join(others) + (", or " if any("," in item for item in others) else " or ") + last
     if "enum" in node or "const" in node:
-        return ", ".join(f"`{value}`" for value in node.get("enum", [node.get("const")]))
+        return ", ".join(f"`{value}`" if value != "" else "empty" for value in node.get("enum", [node.get("const")]))
     match node.get("type"):
         case "null":
             return "none"

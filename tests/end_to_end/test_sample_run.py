@@ -3,12 +3,15 @@
 import glob
 import json
 import re
+import shutil
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from runners import score
 from tests.support import tf_examples
 
 COMPONENTS = [
@@ -172,3 +175,72 @@ def test_what_has_not_changed_comes_from_the_cache_and_is_not_pushed_again(first
         assert third.line(component).endswith("cached")
     assert "champion" in second.shown
     assert "made now" not in second.shown
+
+
+@pytest.fixture(scope="module")
+def scored(later_runs, workspace, tmp_path_factory):
+    """Scoring runs with the champion of the sample: a back-fill of nine weeks, a day of it alone, and the newest day.
+
+    They have an output of their own; the artifacts of the training runs stay where they are.
+    """
+    output = tmp_path_factory.mktemp("scored")
+    home = output / "ga4"
+    home.mkdir()
+    shutil.copyfile(workspace / "output/ga4/metadata.sqlite", home / "metadata.sqlite")
+    shutil.copytree(workspace / "output/ga4/serving", home / "serving")
+
+    def run(*arguments):
+        sample = ["--data", str(workspace / "data/sample"), "--output", str(output)]
+        assert score.main([*sample, *arguments]) == 0
+
+    def select(sql):
+        with duckdb.connect(str(home / "scores.duckdb"), read_only=True) as connection:
+            return connection.sql(sql).fetchall()
+
+    rows = "SELECT * EXCLUDE (run_id, scored_at) FROM scores_ga4 WHERE snapshot_date = '2025-10-20' ORDER BY ALL"
+    run("--from", "2025-09-08", "--to", "2025-11-03")
+    filled = select(rows)
+    run("--as-of", "2025-10-19")
+    alone = select(rows)
+    run()
+    return select, filled, alone
+
+
+def test_a_back_fill_gives_the_scores_of_its_days(scored):
+    _, filled, alone = scored
+    assert filled == alone and len(filled) > 10_000
+
+
+def test_each_day_is_a_partition_with_its_run(scored):
+    select, *_ = scored
+    days = select(
+        "SELECT snapshot_date::VARCHAR, COUNT(*), COUNT(DISTINCT run_id) FROM scores_ga4 GROUP BY 1 ORDER BY 1"
+    )
+    assert [day for day, *_ in days] == [
+        *("2025-09-08", "2025-09-15", "2025-09-22", "2025-09-29", "2025-10-06", "2025-10-13", "2025-10-20"),
+        *("2025-10-27", "2025-11-03", "2025-11-13"),
+    ]
+    assert all(runs == 1 for *_, runs in days)
+    latest = select("SELECT COUNT(*), COUNT(DISTINCT user_pseudo_id) FROM scores_ga4_latest")
+    assert latest[0][0] == latest[0][1] == select("SELECT COUNT(DISTINCT user_pseudo_id) FROM scores_ga4")[0][0]
+
+
+def test_the_deciles_convert_as_the_scores_expect(scored, first_run, workspace):
+    select, *_ = scored
+    events = f"read_parquet('{workspace}/data/sample/events_*.parquet', union_by_name = true)"
+    deciles = select(
+        f"""
+        WITH bought AS (
+          SELECT DISTINCT s.snapshot_date, s.user_pseudo_id FROM scores_ga4 AS s JOIN {events} AS e
+            ON e.user_pseudo_id = s.user_pseudo_id AND e.event_name = 'purchase'
+            AND strptime(e.event_date, '%Y%m%d')::DATE BETWEEN s.snapshot_date + 3 AND s.snapshot_date + 9
+          WHERE s.snapshot_date > '2025-10-13' AND s.snapshot_date <= '2025-11-03'
+        )
+        SELECT decile, SUM(probability), COUNT(b.user_pseudo_id) FROM scores_ga4 AS s LEFT JOIN bought AS b
+          USING (snapshot_date, user_pseudo_id)
+        WHERE s.snapshot_date > '2025-10-13' AND s.snapshot_date <= '2025-11-03' GROUP BY 1 ORDER BY 1
+        """
+    )
+    expected, realised = (np.array(column, float) for column in list(zip(*deciles, strict=True))[1:])
+    assert realised[0] > 0.5 * realised.sum(), "the top decile holds most conversions"
+    assert abs(realised.sum() / expected.sum() - 1) < 0.15
