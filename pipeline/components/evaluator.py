@@ -23,7 +23,7 @@ from pipeline.champion import challenger, training_record
 from pipeline.champion.comparability import comparable_champion
 from pipeline.components import specification
 from pipeline.components.specification import read_settings
-from pipeline.evaluation import gate_inputs, gate_outputs
+from pipeline.evaluation import gate_inputs, gate_outputs, test_scores
 from pipeline.evaluation.eval_config import with_bounded_slices
 from pipeline.examples.splits import count_rows
 from pipeline.fast import placement
@@ -124,7 +124,7 @@ class Executor(evaluator_executor.Executor):
         if champion is not None and gate_inputs.is_withdrawn(model, champion, examples, scored, columns.label):
             given.append(checks.withdrawn(champion.get_string_custom_property(challenger.ROLLBACK_REASON)))
         evaluation = read_settings(exec_properties, "evaluation_settings", Evaluation)
-        return rules.judge(
+        judgement = rules.judge(
             rows,
             scored.predictions,
             read_settings(exec_properties, "gate", GateSettings),
@@ -134,6 +134,13 @@ class Executor(evaluator_executor.Executor):
             given=given,
             same_model=champion is not None and challenger.source_of(model) == challenger.source_of(champion),
         )
+        if judgement.verdict == "blessed":
+            test_scores.write_test_scores(
+                artifact_utils.get_single_instance(output_dict[standard_component_specs.BLESSING_KEY]),
+                scored.label,
+                scored.predictions["challenger"],
+            )
+        return judgement
 
     def _on_beam(self, examples: types.Artifact) -> OnBeam | None:
         """How Beam scores the rows; None if this process does."""
@@ -230,7 +237,7 @@ class Evaluator(
 
     Outputs:
         evaluation: ModelEvaluation, TFMA's results.
-        blessing: ModelBlessing.
+        blessing: ModelBlessing; of a blessed model, with `test_scores.json`.
         verdict: Verdict: each check, and what decided.
     """
 

@@ -176,6 +176,30 @@ def base_rates(
     return _svg(figure, f"Base rate by {axis.lower()}")
 
 
+@_styled
+def score_distribution(scored: Mapping[str, Any], test: Mapping[str, Any] | None) -> Markup:
+    """Share of the rows by score, of a scoring run and of the test rows, up to the highest score of both.
+
+    Args:
+        scored: `edges` and `counts` of a histogram.
+        test: the same; None if it is not known.
+    """
+    figure, axes = _figure("Score", "Share of the customers, %", (4.9, 3.3))
+    last = 1
+    for name, histogram, colour, style in (("this run", scored, BLUE, "-"), ("test rows", test, ORANGE, "--")):
+        counts = np.array(histogram["counts"], float) if histogram else np.zeros(0)
+        if not counts.sum():
+            continue
+        shares = 100 * counts / counts.sum()
+        axes.stairs(np.where(shares > 0, shares, np.nan), histogram["edges"], color=colour, linestyle=style, label=name)
+        last = max(last, int(np.flatnonzero(counts)[-1]) + 1)
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.set_xlim(0, scored["edges"][min(last, len(scored["edges"]) - 1)])
+    axes.legend(loc="upper right")
+    return _svg(figure, "Distribution of the scores")
+
+
 def rate_with_half_width(positives: int, rows: int) -> tuple[float, float]:
     """A share and half of its 90 % interval by the normal approximation."""
     rate = positives / rows

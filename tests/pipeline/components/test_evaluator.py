@@ -199,6 +199,8 @@ def test_a_first_model_is_blessed_and_becomes_the_anchor(gate, model):
     assert blessing.get_int_custom_property("current_model_id") == challenger_.id
     assert blessing.get_int_custom_property(challenger.ANCHOR_REPLACED) == 1
     assert Path(blessing.uri, "BLESSED").exists()
+    tested = json.loads(Path(blessing.uri, "test_scores.json").read_text())
+    assert (tested["rows"], tested["positives"]) == (document["data"]["rows"], document["data"]["positives"])
 
 
 def test_a_better_one_replaces_champion_and_anchor(gate, model):
@@ -227,6 +229,7 @@ def test_a_worse_one_is_refused(gate, model):
     assert blessing.get_int_custom_property("blessed") == 0
     assert blessing.get_int_custom_property("current_model_id") > 0
     assert Path(blessing.uri, "NOT_BLESSED").exists()
+    assert not Path(blessing.uri, "test_scores.json").exists()
 
 
 def test_one_broken_slice_refuses_a_model_that_is_better_overall(gate, model):

@@ -1,0 +1,193 @@
+"""ScoringReport: writes the HTML page of a scoring run."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tfx import types
+from tfx.dsl.components.base import base_executor
+from tfx.dsl.io import fileio
+from tfx.types import artifact_utils, standard_artifacts
+
+from models.features import FeatureSet
+from pipeline import artifacts
+from pipeline.champion import training_record
+from pipeline.components import specification
+from pipeline.components.report import REPORT_PAGE
+from pipeline.components.scoring_gate import FAR_OFF
+from pipeline.data_gate import anomalies
+from pipeline.evaluation.test_scores import TEST_SCORES
+from pipeline.examples import files
+from pipeline.examples.raw import UNIT
+from pipeline.examples.splits import split_files
+from pipeline.fast.compat import stats_artifact_utils
+from pipeline.report import scoring_collect
+from pipeline.report.collect import read_json
+from pipeline.report.feature_summaries import DaySummaries, RankedDays, first_reasons, summarise
+from pipeline.report.scoring_data import Change, ScoringData
+from pipeline.report.scoring_page import render_scoring_report
+from pipeline.scores import layout
+from pipeline.scores.day_changes import day_changes
+from pipeline.scores.files import schema_of
+from pipeline.scores.opening import open_table, table_name
+from pipeline.settings.dataset import SCORE_SPLIT
+from pipeline.settings.run import BigQuerySettings, DuckDBSettings
+from pipeline.settings.scoring import ScoringSettings
+
+_ENGINES = {"duckdb": DuckDBSettings, "bigquery": BigQuerySettings}
+
+
+class Executor(base_executor.BaseExecutor):
+    """Reads the artifacts of the run and the score table, and writes the page."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Writes `report.html`, and the features of the newest date for the next run.
+
+        Args:
+            input_dict: ScoringReport's inputs.
+            output_dict: `report`: one Report; `scored_features`: one ScoredFeatures.
+            exec_properties: ScoringReport's parameters.
+
+        Raises:
+            ScoresError: the score table or a file of scores cannot be read.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        one = {name: found[0] for name, found in input_dict.items() if found}
+        features = specification.read_settings(exec_properties, "features", FeatureSet)
+        settings = specification.read_settings(exec_properties, "settings", ScoringSettings)
+        scores = read_json(one["scores"], layout.SUMMARY) or {}
+        date = scores["dates"][-1]["date"]
+        drift = anomalies.load(one["drift"], SCORE_SPLIT)
+        statistics = stats_artifact_utils.load_statistics(one["statistics"], SCORE_SPLIT).proto()
+        with tempfile.TemporaryDirectory(prefix="propensity-report-") as work:
+            days = _ranked_days(one, scores, features, work)
+            found = _summarise(one["examples"], days, features)
+            data = ScoringData(
+                title=exec_properties["title"],
+                scores=scores,
+                written=read_json(one["written"], artifacts.WRITTEN) or {},
+                settings=settings,
+                warnings=read_json(one["drift"], FAR_OFF) or [],
+                anomalies=scoring_collect.findings(drift),
+                distances=scoring_collect.distances(drift),
+                trained=scoring_collect.summaries(training_record.read_statistics(one["model"].uri), features),
+                scored=scoring_collect.summaries(statistics, features),
+                newest=found.newest,
+                earlier=(scores["dates"][-2]["date"], found.earlier)
+                if found.earlier
+                else scoring_collect.read_features(one.get("previous"), date),
+                top=found.top,
+                rest=found.rest,
+                test=read_json(one["blessing"], TEST_SCORES) if "blessing" in one else None,
+                first_reasons=first_reasons(days.newest) if scores.get("reasons") else {},
+                change=_change(exec_properties, settings, days, datetime.date.fromisoformat(date)),
+                made_at=f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC",
+            )
+        report = artifact_utils.get_single_instance(output_dict["report"])
+        fileio.makedirs(report.uri)
+        with fileio.open(os.path.join(report.uri, REPORT_PAGE), "w") as file:
+            file.write(render_scoring_report(data))
+        scoring_collect.write_features(
+            artifact_utils.get_single_instance(output_dict["scored_features"]), date, data.newest
+        )
+
+
+def _ranked_days(
+    one: Mapping[str, types.Artifact], scores: Mapping[str, Any], features: FeatureSet, work: str
+) -> RankedDays:
+    """Copies the files of the newest two dates to this machine, and finds key and date in the examples."""
+    copies = []
+    for day in reversed(scores["dates"][-2:]):
+        name = layout.day_file(datetime.date.fromisoformat(day["date"]))
+        copies.append(os.path.join(work, name))
+        fileio.copy(os.path.join(one["scores"].uri, name), copies[-1])
+    key = schema_of(copies[0]).names[0]
+    key_column = UNIT if key == layout.ROW_KEY else key
+    batch = next(iter(files.record_batches(split_files(one["examples"], SCORE_SPLIT), rows=1)))
+    # Examples hold the unit, the key, the date and the features.
+    others = [name for name in batch.schema.names if name not in (UNIT, key_column, *features.names)]
+    if len(scores["dates"]) > 1 and len(others) != 1:
+        raise layout.ScoresError(f"the examples of several dates must have one column of dates; they have {others}")
+    date_column = others[0] if len(scores["dates"]) > 1 else None
+    return RankedDays(copies[0], copies[1] if len(copies) > 1 else None, key_column, date_column)
+
+
+def _summarise(examples: types.Artifact, days: RankedDays, features: FeatureSet) -> DaySummaries:
+    read = functools.partial(_read, split_files(examples, SCORE_SPLIT))
+    return summarise(days, features, read)
+
+
+def _read(paths: Sequence[str], columns: Sequence[str]) -> Any:
+    return files.record_batches(paths, columns)
+
+
+def _change(
+    exec_properties: Mapping[str, Any], settings: ScoringSettings, days: RankedDays, date: datetime.date
+) -> Change | None:
+    """The newest date against the one that the score table has before it."""
+    engine = _ENGINES[json.loads(exec_properties["warehouse"])["engine"]]
+    warehouse = specification.read_settings(exec_properties, "warehouse", engine)
+    name = table_name(exec_properties["title"], settings)
+    key = schema_of(days.newest).names[0]
+    with open_table(warehouse, name, settings, exec_properties["table_path"]) as table:
+        before = table.latest_before(date)
+        figures = day_changes(table.rows_of(before.date), days.newest, key) if before else None
+    return Change(before, figures, followed=key != layout.ROW_KEY) if before and figures else None
+
+
+class ScoringReport(
+    specification.Component,
+    executor=Executor,
+    inputs={
+        "examples": standard_artifacts.Examples,
+        "statistics": standard_artifacts.ExampleStatistics,
+        "drift": standard_artifacts.ExampleAnomalies,
+        "model": standard_artifacts.Model,
+        "scores": artifacts.Scores,
+        "written": artifacts.WrittenScores,
+        "blessing": specification.optional(standard_artifacts.ModelBlessing),
+        "previous": specification.optional(artifacts.ScoredFeatures),
+    },
+    outputs={"report": artifacts.Report, "scored_features": artifacts.ScoredFeatures},
+    parameters={
+        "title": str,
+        "features": FeatureSet,
+        "settings": ScoringSettings,
+        "warehouse": str,
+        "table_path": str,
+    },
+):
+    """Writes one static page about a scoring run.
+
+    Inputs:
+        examples: raw Examples with the split `score`.
+        statistics: their ExampleStatistics.
+        drift: ExampleAnomalies of ScoringGate, with `far_off.json`.
+        model: the champion.
+        scores: Scores of Scorer.
+        written: WrittenScores of ScoreWriter.
+        blessing: the champion's ModelBlessing, with its scores of the test rows; optional.
+        previous: the newest ScoredFeatures of an earlier run; it may be left out or resolve to nothing.
+
+    Parameters:
+        title: the heading: the data set's name.
+        features: the features.
+        settings: the section `scoring`.
+        warehouse: the engine's settings, as JSON.
+        table_path: with DuckDB, the database file of the score table; else "".
+
+    Outputs:
+        report: Report with `report.html`.
+        scored_features: ScoredFeatures, for the next run.
+    """
