@@ -24,7 +24,7 @@ COMPARED_VALUES = 50
 _KEY, _DAY, _GROUP = "_key", "_day", "_group"  # a feature's name begins with a letter
 _TOP, _REST, _EARLIER = _GROUPS = ("top", "rest", "earlier")
 
-#: Reads batches of the given columns of the examples, in that order: list columns of at most one value.
+# Reads batches of the given columns of the examples, in that order: list columns of at most one value.
 ReadExamples = Callable[[Sequence[str]], Iterable[pa.RecordBatch]]
 Found = Iterator[tuple[str, str, FeatureSummary]]  # group, feature, summary
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,8 @@ import numpy as np
 import tensorflow as tf
 import xgboost as xgb
 
+from models.families.xgboost.booster_format import parse_booster
+from models.families.xgboost.shap_tables import ShapTables, TooLargeError
 from models.families.xgboost.training import BOOSTER_FILE, column_names, column_types
 from models.features import FeatureSet
 from models.tensors import feature_order
@@ -25,10 +28,14 @@ def load_contributions(folder: str, model: Any, features: FeatureSet) -> Callabl
     with tf.io.gfile.GFile(os.path.join(folder, BOOSTER_FILE), "rb") as stream:
         booster = xgb.Booster(model_file=bytearray(stream.read()))
     names, order = column_names(features), feature_order(features)
+    try:
+        of_columns: Callable[[np.ndarray], np.ndarray] = ShapTables(parse_booster(booster))
+    except TooLargeError:
+        of_columns = functools.partial(shap_values, booster, features)
 
     def contributions(transformed: dict[str, Any]) -> np.ndarray:
         cells = np.stack([np.asarray(transformed[name], np.float32) for name in names], axis=1)
-        return shap_values(booster, cells, features)[:, order]
+        return of_columns(cells)[:, order]
 
     return contributions
 
@@ -36,16 +43,16 @@ def load_contributions(folder: str, model: Any, features: FeatureSet) -> Callabl
 def baseline(booster: xgb.Booster, features: FeatureSet) -> float:
     """The mean log odds of the trees over the training rows."""
     cells = np.full((1, len(features.names)), np.nan, np.float32)
-    return float(shap_values(booster, cells, features)[0, -1])
+    return float(shap_values(booster, features, cells)[0, -1])
 
 
-def shap_values(booster: xgb.Booster, cells: np.ndarray, features: FeatureSet) -> np.ndarray:
+def shap_values(booster: xgb.Booster, features: FeatureSet, cells: np.ndarray) -> np.ndarray:
     """XGBoost's own TreeSHAP.
 
     Args:
         booster: the booster; only its rounds up to the best one count.
-        cells: the booster's columns, float32 `[rows, columns]`.
         features: the features.
+        cells: the booster's columns, float32 `[rows, columns]`.
 
     Returns:
         float32 `[rows, columns + 1]`; the last is the baseline.

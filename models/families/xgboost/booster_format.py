@@ -31,6 +31,7 @@ class Tree:
         column: int32 `[nodes]`, the input column that the node tests.
         value: float32 `[nodes]`: what a leaf adds to the log odds; elsewhere the least number that goes right.
         missing_left: bool `[nodes]`, whether a missing value goes left.
+        cover: float32 `[nodes]`, the weight of the training rows that reach the node.
         categories: for each node that splits a category, the codes that go right. All others, known or not, go left.
         depth: most splits between the root and a leaf.
     """
@@ -39,6 +40,7 @@ class Tree:
     column: np.ndarray
     value: np.ndarray
     missing_left: np.ndarray
+    cover: np.ndarray
     categories: dict[int, tuple[int, ...]]
     depth: int
 
@@ -120,6 +122,7 @@ def _parse_tree(tree: dict[str, Any]) -> Tree:
         column=np.array(tree["split_indices"], np.int32)[order],
         value=np.array(tree["split_conditions"], np.float32)[order],
         missing_left=np.array(tree["default_left"], bool)[order],
+        cover=np.array(tree["sum_hessian"], np.float32)[order],
         categories={
             int(place[node]): tuple(sorted(tree["categories"][start : start + size]))
             for node, start, size in segments
