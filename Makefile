@@ -31,7 +31,7 @@ REPLACE ?=
 EXPORT ?=
 export EXPORT DATA OUTPUT REASON LABEL KEY DATE POSITIVE ENCODING
 
-.PHONY: help run score init schema rollback sample vertex-compile image vertex-local emulator test benchmark docs lint lock clean
+.PHONY: help run score init schema rollback sample vertex-compile image vertex-local emulator test benchmark benchmark-scoring docs lint lock clean
 
 help: ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -86,6 +86,9 @@ test: $(READY) ## Run the tests.
 
 benchmark: $(READY) ## Compare the speed with stock TFX and the raw floor (ROWS=200000; a million takes half an hour).
 	@$(PYTHON) -m benchmarks.speed --rows $(ROWS) $(ARGS)
+
+benchmark-scoring: $(READY) ## Compare the speed of scoring with stock BulkInferrer and the raw floor (ROWS=200000).
+	@$(PYTHON) -m benchmarks.scoring --rows $(ROWS) $(ARGS)
 
 docs: $(READY) ## Write docs/settings.md from the settings classes.
 	@$(PYTHON) -m tools.settings_page
