@@ -74,11 +74,11 @@ class DayLoad:
             run: who scored them.
             records: rows of the table of runs for the date, oldest first.
         """
-        done = {(record["run_id"], record["started_at"]) for record in records if record["written_at"] is not None}
+        cut_off = {(record["run_id"], record["started_at"]) for record in unfinished(records)}
         before = [
             f"{record['run_id']} {record['started_at'].isoformat()}"
             for record in records
-            if record["run_id"] != run.run_id or (record["run_id"], record["started_at"]) in done
+            if record["run_id"] != run.run_id or (record["run_id"], record["started_at"]) not in cut_off
         ]
         parts = [table, date.isoformat(), run.model_digest, content_digest(file), *before[-1:]]
         return cls(settings, table, date, file, f"scores_{date:%Y%m%d}_{_digest(parts)[:40]}")
@@ -112,15 +112,16 @@ class DayLoad:
         return job
 
     def _start(self, client: bigquery.Client, schema: pa.Schema, job_id: str) -> bigquery.LoadJob:
+        options = bigquery.ParquetOptions()
+        options.enable_list_inference = True  # the reasons are an ARRAY, not a STRUCT with one
         config = bigquery.LoadJobConfig(
+            parquet_options=options,
             source_format=bigquery.SourceFormat.PARQUET,
             write_disposition=bigquery.WriteDisposition.WRITE_TRUNCATE,
             create_disposition=bigquery.CreateDisposition.CREATE_NEVER,
             schema=fields(schema),
             labels=dict(self.settings.labels),
         )
-        config.parquet_options = bigquery.ParquetOptions()
-        config.parquet_options.enable_list_inference = True
         arguments = {
             "destination": f"{self.table}${self.date:%Y%m%d}",
             "job_id": job_id,
@@ -132,6 +133,12 @@ class DayLoad:
             return client.load_table_from_uri(self.file, **arguments)
         with open(self.file, "rb") as file:
             return client.load_table_from_file(file, **arguments)
+
+
+def unfinished(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Of rows of the table of runs, those of a day that a run began to write, but did not note as written."""
+    done = {(r[DATE], r["run_id"], r["started_at"]) for r in records if r["written_at"] is not None}
+    return [r for r in records if r["written_at"] is None and (r[DATE], r["run_id"], r["started_at"]) not in done]
 
 
 def find_job(client: bigquery.Client, job_id: str, settings: BigQuerySettings) -> bigquery.LoadJob | None:

@@ -93,8 +93,8 @@ class BigQueryScoreTable:
 
     def check_free(self, dates: Sequence[datetime.date], run_id: str) -> None:
         """See ScoreTable. A run that was cut off has no job that still runs."""
-        for record in self._records():
-            if record[DATE] in dates and record["run_id"] != run_id and record["written_at"] is None:
+        for record in loads.unfinished(self._records()):
+            if record[DATE] in dates and record["run_id"] != run_id:
                 with self._explained():
                     job = loads.find_job(self._client(), record["job_id"], self._settings)
                 if job is not None and job.state != "DONE":
@@ -184,17 +184,13 @@ class BigQueryScoreTable:
     def _scored_day(self, date: datetime.date, records: Sequence[bigquery.Row]) -> ScoredDay | None:
         """What a partition holds, by the table of runs; by the partition itself if a run may have been cut off."""
         written = [record for record in records if record["written_at"] is not None]
-        done = {(record["run_id"], record["started_at"]) for record in written}
         newest = max(written, key=lambda record: record["written_at"], default=None)
-        for record in records:
-            cut_off = (record["run_id"], record["started_at"]) not in done
-            if cut_off and (newest is None or record["started_at"] > newest["started_at"]):
-                columns = ", ".join([MODEL_VERSION, MODEL_DIGEST, RUN_ID, SCORED_AT])
-                sql = (
-                    f"SELECT COUNT(*) AS day_rows, {columns} FROM `{self.name}` WHERE {DATE} = @day GROUP BY {columns}"
-                )
+        cut_off = loads.unfinished(records)
+        if cut_off and (newest is None or cut_off[-1]["started_at"] > newest["started_at"]):
+            columns = ", ".join([MODEL_VERSION, MODEL_DIGEST, RUN_ID, SCORED_AT])
+            sql = f"SELECT COUNT(*) AS day_rows, {columns} FROM `{self.name}` WHERE {DATE} = @day GROUP BY {columns}"
+            with self._explained():
                 newest = next(iter(self._query(sql, day=("DATE", date))), None)
-                break
         if newest is None:
             return None
         return ScoredDay(
@@ -239,12 +235,11 @@ class BigQueryScoreTable:
 
     def _records(self) -> list[bigquery.Row]:
         """The table of runs, oldest first; none if it is absent."""
-        try:
-            return self._query(f"SELECT {', '.join(RUNS_COLUMNS)} FROM `{self.name}{RUNS}` ORDER BY started_at")
-        except NotFound:
-            return []
-        except (GoogleAPIError, GoogleAuthError) as error:
-            raise ScoresError(f"BigQuery: {describe(error)}") from None
+        with self._explained():
+            try:
+                return self._query(f"SELECT {', '.join(RUNS_COLUMNS)} FROM `{self.name}{RUNS}` ORDER BY started_at")
+            except NotFound:
+                return []
 
     def _query(self, sql: str, **parameters: tuple[str, object]) -> list[bigquery.Row]:
         config = bigquery.QueryJobConfig(
@@ -260,7 +255,7 @@ class BigQueryScoreTable:
             try:
                 return self._client().get_table(self.name)
             except NotFound as error:
-                if "dataset" in str(error).lower() and "table" not in str(error).lower():
+                if "Not found: Dataset" in str(error):
                     raise
                 return None
 

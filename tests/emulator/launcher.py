@@ -1,8 +1,9 @@
-"""Starts bqemulator 1.4.0 with one correction, without which it cannot translate the GA4 query.
+"""Starts bqemulator 1.4.0 with corrections: one without which it cannot translate the GA4 query, and partitions.py.
 
 Runs in the emulator's own environment.
 """
 
+import partitions
 from bqemulator.cli import main
 from bqemulator.sql import translator
 from sqlglot.errors import SqlglotError
@@ -21,4 +22,5 @@ def annotated(tree, schema):
 
 
 translator.SQLTranslator._annotate_tree = staticmethod(annotated)
+partitions.install()
 main()
