@@ -23,7 +23,7 @@ from pipeline.fast.compat import path_utils
 from pipeline.fast.scoring.model import MODEL_ERRORS
 from pipeline.report import collect
 from pipeline.report.curves import read_curves
-from pipeline.report.importance import RawRows, permutation_importance, read_rows
+from pipeline.report.importance import RawRows, permutation_importance, read_rows, rows_to_measure
 from pipeline.report.page import render_report
 from pipeline.report.run_data import Family, RunData
 from pipeline.settings.training import Family as FamilyName
@@ -91,7 +91,7 @@ def _families(
     if not trained:
         return []
     [eval_rows] = [count["rows"] for count in data["splits"] if count["split"] == _SPLIT]
-    rows = read_rows(one["examples"], _SPLIT, features, label, eval_rows)
+    rows = read_rows(one["examples"], _SPLIT, features, label, eval_rows, most=rows_to_measure(len(features.features)))
     return [_family(family, one, rows) for family in trained]
 
 

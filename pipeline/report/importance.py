@@ -23,7 +23,11 @@ from pipeline.examples.list_columns import first_values
 from pipeline.examples.splits import split_files
 from pipeline.report.run_data import Importance
 
+#: Report: rows of `eval` on which importance is measured, if the features are few.
 MOST_ROWS = 2_000
+#: Report: rows times features on which importance is measured. Above 100 features it takes fewer rows, since each
+#: feature's turn is a call on all features: with the same rows, the cost would grow with the square of the features.
+MOST_CELLS = 200_000
 _REPEATS = 2
 _SEED = 1
 _PROBABILITY_FLOOR = 1e-7
@@ -42,6 +46,11 @@ class RawRows:
 
     tensors: dict[str, np.ndarray]
     label: np.ndarray
+
+
+def rows_to_measure(features: int) -> int:
+    """How many rows importance is measured on, for a number of features."""
+    return max(1, min(MOST_ROWS, MOST_CELLS // features))
 
 
 def read_rows(
@@ -92,19 +101,30 @@ def permutation_importance(model: str, rows: RawRows) -> Importance:
     """
     loaded = tf.saved_model.load(model)
     predict = loaded.signatures[TENSORS_SIGNATURE]
-    shuffles = [np.random.default_rng([_SEED, repeat]).permutation(len(rows.label)) for repeat in range(_REPEATS)]
-    tensors = {name: tf.constant(values) for name, values in rows.tensors.items()}
+    count = len(rows.label)
+    shuffles = [np.random.default_rng([_SEED, repeat]).permutation(count) for repeat in range(_REPEATS)]
+    turns = [(name, order) for name in rows.tensors for order in shuffles]
+    together = max(1, MOST_ROWS // count)  # a call costs the same for few rows, so several turns share one
+    copies = {name: np.tile(values, together) for name, values in rows.tensors.items()}
+    tensors = {name: tf.constant(values) for name, values in copies.items()}
 
     def losses(changed: dict[str, tf.Tensor]) -> np.ndarray:
-        return _log_losses(rows.label, predict(**{**tensors, **changed})[OUTPUT].numpy().reshape(-1))
+        probability = predict(**{**tensors, **changed})[OUTPUT].numpy().reshape(together, count)
+        return _log_losses(rows.label, probability)
 
-    def shuffled_losses(name: str) -> np.ndarray:
-        return np.mean([losses({name: tf.gather(tensors[name], order)}) for order in shuffles], axis=0)
+    def shuffled_losses(turns: Sequence[tuple[str, np.ndarray]]) -> np.ndarray:
+        changed: dict[str, np.ndarray] = {}
+        for place, (name, order) in enumerate(turns):
+            values = changed.setdefault(name, copies[name].copy())
+            values[place * count : (place + 1) * count] = rows.tensors[name][order]
+        return losses({name: tf.constant(values) for name, values in changed.items()})[: len(turns)]
 
-    asis = losses({})
-    rise, error = {}, {}
+    asis = losses({})[0]
+    calls = [turns[start : start + together] for start in range(0, len(turns), together)]
     with ThreadPoolExecutor(os.cpu_count()) as threads:  # a call of so few rows keeps one core busy
-        of_features = list(threads.map(shuffled_losses, tensors))
+        shuffled = np.concatenate(list(threads.map(shuffled_losses, calls)))
+    of_features = shuffled.reshape(len(tensors), _REPEATS, count).mean(axis=1)
+    rise, error = {}, {}
     for name, shuffled in zip(tensors, of_features, strict=True):
         rise[name] = float(np.mean(shuffled - asis))
         error[name] = float(np.std(shuffled - asis) / np.sqrt(len(asis)))

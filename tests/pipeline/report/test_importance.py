@@ -6,7 +6,8 @@ import tensorflow as tf
 from tfx.types import standard_artifacts
 
 from models.features import FeatureSet
-from pipeline.report.importance import RawRows, permutation_importance, read_rows
+from pipeline.report import importance
+from pipeline.report.importance import RawRows, permutation_importance, read_rows, rows_to_measure
 from tests.pipeline.report.toy_model import save_toy_model
 
 FEATURES = FeatureSet.from_config([{"name": "visits", "kind": "numeric"}, {"name": "country", "kind": "categorical"}])
@@ -44,6 +45,26 @@ def test_the_order_of_rows_is_left_alone_and_two_calls_agree(model):
     before = given.tensors["visits"].copy()
     assert permutation_importance(model, given) == permutation_importance(model, given)
     np.testing.assert_array_equal(given.tensors["visits"], before)
+
+
+def test_turns_that_share_a_call_change_no_importance(model, monkeypatch):
+    given = rows(500)
+    together = permutation_importance(model, given)
+    monkeypatch.setattr(importance, "MOST_ROWS", 1)  # one turn a call
+    alone = permutation_importance(model, given)
+    assert together.rise == pytest.approx(alone.rise, abs=1e-9)
+    assert together.standard_error == pytest.approx(alone.standard_error, abs=1e-9)
+
+
+def test_the_cells_of_all_calls_grow_with_the_features_alone():
+    """Each feature has its turn, and a turn reads all features: fewer rows must make up for it."""
+
+    def cells(features):
+        return features * features * rows_to_measure(features)
+
+    assert rows_to_measure(45) == rows_to_measure(100) == 2000
+    for features in (200, 500, 1000, 2000):
+        assert cells(features) == features * 200_000
 
 
 def write_records(folder):
