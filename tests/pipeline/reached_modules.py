@@ -35,18 +35,26 @@ def main(names: Path, answer: Path) -> None:
 
 
 def nodes():
-    """By id, the nodes that have a digest, of a pipeline that has as many nodes as possible."""
+    """The nodes that have a digest: by id, of a training pipeline that has as many nodes as possible; and by
+    `scoring/<id>`, of a scoring pipeline.
+    """
     import schema
     from models.config import validate_settings
     from pipeline.pipeline import create_pipeline
+    from pipeline.scoring_pipeline import create_scoring_pipeline
     from pipeline.settings.dataset_folder import DatasetFolder
     from pipeline.settings.run import RunSettings
-    from pipeline.settings.run_parameters import RunParameters
+    from pipeline.settings.run_parameters import RunParameters, ScoringParameters
 
     run = validate_settings({"warehouse": {"engine": "duckdb"}}, RunSettings, origin="test")
     folder = DatasetFolder.load(schema.ROOT / "ga4", {"training.tuning.search": "random"})
     pipeline = create_pipeline(name="p", root="r", serving="s", folder=folder, run=run, parameters=RunParameters())
-    return {component.id: component for component in pipeline.components if hasattr(component, "code_digest")}
+    scoring = create_scoring_pipeline(
+        name="p", root="r", score_table="t", folder=folder, run=run, parameters=ScoringParameters()
+    )
+    found = {component.id: component for component in pipeline.components}
+    found |= {f"scoring/{component.id}": component for component in scoring.components}
+    return {name: component for name, component in found.items() if hasattr(component, "code_digest")}
 
 
 def edited(components) -> dict[str, list[str]]:

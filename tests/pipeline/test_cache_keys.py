@@ -15,13 +15,15 @@ import pytest
 
 import schema
 from models.config import Settings, validate_settings
+from models.families import FAMILIES
 from models.features import Feature, FeatureSet
 from pipeline import digest
 from pipeline.pipeline import create_pipeline
+from pipeline.scoring_pipeline import create_scoring_pipeline
 from pipeline.settings.dataset_folder import DatasetFolder
 from pipeline.settings.gate import Bound, GateSettings
 from pipeline.settings.run import RunSettings
-from pipeline.settings.run_parameters import RunParameters
+from pipeline.settings.run_parameters import RunParameters, ScoringParameters
 
 # What executors run without importing it. Written down here once more, so that none of them is forgotten.
 RUN_BY_NAME = {
@@ -43,6 +45,7 @@ RUN_BY_NAME = {
         "models.families.xgboost.hyperparameters",
     ],
     "InfraCheck": ["pipeline.infra.probe"],
+    "scoring/Scorer": [f"models.families.{family}.attribution" for family in FAMILIES],
 }
 OURS = {
     "BigQueryExampleGen",
@@ -54,6 +57,10 @@ OURS = {
     "Evaluator",
     "Pusher",
     "Report",
+    *(
+        f"scoring/{node}"
+        for node in ("BigQueryExampleGen", "StatisticsGen", "ChampionSchema", "DataGate", "ScoreWriter")
+    ),
 }
 
 
@@ -101,12 +108,15 @@ def test_the_shipped_resources_count(reached):
 
 # Settings: by path, the nodes that get them. The report gets a digest of all settings of the data set: see ALWAYS.
 ALWAYS = {"Report"}
-ROWS = {"BigQueryExampleGen"}
+ROWS = {"BigQueryExampleGen", "scoring/BigQueryExampleGen"}
 LEARN = {"TuneKeras", "TuneXGBoost", "TrainKeras", "TrainXGBoost"}
 OF_DATASET = {
     "source": ROWS,
-    "columns.label": {*ROWS, "StatisticsGen", "Transform", *LEARN, "SelectModel", "Evaluator"},
-    "columns": {*ROWS, "Evaluator"},
+    "columns.label": {
+        *(*ROWS, "StatisticsGen", "Transform", *LEARN, "SelectModel", "Evaluator"),
+        *("scoring/ChampionSchema", "scoring/Scorer"),
+    },
+    "columns": {*ROWS, "Evaluator", "scoring/Scorer"},
     "windows": ROWS,
     "snapshots": ROWS,
     "split": ROWS,
@@ -118,18 +128,23 @@ OF_DATASET = {
     "training.logistic": set(),  # this family is not trained by default
     "training.tuning": {"TuneKeras", "TuneXGBoost"},
     "evaluation": {"Evaluator"},
-    "data_gate": {"DataGate"},
+    "data_gate": {"DataGate", "scoring/DataGate"},
     "infra_check": {"InfraCheck"},
     "gate": {"Evaluator"},
+    "scoring": {"scoring/Scorer", "scoring/ScoreWriter"},
 }
+SCORE = {"scoring/ChampionSchema", "scoring/Scorer"}
 OF_FEATURES = {
-    "name": {*ROWS, "StatisticsGen", "Transform", *LEARN, "InfraCheck", "Evaluator"},
-    "": {*ROWS, "Transform", *LEARN, "InfraCheck", "Evaluator"},
+    "name": {
+        *(*ROWS, "StatisticsGen", "Transform", *LEARN, "InfraCheck", "Evaluator"),
+        *("scoring/StatisticsGen", *SCORE),
+    },
+    "": {*ROWS, "Transform", *LEARN, "InfraCheck", "Evaluator", *SCORE},
 }
 OF_RUN = {
-    "warehouse": {"BigQueryExampleGen"},
-    "data": {"BigQueryExampleGen"},
-    "example_format": {"BigQueryExampleGen"},
+    "warehouse": {*ROWS, "scoring/ScoreWriter"},
+    "data": ROWS,
+    "example_format": ROWS,
 }
 # They say where and how a run is done, or reach the pipeline in another way; none of them may cause a cache miss.
 IN_NO_KEY = {
@@ -146,6 +161,15 @@ OF_PARAMETERS = {
     "sample_percent": {"BigQueryExampleGen"},
     "data_fingerprint": {"BigQueryExampleGen"},
     "accept_incompatible_champion": {"DataGate", "SelectModel", "Evaluator"},
+}
+OF_SCORING_PARAMETERS = {
+    "as_of": {"scoring/BigQueryExampleGen"},
+    "first_date": {"scoring/BigQueryExampleGen"},
+    "last_date": {"scoring/BigQueryExampleGen"},
+    "snapshot_date": {"scoring/Scorer"},
+    "replace": {"scoring/ScoreWriter"},
+    "run_id": {"scoring/Scorer"},
+    "data_fingerprint": {"scoring/BigQueryExampleGen"},
 }
 SHAPE_OF_THE_DAG = {
     "training.families",
@@ -202,10 +226,15 @@ def another(annotation, value):
     raise NotImplementedError(f"{annotation}: {value!r}")
 
 
-def properties(folder=FOLDER, run=RUN, parameters=RunParameters()):  # noqa: B008  (immutable)
-    """By node, its execution properties."""
-    pipeline = create_pipeline(name="p", root="r", serving="s", folder=folder, run=run, parameters=parameters)
-    return {node.id: {key: str(value) for key, value in node.exec_properties.items()} for node in pipeline.components}
+def properties(folder=FOLDER, run=RUN, parameters=RunParameters(), scoring=ScoringParameters()):  # noqa: B008  (immutable)
+    """By node, its execution properties: of the training pipeline, and as `scoring/<id>` of the scoring pipeline."""
+    training_nodes = create_pipeline(name="p", root="r", serving="s", folder=folder, run=run, parameters=parameters)
+    scoring_nodes = create_scoring_pipeline(
+        name="p", root="r", score_table="t", folder=folder, run=run, parameters=scoring
+    )
+    nodes = {node.id: node for node in training_nodes.components}
+    nodes |= {f"scoring/{node.id}": node for node in scoring_nodes.components}
+    return {name: {key: str(value) for key, value in node.exec_properties.items()} for name, node in nodes.items()}
 
 
 @pytest.fixture(scope="module")
@@ -254,6 +283,12 @@ def test_another_default_of_a_run_changes_the_keys_of_what_gets_it(before, path)
 def test_another_value_of_a_run_changes_the_keys_of_what_gets_it(before, path):
     after = properties(parameters=changed(RunParameters(), path))
     assert with_other_properties(before, after) == OF_PARAMETERS[path]
+
+
+@pytest.mark.parametrize("path", list(leaves(ScoringParameters())))
+def test_another_value_of_a_scoring_run_changes_the_keys_of_what_gets_it(before, path):
+    after = properties(scoring=changed(ScoringParameters(), path))
+    assert with_other_properties(before, after) == OF_SCORING_PARAMETERS[path]
 
 
 @pytest.mark.parametrize("name", ["ga4", "ga360", "online_shoppers"])
