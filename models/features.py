@@ -96,7 +96,7 @@ class Feature(Settings):
     def _without_what_does_not_apply(self, serialise: pydantic.SerializerFunctionWrapHandler) -> dict[str, Any]:
         fields = serialise(self)
         if self.kind is Kind.NUMERIC:
-            fields.pop("vocabulary", None)  # which a numeric feature may not have
+            fields.pop("vocabulary", None)  # a numeric feature may not have one
         return fields
 
 
@@ -109,7 +109,7 @@ class FeatureSet(Settings):
 
     @pydantic.model_validator(mode="after")
     def _unique(self) -> FeatureSet:
-        # SQL and Parquet readers take names that differ by case alone for one column.
+        # SQL and Parquet readers treat names that differ only in case as one column.
         declared: dict[str, Feature] = {}
         for feature in self.features:
             other = declared.setdefault(feature.name.lower(), feature)
@@ -118,7 +118,7 @@ class FeatureSet(Settings):
             if other.name == feature.name:
                 raise ValueError(f"feature '{feature.name}' is declared more than once; remove one of them")
             raise ValueError(
-                f"features '{other.name}' and '{feature.name}' differ by case alone, which SQL does not tell apart; "
+                f"features '{other.name}' and '{feature.name}' differ only in case, and SQL treats them as one column; "
                 "rename one of them in features.yaml and in query.sql"
             )
         return self
@@ -144,7 +144,7 @@ class FeatureSet(Settings):
         return tuple(feature for feature in self.features if feature.slice)
 
     def to_config(self) -> list[dict[str, Any]]:
-        """All that is known of the features, defaults as well, as JSON-ready data for a component's custom_config."""
+        """Every field of every feature, defaults included, as JSON-ready data for a component's custom_config."""
         return [feature.model_dump(mode="json") for feature in self.features]
 
     @classmethod

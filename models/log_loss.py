@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-#: Distance from 0 and 1 that probabilities keep when a training measures its eval log loss.
+#: Training clips probabilities this far from 0 and 1 when it measures the eval log loss.
 PROBABILITY_FLOOR = 1e-7
 
 

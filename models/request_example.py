@@ -37,7 +37,7 @@ def example_requests(model_folder: str) -> dict[str, dict]:
 
 
 def main() -> None:
-    """Prints both."""
+    """Prints an example request for each signature."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model_folder", help="such as output/ga4/serving/1763683200")
     for signature, body in example_requests(parser.parse_args().model_folder).items():

@@ -39,7 +39,7 @@ PROJECT = "/project"
 
 
 class ProofError(Exception):
-    """A part failed, or something differs."""
+    """A part of the proof failed, or the two runs differ."""
 
 
 class Proof:

@@ -104,8 +104,8 @@ class TuningRows:
 
     Attributes:
         training: rows to learn from.
-        units: whose row each of them is, `S32` `[rows]`.
-        evaluation: rows that decide when a training stops.
+        units: for each training row, the digest of its key, `S32` `[rows]`.
+        evaluation: rows that decide when training stops.
         inputs: what the columns are.
     """
 
@@ -145,11 +145,11 @@ class TuningModule(Protocol):
     """`models/families/<name>/tuning.py`."""
 
     def search_space(self, settings: Any, rows: int) -> keras_tuner.HyperParameters:
-        """What is searched for a number of training rows; the defaults are the values of `settings`."""
+        """The search space for this number of training rows; the defaults are the values of `settings`."""
         ...
 
     def trial_score(self, rows: TuningRows, settings: Any, folds: int) -> Callable[[dict[str, Any]], float]:
-        """A function that trains by the values of one trial and returns a log loss, which the search minimises.
+        """A function that trains with the values of one trial and returns a log loss, which the search minimises.
 
         Args:
             rows: what it trains and measures on.

@@ -48,8 +48,8 @@ def test_refuses_what_cannot_be(item, message):
     ("names", "message"),
     [
         (("a", "b", "a"), "feature 'a' is declared more than once"),
-        (("Age", "b", "age"), "features 'Age' and 'age' differ by case alone"),
-        (("user_ID", "User_Id"), "features 'user_ID' and 'User_Id' differ by case alone"),
+        (("Age", "b", "age"), "features 'Age' and 'age' differ only in case"),
+        (("user_ID", "User_Id"), "features 'user_ID' and 'User_Id' differ only in case"),
     ],
 )
 def test_refuses_names_that_name_one_column(names, message):

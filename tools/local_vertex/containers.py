@@ -80,7 +80,7 @@ class PodmanEngine:
     """Runs commands in containers, without a network, as the image's user."""
 
     def __init__(self, storage: Path, say: Callable[[str], None]):
-        """Calls `say` once if this machine cannot enforce limits of cores and memory."""
+        """Calls `say` once if podman cannot enforce CPU and memory limits on this machine."""
         self.storage = storage.resolve()
         self.mount = "/gcs"
         self._say = say
@@ -108,7 +108,9 @@ class PodmanEngine:
             self._enforces_limits = tried.returncode == 0
             if tried.returncode:
                 reason = (tried.stderr.strip().splitlines() or ["it gave no reason"])[-1]
-                self._say(f"Steps run without limits of cores and memory, because podman refuses them here: {reason}")
+                self._say(
+                    f"Steps run without CPU and memory limits, because podman cannot set them on this machine: {reason}"
+                )
         return options if self._enforces_limits else []
 
     def clean(self) -> None:

@@ -14,7 +14,7 @@ _ARTIFACT = re.compile(r"\.(inputs|outputs)\.artifacts\['([^']+)'\]\.(?:(uri|nam
 
 
 class PlaceholderError(Exception):
-    """A placeholder that is unknown, or whose value does not exist."""
+    """A placeholder is unknown or has no value."""
 
 
 def expand(text: str, executor_input: Mapping[str, Any], run: Mapping[str, str]) -> str:

@@ -17,7 +17,7 @@ _NUMBER = re.compile(r"metadata\.(\w+)\.number_value")
 
 
 class FilterError(Exception):
-    """A resolver's filter that this store does not support."""
+    """This store does not support a resolver's filter."""
 
 
 class Store:

@@ -68,9 +68,9 @@ def build_network(columns: InputColumns, settings: Hyperparameters, prior: float
     """Builds the untrained network.
 
     Args:
-        columns: what was learnt about the input columns.
+        columns: what `learn_columns` found out about the input columns.
         settings: the network's size, and the seed of the initial weights and of dropout.
-        prior: share of positive labels, in (0, 1); an untrained network predicts about that.
+        prior: share of positive labels, in (0, 1); an untrained network predicts roughly this share.
 
     Returns:
         A model that maps `[numbers, categories]` (float32 `[batch, numbers]` with NaN for missing and int32

@@ -16,7 +16,7 @@ from models.tuning import SearchSpace
 
 
 def search_space(settings: Hyperparameters, rows: int) -> keras_tuner.HyperParameters:
-    """What is searched, around the settings for a number of training rows."""
+    """The search space: ranges around the settings for this number of training rows."""
     settings = settings.for_rows(rows)
     space = SearchSpace()
     space.number("learning_rate", 5e-4, 2e-2, settings.learning_rate, log=True)
@@ -28,7 +28,7 @@ def search_space(settings: Hyperparameters, rows: int) -> keras_tuner.HyperParam
 
 
 def trial_score(rows: TuningRows, settings: Hyperparameters, folds: int) -> Callable[[dict[str, Any]], float]:
-    """A function that trains a network by a trial's values and returns its lowest eval log loss; no use for `folds`."""
+    """A function that trains a network with a trial's values and returns its lowest eval log loss; ignores `folds`."""
 
     def score(values: dict[str, Any]) -> float:
         keras.utils.clear_session()  # the last trial's graphs

@@ -20,8 +20,8 @@ class Design:
     Attributes:
         numbers: how many numbers there are; a missing one is 0, the median.
         indicators: indices of the numbers with a column that is 1 where the number is missing.
-        widths: for each category, its columns. The last is for all values that have none of their own.
-        scale: what stands in a category's column in place of 1.
+        widths: for each category, its columns. The last one is shared by all values without a column.
+        scale: the value in a category's column where its value occurs, instead of 1.
     """
 
     numbers: int

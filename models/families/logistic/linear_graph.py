@@ -12,7 +12,7 @@ class LinearGraph(tf.Module):
     """Maps the matrices of TrainingData to probabilities as the regression does."""
 
     def __init__(self, regression: Regression) -> None:
-        """Takes the weights apart: those of numbers, of missing numbers, and of each category's values."""
+        """Splits the weights into those of numbers, of missing numbers, and of each category's values."""
         super().__init__()
         design = regression.design
         ends = np.cumsum([design.numbers, len(design.indicators), *design.widths])

@@ -15,7 +15,10 @@ from models.tuning import SearchSpace
 
 
 def search_space(settings: Hyperparameters, rows: int) -> keras_tuner.HyperParameters:
-    """How categories become columns. Every trial chooses its L2 strength on eval, unless the settings name one."""
+    """The search space: how categories become columns.
+
+    Each trial chooses its L2 strength on eval, unless the settings give one.
+    """
     space = SearchSpace()
     space.integer("one_hot", 10, 1000, settings.one_hot, log=True)
     space.number("category_scale", 0.1, 3.0, settings.category_scale, log=True)
@@ -23,7 +26,7 @@ def search_space(settings: Hyperparameters, rows: int) -> keras_tuner.HyperParam
 
 
 def trial_score(rows: TuningRows, settings: Hyperparameters, folds: int) -> Callable[[dict[str, Any]], float]:
-    """A function that trains a regression by a trial's values and returns its eval log loss; no use for `folds`."""
+    """A function that trains a regression with a trial's values and returns its eval log loss; ignores `folds`."""
 
     def score(values: dict[str, Any]) -> float:
         regression = train(rows.training, rows.evaluation, rows.inputs, settings.with_values(values))

@@ -19,7 +19,7 @@ BOOSTER_FILE = "assets.extra/booster.ubj"  # in the SavedModel's folder, for XGB
 _PROGRESS = logging.getLogger("propensity.progress")
 _TRAIN, _EVAL, _METRIC = "train", "eval", "logloss"  # XGBoost's names in its evaluation log
 _ROUNDS_PER_POINT = 10  # of the training loss, and lines of progress
-# With fewer cells per thread, more threads gain little, and on busy cores they mostly wait for each other.
+# With fewer cells per thread, another thread gains little; on busy cores, threads mostly wait for each other.
 _CELLS_PER_THREAD = 1_500_000
 
 

@@ -1,12 +1,12 @@
-"""A booster as TensorFlow ops: all rows walk down all trees at once, one level a step.
+"""A booster as TensorFlow ops: all rows go down all trees at once, one level per step.
 
 At every inner node a row compares one column with one threshold: below it goes left, else right. To cover missing
 values and categories as well, the input is widened first. It holds each column twice: with missing values as -inf,
 which go left, and as +inf, which go right. For each distinct set of categories it has a column that is 1 where the row
 goes right and 0 elsewhere. A leaf compares a column of zeros with +inf and is its own left child.
 
-Denormal inputs could take another way than in the booster, where TensorFlow flushes them to zero. The transform graph
-has no such outputs; see preprocessing.to_normal.
+A denormal input could go another way here than in the booster, because TensorFlow flushes it to zero. The transform
+graph has no such outputs; see preprocessing.to_normal.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class TreeGraph(tf.Module):
         nodes = [_lay_out(tree, root, columns, places) for tree, root in zip(trees, roots, strict=True)]
         steps, thresholds, values = (np.concatenate(parts) for parts in zip(*nodes, strict=True))
         self._roots = tf.constant(roots)
-        # The left child and the column share 64 bits, which takes one look-up instead of two.
+        # The left child and the column share 64 bits, so that a step takes one look-up instead of two.
         self._steps = tf.constant(steps.view(np.int64)[:, 0])
         self._thresholds = tf.constant(thresholds)
         self._values = tf.constant(values)

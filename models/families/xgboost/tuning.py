@@ -1,8 +1,8 @@
 """What the shared tuner_fn calls to tune the XGBoost family. A trial's score is a log loss cross-validated by user.
 
-The training users are dealt into folds. For each fold a booster learns from the other folds, stops by the eval split
-as the Trainer's does, and predicts the fold. The score therefore contains neither rows that the booster learnt from
-nor rows that chose its number of rounds, and no user is on both sides.
+The training users are divided into folds. For each fold, a booster learns from the other folds, stops early on the
+eval split as in the Trainer, and predicts the fold. The score therefore contains neither rows that the booster learnt
+from nor rows that chose its number of rounds, and no user is on both sides.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from models.tuning import SearchSpace
 
 
 def search_space(settings: Hyperparameters, rows: int) -> keras_tuner.HyperParameters:
-    """What is searched, around the settings, whatever the number of rows.
+    """The search space: ranges around the settings, the same for any number of rows.
 
     `max_rounds` is a limit, as in the Trainer: eval may stop training earlier.
     """
@@ -40,7 +40,7 @@ def search_space(settings: Hyperparameters, rows: int) -> keras_tuner.HyperParam
 
 
 def trial_score(rows: TuningRows, settings: Hyperparameters, folds: int) -> Callable[[dict[str, Any]], float]:
-    """A function that trains a booster for each fold by a trial's values and returns the log loss of all rows.
+    """A function that trains a booster for each fold with a trial's values and returns the log loss of all rows.
 
     Raises:
         ValueError: training has fewer users than folds.
@@ -61,7 +61,9 @@ def trial_score(rows: TuningRows, settings: Hyperparameters, folds: int) -> Call
 
 
 def deal_into_folds(units: np.ndarray, folds: int, seed: int) -> np.ndarray:
-    """The fold of each row, int64 `[rows]`, 0 to `folds` - 1: the same for all rows of a unit; as many units in each.
+    """The fold of each row, int64 `[rows]`, 0 to `folds` - 1.
+
+    Rows of one unit share a fold. The numbers of units in the folds differ by one at most.
 
     Raises:
         ValueError: there are fewer units than folds.
@@ -69,7 +71,7 @@ def deal_into_folds(units: np.ndarray, folds: int, seed: int) -> np.ndarray:
     distinct, unit_of_row = np.unique(units, return_inverse=True)
     if len(distinct) < folds:
         raise ValueError(
-            f"{len(distinct)} training users cannot be dealt into {folds} folds; lower training.tuning.folds in "
+            f"{len(distinct)} training users cannot be divided into {folds} folds; lower training.tuning.folds in "
             "dataset.yaml"
         )
     fold_of_unit = np.random.default_rng(seed).permutation(len(distinct)) % folds

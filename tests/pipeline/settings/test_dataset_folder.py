@@ -48,7 +48,7 @@ def test_a_window_beyond_the_lookback_is_refused(copy):
         ("converted", "is the label"),
         ("Converted", r"is the label of dataset.yaml \(case does not count\)"),
         ("USER_PSEUDO_ID", "is the key"),
-        ("Tenure_Days", "'tenure_days' and 'Tenure_Days' differ by case alone"),
+        ("Tenure_Days", "'tenure_days' and 'Tenure_Days' differ only in case"),
         ("split", "reserved"),
         ("Split", "reserved"),
         ("UNIT", "reserved"),
