@@ -158,13 +158,12 @@ def _look_at_first_row(
 
 
 def _fetch(shards: str, folder: str) -> list[str]:
-    """Copies what the workers wrote to a folder on this machine; the names in order."""
-    fetched = []
+    """Copies what the workers wrote to a new folder on this machine; returns the files in order."""
     os.makedirs(folder)
-    for name in sorted(fileio.listdir(shards)):
-        fetched.append(os.path.join(folder, name))
-        fileio.copy(f"{shards}/{name}", fetched[-1], overwrite=True)
-    return fetched
+    names = sorted(name for name in fileio.listdir(shards) if name.endswith(files.SUFFIX))
+    for name in names:
+        fileio.copy(f"{shards}/{name}", os.path.join(folder, name))
+    return [os.path.join(folder, name) for name in names]
 
 
 def _count(scored: Sequence[str]) -> int:
