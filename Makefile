@@ -14,6 +14,7 @@ OUTPUT ?=
 SETTINGS ?= runners/local.yaml
 VERTEX_SETTINGS ?= runners/vertex.yaml
 REASON ?=
+PIPELINE ?= training
 ARGS ?=
 TESTS ?= tests
 WORKERS ?= 2
@@ -67,8 +68,8 @@ rollback: $(READY) ## Make the previous champion the champion again (DATASET=ga4
 sample: $(READY) ## Make the sample events (make run does so if they are missing).
 	@$(PYTHON) -m pipeline.sample --out data/sample $(ARGS)
 
-vertex-compile: $(READY) ## Compile the pipeline for Vertex AI (DATASET=ga4 VERTEX_SETTINGS=runners/vertex.yaml).
-	@$(PYTHON) -m runners.vertex_runner --dataset $(DATASET) --settings $(VERTEX_SETTINGS) \
+vertex-compile: $(READY) ## Compile for Vertex AI (PIPELINE=scoring; DATASET=ga4 VERTEX_SETTINGS=runners/vertex.yaml).
+	@$(PYTHON) -m runners.vertex_runner --pipeline $(PIPELINE) --dataset $(DATASET) --settings $(VERTEX_SETTINGS) \
 	    $(if $(OUTPUT),--output "$$OUTPUT") $(if $(VERBOSE),--verbose) $(ARGS)
 
 image: ## Build and check the images of Vertex AI's steps and Dataflow's workers, with podman.

@@ -14,7 +14,7 @@ import pyarrow as pa
 import schema
 from models.config import SettingsError, validate_settings
 from pipeline.scores import export
-from pipeline.scores.layout import ROW_KEY, ScoresError, score_schema
+from pipeline.scores.layout import ROW_KEY, UNCACHED, ScoresError, score_schema
 from pipeline.settings.dataset_folder import DatasetFolder
 from pipeline.settings.run import RunSettings
 from pipeline.settings.run_parameters import ScoringParameters
@@ -26,8 +26,6 @@ from runners.local_data import no_garbage, run_settings, with_sample
 from runners.local_home import LocalHome
 from runners.score_outcome import Scored, open_scores
 from runners.signals import end
-
-_UNCACHED = ("ScoreWriter",)  # it changes the score table, which is no artifact
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -117,7 +115,7 @@ def _score(
         )
     terminal.line()
     prepare_scoring(home, folder, command.last_execution, terminal=terminal, check=command.check)
-    failure = run_reporting(pipeline, terminal, output=home.folder, check=command.check, uncached=_UNCACHED)
+    failure = run_reporting(pipeline, terminal, output=home.folder, check=command.check, uncached=UNCACHED)
     gc.unfreeze()  # so that what libraries leave is cleaned up at the end
     if failure:
         return command.failed(failure)

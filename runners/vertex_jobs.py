@@ -19,6 +19,7 @@ from pipeline.warehouse.interface import WarehouseError
 from runners.vertex import errors, requests, runs, schedules, status
 from runners.vertex.clients import Clients, parse_endpoints
 from runners.vertex.compiled import read_job
+from runners.vertex.kinds import KINDS, TRAINING, PipelineKind
 from runners.vertex.parameters import resolve_data, run_parameters, scheduled_parameters
 from runners.vertex.settings import VertexSettings, load_vertex_settings
 from runners.vertex.teardown import plan_teardown
@@ -34,6 +35,20 @@ class _Command:
     folder: DatasetFolder
     settings: VertexSettings
     clients: Clients
+
+    @property
+    def kind(self) -> PipelineKind:
+        """The pipeline that is meant."""
+        return KINDS[self.args.pipeline]
+
+    @property
+    def title(self) -> str:
+        """The display name of its runs and of its schedule."""
+        return self.kind.title(self.folder)
+
+    def read_job(self) -> dict[str, Any]:
+        """The compiled job. Raises SettingsError if it does not fit the settings."""
+        return read_job(self.folder, self.settings, self.args.settings, self.kind)
 
 
 def main(arguments: list[str] | None = None, clients: Clients | None = None) -> int:
@@ -68,17 +83,17 @@ def main(arguments: list[str] | None = None, clients: Clients | None = None) -> 
 
 
 def _submit(command: _Command) -> int:
-    args, folder, settings = command.args, command.folder, command.settings
-    run_id = args.run_id or requests.new_run_id(folder.pipeline_name, datetime.datetime.now(datetime.timezone.utc))
+    args, folder, settings, kind = command.args, command.folder, command.settings, command.kind
+    run_id = args.run_id or requests.new_run_id(command.title, datetime.datetime.now(datetime.timezone.utc))
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,62}", run_id):
         raise SettingsError(
             f"run id '{run_id}': use at most 63 lower-case letters, digits and dashes, and begin with a letter"
         )
-    job = read_job(folder, settings, args.settings)
-    parameters = run_parameters(folder, settings, args.parameter)
+    job = command.read_job()
+    parameters = run_parameters(folder, settings, args.parameter, kind)
     if settings.caching:
-        parameters = resolve_data(folder, settings, parameters, command.clients)
-    run = requests.run_document(job, folder, settings, parameters, caching=settings.caching)
+        parameters = resolve_data(folder, settings, parameters, command.clients, kind)
+    run = requests.run_document(job, folder, settings, parameters, caching=settings.caching, kind=kind)
     request = requests.create_run(run, settings, run_id)
     if args.dry_run:
         return _print_json(requests.as_json(request))
@@ -103,7 +118,7 @@ def _show(line: str) -> None:
 
 def _status(command: _Command) -> int:
     clients = command.clients
-    run_id = command.args.run_id or status.newest_run(clients, command.folder.pipeline_name)
+    run_id = command.args.run_id or status.newest_run(clients, command.folder, command.kind)
     if command.args.wait:
         return _wait(command, run_id)
     seen = status.read_status(clients, run_id)
@@ -119,53 +134,68 @@ def _cancel(command: _Command) -> int:
 
 
 def _apply(command: _Command) -> int:
-    folder, settings = command.folder, command.settings
-    if settings.schedule is None:
-        print("The settings have no 'schedule': nothing to apply. `schedule delete` deletes an existing schedule.")
+    folder, settings, kind = command.folder, command.settings, command.kind
+    schedule = kind.schedule(settings)
+    if schedule is None:
+        print(
+            f"The settings have no '{kind.schedule_key}': nothing to apply. `schedule delete{kind.option}` deletes an "
+            "existing schedule."
+        )
         return 0
-    job = read_job(folder, settings, command.args.settings)
-    run = requests.run_document(job, folder, settings, scheduled_parameters(folder, settings), caching=False)
-    request = requests.create_schedule(run, settings.schedule, settings)
+    parameters = scheduled_parameters(folder, settings, kind)
+    run = requests.run_document(command.read_job(), folder, settings, parameters, caching=False, kind=kind)
+    request = requests.create_schedule(run, schedule, settings)
     if command.args.dry_run:
         return _print_json(requests.as_json(request))
-    print(schedules.apply(command.clients, request))
+    print(schedules.apply(command.clients, request, kind))
     return 0
 
 
 def _list_schedules(command: _Command) -> int:
-    found = schedules.find_all(command.clients, command.folder.pipeline_name)
+    found = schedules.find_all(command.clients, command.title)
     for schedule in found:
         print(schedules.describe(schedule))
     if not found:
-        print(f"'{command.folder.pipeline_name}' has no schedule")
+        print(f"'{command.title}' has no schedule")
     return 0
 
 
 def _pause(command: _Command) -> int:
-    print(schedules.pause(command.clients, command.folder.pipeline_name))
+    print(schedules.pause(command.clients, command.title))
     return 0
 
 
 def _resume(command: _Command) -> int:
-    print(schedules.resume(command.clients, command.folder.pipeline_name))
+    print(schedules.resume(command.clients, command.title))
     return 0
 
 
 def _delete_schedule(command: _Command) -> int:
-    print(schedules.delete(command.clients, command.folder.pipeline_name, command.args.id))
+    print(schedules.delete(command.clients, command.title, command.args.id))
     return 0
 
 
 def _doctor(command: _Command) -> int:
     from runners.doctor.examination import run_doctor
 
-    return run_doctor(command.folder, command.settings, clients=command.clients, settings_file=command.args.settings)
+    return run_doctor(
+        command.folder,
+        command.settings,
+        clients=command.clients,
+        settings_file=command.args.settings,
+        kind=command.kind,
+    )
 
 
 def _teardown(command: _Command) -> int:
     args = command.args
     removals = plan_teardown(
-        command.clients, command.folder, command.settings, records=args.runs, artifacts=args.artifacts
+        command.clients,
+        command.folder,
+        command.settings,
+        records=args.runs,
+        artifacts=args.artifacts,
+        kind=command.kind,
     )
     for removal in removals:
         print(removal.what)
@@ -201,6 +231,9 @@ def _print_json(document: dict[str, Any]) -> int:
 def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--dataset", default="ga4", help="a folder below schema/")
+    common.add_argument(
+        "--pipeline", choices=tuple(KINDS), default=TRAINING.name, help="which pipeline is meant (default: training)"
+    )
     common.add_argument(
         "--settings",
         type=Path,

@@ -1,4 +1,4 @@
-"""Compiles the pipeline for Vertex AI with KubeflowV2DagRunner: `python -m runners.vertex_runner --help`.
+"""Compiles a pipeline for Vertex AI with KubeflowV2DagRunner: `python -m runners.vertex_runner --help`.
 
 This needs neither credentials nor a network. It adds what TFX does not emit: retries, and the parameters of a run when
 there is an exit handler.
@@ -11,7 +11,7 @@ import graphlib
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 if not __package__:  # `tfx` executes this as a file; then sys.path begins with its folder, not the repository's
     sys.path[0] = str(Path(__file__).resolve().parents[1])
@@ -24,15 +24,11 @@ from runners import tfx_command
 from runners.console import console
 from runners.vertex import dataflow
 from runners.vertex.compiled import tasks_of
-from runners.vertex.parameters import default_parameters
+from runners.vertex.kinds import KINDS, SCORING, TRAINING, PipelineKind
 from runners.vertex.settings import VertexSettings, load_vertex_settings
 
-if TYPE_CHECKING:
-    from tfx.orchestration import pipeline as tfx_pipeline
-    from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
-
 REFUSED = 2
-_LONGEST_NAME = 48  # a run's id has at most 63 characters: the pipeline's name and a time
+_LONGEST_TITLE = 48  # a run's id has at most 63 characters: the title and a time
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -45,11 +41,12 @@ def main(arguments: list[str] | None = None) -> int:
     tfx_command.is_compiling("vertex")  # refuses any other engine
     try:
         settings = load_vertex_settings(args.settings, {"output": args.output} if args.output else None)
-        folder = load_dataset(args.schema_root / args.dataset)
-        path = settings.compiled(folder.name)
+        kind = KINDS[args.pipeline]
+        folder = load_dataset(args.schema_root / args.dataset, kind)
+        path = kind.compiled(folder, settings)
         path.parent.mkdir(parents=True, exist_ok=True)
         with console(path.with_name("compile.log"), verbose=args.verbose):
-            job, path = _compile(folder, settings)
+            job, path = _compile(folder, settings, kind)
         path.write_text(json.dumps(job, indent=1, sort_keys=True), encoding="utf-8")
     except (SettingsError, OSError) as error:
         print(f"Error: {error}", file=sys.stderr)
@@ -60,13 +57,18 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def load_dataset(path: Path) -> DatasetFolder:
+def load_dataset(path: Path, kind: PipelineKind = TRAINING) -> DatasetFolder:
     """The data set, with its curated schema checked. Raises SettingsError."""
     folder = DatasetFolder.load(path)
-    if len(folder.pipeline_name) > _LONGEST_NAME:
+    if len(kind.title(folder)) > _LONGEST_TITLE:
         raise SettingsError(
-            f"data set '{folder.name}': the name of its pipeline, '{folder.pipeline_name}', is part of the names of "
-            f"runs and Dataflow jobs, and may have at most {_LONGEST_NAME} characters; give the folder a shorter name"
+            f"data set '{folder.name}': the name of its pipeline, '{kind.title(folder)}', is part of the names of "
+            f"runs and Dataflow jobs, and may have at most {_LONGEST_TITLE} characters; give the folder a shorter name"
+        )
+    if folder.pipeline_name.endswith(SCORING.suffix):
+        raise SettingsError(
+            f"data set '{folder.name}': its schedule would have the name of another data set's scoring schedule; give "
+            "the folder a name that does not end in 'scoring'"
         )
     if folder.schema_path:
         check_schema(folder.schema_path, folder.declared, folder.dataset.columns.label)
@@ -79,47 +81,27 @@ def load_dataset(path: Path) -> DatasetFolder:
     return folder
 
 
-def compile_job(folder: DatasetFolder, settings: VertexSettings) -> dict[str, Any]:
-    """The pipeline as a Vertex AI PipelineJob of pipeline spec 2.1, as JSON.
+def compile_job(folder: DatasetFolder, settings: VertexSettings, kind: PipelineKind = TRAINING) -> dict[str, Any]:
+    """A pipeline as a Vertex AI PipelineJob of pipeline spec 2.1, as JSON.
 
     Raises:
-        SettingsError: the settings name a step that is not in the pipeline.
+        SettingsError: the settings name a step that is in neither pipeline.
     """
-    return _compile(folder, settings)[0]
+    return _compile(folder, settings, kind)[0]
 
 
-def _compile(folder: DatasetFolder, settings: VertexSettings) -> tuple[dict[str, Any], Path]:
+def _compile(folder: DatasetFolder, settings: VertexSettings, kind: PipelineKind) -> tuple[dict[str, Any], Path]:
     """The job and its path: that of the settings, or the one that `tfx pipeline create` and `update` ask for."""
-    runner, pipeline, parameters = _prepared(folder, settings)
-    job = runner.run(pipeline, parameter_values=parameters, write_out=False)
-    _pass_parameters_on(job["pipelineSpec"])
-    _add_retries(job["pipelineSpec"], settings)
-    return job, Path(runner._output_dir, runner._output_filename)  # `tfx` sets these two when `run` starts
-
-
-def _prepared(
-    folder: DatasetFolder, settings: VertexSettings
-) -> tuple[kubeflow_v2_dag_runner.KubeflowV2DagRunner, tfx_pipeline.Pipeline, dict[str, str | int]]:
     from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 
     from pipeline.family_nodes import OPTIONAL_STEPS
-    from pipeline.pipeline import create_pipeline
 
-    parameters = default_parameters(folder, settings)
-    pipeline = create_pipeline(
-        name=folder.pipeline_name,
-        root=settings.root_of(folder.name),
-        serving=settings.serving_of(folder.name),
-        folder=folder,
-        run=settings,
-        parameters=parameters,
-        runtime_parameters=True,
-        trainer_job=_trainer_job(settings),
-    )
-    settings.check_steps({*(component.id for component in pipeline.components), *OPTIONAL_STEPS})
-    for component in pipeline.components:
+    pipelines = {each: each.create(folder, settings) for each in KINDS.values()}  # vertex.yaml names steps of both
+    steps = {component.id for pipeline in pipelines.values() for component in pipeline.components}
+    settings.check_steps({*steps, *OPTIONAL_STEPS})
+    for component in pipelines[kind].components:
         _place(component, folder.name, settings)
-    path = settings.compiled(folder.name)
+    path = kind.compiled(folder, settings)
     runner = kubeflow_v2_dag_runner.KubeflowV2DagRunner(
         kubeflow_v2_dag_runner.KubeflowV2DagRunnerConfig(default_image=settings.image, use_pipeline_spec_2_1=True),
         output_dir=str(path.parent),
@@ -127,7 +109,12 @@ def _prepared(
     )
     if settings.alert_topic:
         runner.set_exit_handler(_exit_handler(settings.alert_topic))
-    return runner, pipeline, parameters.values()
+    values = kind.default_parameters(folder, settings).values_at_run_time()
+    job = runner.run(pipelines[kind], parameter_values=values, write_out=False)
+    job["displayName"] = kind.title(folder)
+    _pass_parameters_on(job["pipelineSpec"])
+    _adjust_tasks(job["pipelineSpec"], settings, kind)
+    return job, Path(runner._output_dir, runner._output_filename)  # `tfx` sets these two when `run` starts
 
 
 def _place(component: Any, dataset: str, settings: VertexSettings) -> None:
@@ -151,27 +138,6 @@ def _place(component: Any, dataset: str, settings: VertexSettings) -> None:
         component.with_beam_pipeline_args(settings.beam_options())
 
 
-def _trainer_job(settings: VertexSettings) -> Any:
-    """The custom job that Trainers run in; None if they run in their steps."""
-    if settings.trainer_job is None:
-        return None
-    from pipeline.training.trainer_job import TrainerJob
-
-    machine: dict[str, Any] = {"machine_type": settings.trainer_job.machine_type}
-    if settings.trainer_job.accelerator:
-        machine["accelerator_type"] = settings.trainer_job.accelerator
-        machine["accelerator_count"] = settings.trainer_job.accelerators
-    worker = {"machine_spec": machine, "replica_count": 1, "container_spec": {"image_uri": settings.image}}
-    places = {"service_account": settings.service_account, "network": settings.network}
-    return TrainerJob(
-        project=settings.project,
-        region=settings.region,
-        job_spec={"worker_pool_specs": [worker], **{key: value for key, value in places.items() if value}},
-        labels=settings.labels,
-        kms_key=settings.kms_key,
-    )
-
-
 def _exit_handler(topic: str) -> Any:
     from tfx.orchestration.kubeflow.decorators import FinalStatusStr
 
@@ -193,8 +159,8 @@ def _pass_parameters_on(spec: dict[str, Any]) -> None:
     }
 
 
-def _add_retries(spec: dict[str, Any], settings: VertexSettings) -> None:
-    """Adds retries to each step with a container, which the compiler does not."""
+def _adjust_tasks(spec: dict[str, Any], settings: VertexSettings, kind: PipelineKind) -> None:
+    """Adds retries to each step with a container, and switches the cache off for some. The compiler does neither."""
     executors = spec["deploymentSpec"]["executors"]
     for name, task in tasks_of(spec).items():
         component = spec["components"][task["componentRef"]["name"]]
@@ -206,6 +172,8 @@ def _add_retries(spec: dict[str, Any], settings: VertexSettings) -> None:
                 "backoffFactor": retry.backoff_factor,
                 "backoffMaxDuration": f"{retry.max_backoff_seconds}s",
             }
+        if name in kind.uncached:
+            task["cachingOptions"] = {"enableCache": False}
 
 
 def _steps(job: dict[str, Any]) -> list[str]:
@@ -244,6 +212,9 @@ def _machine(container: dict[str, Any], task: dict[str, Any]) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dataset", default=tfx_command.default_dataset(), help="a folder below schema/")
+    parser.add_argument(
+        "--pipeline", choices=tuple(KINDS), default=TRAINING.name, help="which pipeline (default: training)"
+    )
     parser.add_argument(
         "--settings",
         type=Path,

@@ -22,8 +22,8 @@ for name in ("ga4", "ga360", "online_shoppers"):
     assert DatasetFolder.load(schema.ROOT / name).schema_path.is_file()
 load_settings(Path(runners.__file__).parent / "local.yaml", RunSettings)
 assert str(reach("pipeline.components.evaluator").modules["pipeline.gate.rules"]).startswith(sys.argv[1])
-from propensity import Report, Verdict
-assert all(kind.TYPE_NAME == f"propensity.{kind.__name__}" for kind in (Report, Verdict))
+from propensity import Report, Scores, Verdict, WrittenScores
+assert all(kind.TYPE_NAME == f"propensity.{kind.__name__}" for kind in (Report, Scores, Verdict, WrittenScores))
 """
 LIGHT = """
 import sys

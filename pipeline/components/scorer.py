@@ -80,7 +80,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 settings=settings,
                 columns=columns,
                 features=read_settings(exec_properties, "features", FeatureSet),
-                snapshot_date=exec_properties["snapshot_date"],
+                snapshot_date=exec_properties["snapshot_date"] or _today(),
                 on_beam=self._on_beam(examples, out),
             )
             scored_at = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
@@ -105,6 +105,11 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         """How Beam scores the rows; None if this process does."""
         place = placement.choose("Scorer", self._beam_pipeline_args, count_rows(examples, [SPLIT]))
         return OnBeam(self._make_beam_pipeline, f"{out}/{_UNRANKED}") if place is placement.Place.BEAM else None
+
+
+def _today() -> str:
+    """The day of the run (UTC): a schedule gives all its runs the same parameters, so it cannot name the day."""
+    return datetime.datetime.now(datetime.timezone.utc).date().isoformat()
 
 
 def _rank_into(
@@ -150,7 +155,8 @@ class Scorer(
         settings: the section `scoring`.
         columns: names of the key and the date.
         features: the features that the data set declares.
-        snapshot_date: the date of all rows, such as 2026-01-05, if the examples have no date column; "" otherwise.
+        snapshot_date: the date of all rows, such as 2026-01-05, if the examples have no date column; "" for the day of
+            the run (UTC).
         run_id: what the score table calls this run.
 
     Outputs:

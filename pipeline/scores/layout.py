@@ -12,6 +12,8 @@ import pyarrow as pa
 
 SUMMARY = "scores.json"
 
+UNCACHED = ("ScoreWriter",)  # steps that every run executes: it changes the score table, which is no artifact
+
 DATE, PROBABILITY, PERCENTILE, DECILE = "snapshot_date", "probability", "percentile", "decile"
 ARM, REASONS = "arm", "reasons"
 MODEL_VERSION, MODEL_DIGEST, RUN_ID, SCORED_AT = "model_version", "model_digest", "run_id", "scored_at"

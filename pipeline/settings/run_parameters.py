@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import pydantic
 from pydantic import Field
@@ -24,7 +24,13 @@ DateOrNone = Annotated[datetime.date | Literal[""], pydantic.WrapValidator(_date
 
 
 class Parameters(Settings):
-    """Values that may differ between runs of one compiled pipeline."""
+    """Values that may differ between runs of one compiled pipeline.
+
+    Attributes:
+        COMPILED_IN: parameters that a compiled pipeline holds all the same, because the platform fills them in.
+    """
+
+    COMPILED_IN: ClassVar[tuple[str, ...]] = ()
 
     def values(self) -> dict[str, str | int]:
         """The values as execution properties: strings and integers."""
@@ -33,6 +39,10 @@ class Parameters(Settings):
             for name, value in self.model_dump(mode="json").items()
         }
 
+    def values_at_run_time(self) -> dict[str, str | int]:
+        """The values that a run of a compiled pipeline is given."""
+        return {name: value for name, value in self.values().items() if name not in self.COMPILED_IN}
+
     def properties(self, *, at_run_time: bool) -> dict[str, Any]:
         """What components take: the values, or runtime parameters of the same names, for which TFX is imported."""
         if not at_run_time:
@@ -40,7 +50,10 @@ class Parameters(Settings):
         from tfx.orchestration.data_types import RuntimeParameter
 
         # No defaults: TFX loses them when it compiles for Vertex AI, so each request passes every value.
-        return {name: RuntimeParameter(name=name, ptype=type(value)) for name, value in self.values().items()}
+        varying = {
+            name: RuntimeParameter(name=name, ptype=type(value)) for name, value in self.values_at_run_time().items()
+        }
+        return {**self.values(), **varying}
 
 
 class RunParameters(Parameters):
@@ -77,6 +90,8 @@ class ScoringParameters(Parameters):
     On Vertex AI they are runtime parameters. For `make score`, `AS_OF=`, `FROM=`, `TO=` and
     `REPLACE=1` set them.
     """
+
+    COMPILED_IN: ClassVar[tuple[str, ...]] = ("run_id",)
 
     as_of: AsOf = Field(
         default="latest",

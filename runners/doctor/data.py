@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipeline.settings.run import BigQuerySettings
-from pipeline.warehouse.extraction import Extraction, resolve
+from pipeline.warehouse.extraction import Extraction
 from runners.doctor.findings import Case, Finding, ok, problem, warning
+from runners.vertex.kinds import SCORING
 
 _GIB = 2**30
 
@@ -20,8 +21,9 @@ def check_query(case: Case) -> Iterator[Finding]:
     from pipeline.warehouse.bigquery.engine import BigQueryWarehouse
 
     with BigQueryWarehouse(settings, case.folder.dataset.source, client=case.clients.bigquery) as warehouse:
-        extraction = resolve(warehouse, case.folder, case.settings.sample_percent)
-        yield ok(f"query.sql returns what dataset.yaml and features.yaml declare{_days(extraction)}")
+        parameters = case.kind.default_parameters(case.folder, case.settings)
+        extraction = case.kind.extraction(warehouse, case.folder, parameters)
+        yield ok(f"query.sql returns what dataset.yaml and features.yaml declare{_days(case, extraction)}")
         for note in extraction.notes:
             yield warning(note)
         gib = (warehouse.estimate(extraction.query) or 0) / _GIB
@@ -34,10 +36,12 @@ def check_query(case: Case) -> Iterator[Finding]:
         yield ok(f"the query would read {gib:.2f} GiB; warehouse.max_gib is {settings.max_gib:g}")
 
 
-def _days(extraction: Extraction) -> str:
+def _days(case: Case, extraction: Extraction) -> str:
     plan = extraction.plan
     if plan is None:
         return ""
+    if case.kind is SCORING:
+        return f"; the newest settled day is {plan.as_of}, so a run would score the snapshot {plan.snapshot_dates[-1]}"
     return (
         f"; the newest settled day is {plan.as_of}, test snapshots {plan.test_dates[0]} to {plan.test_dates[-1]}, "
         f"training from {plan.train_dates[0]}"

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from pipeline.settings.dataset_folder import DatasetFolder
-from runners.doctor import access, data, images, places
+from runners.doctor import access, champion, data, images, places
 from runners.doctor.findings import Case, Finding, attempt, warning
 from runners.doctor.settings import check_compiled_job, check_settings
+from runners.vertex.kinds import SCORING, TRAINING, PipelineKind
 from runners.vertex.settings import VertexSettings
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ _CLOUD: dict[str, Check] = {  # these need credentials
     "images": images.check_images,
     "query": data.check_query,
 }
+_SCORING: dict[str, Check] = {"champion": champion.check_champion}  # of the scoring pipeline alone, as well
 _UNCHECKED = "Not checked: quotas, networks, and roles through groups or on single resources."
 
 
@@ -42,6 +44,7 @@ def run_doctor(
     clients: Clients,
     settings_file: Path | None = None,
     out: TextIO | None = None,
+    kind: PipelineKind = TRAINING,
 ) -> int:
     """Runs every check and prints a line for each finding.
 
@@ -51,13 +54,14 @@ def run_doctor(
         clients: clients for Google's services.
         settings_file: the file of the settings. A job that was compiled before its last change is a problem.
         out: where the lines go; None means standard output.
+        kind: which pipeline.
 
     Returns:
         The exit code: 1 if there is a problem, else 0.
     """
     out = out or sys.stdout
     levels = []
-    for name, finding in examine(Case(folder, settings, clients, settings_file)):
+    for name, finding in examine(Case(folder, settings, clients, settings_file, kind)):
         levels.append(finding.level)
         print(f"{finding.level:<8} {name}: {finding.text}", file=out, flush=True)
     problems, warnings = levels.count("problem"), levels.count("warning")
@@ -72,6 +76,6 @@ def examine(case: Case) -> Iterator[tuple[str, Finding]]:
     found = list(attempt(access.check_credentials, case))
     yield from (("credentials", finding) for finding in found)
     usable = all(finding.level != "problem" for finding in found)
-    for name, check in _CLOUD.items():
+    for name, check in {**_CLOUD, **(_SCORING if case.kind is SCORING else {})}.items():
         findings = attempt(check, case) if usable else [warning("not checked: there are no credentials")]
         yield from ((name, finding) for finding in findings)

@@ -11,6 +11,7 @@ from models.config import SettingsError
 from pipeline.settings.dataset_folder import DatasetFolder
 from pipeline.warehouse.interface import WarehouseError
 from runners.vertex.errors import describe, handled
+from runners.vertex.kinds import TRAINING, PipelineKind
 from runners.vertex.settings import VertexSettings
 
 if TYPE_CHECKING:
@@ -39,12 +40,14 @@ class Case:
         settings: the settings of Vertex AI.
         clients: clients for Google's services.
         settings_file: the file of the settings, if known.
+        kind: which pipeline.
     """
 
     folder: DatasetFolder
     settings: VertexSettings
     clients: Clients
     settings_file: Path | None = None
+    kind: PipelineKind = TRAINING
 
     @property
     def images(self) -> dict[str, str]:

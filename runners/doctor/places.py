@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pipeline.settings.run import BigQuerySettings
 from runners.doctor.findings import Case, Finding, attempt, ok, problem, warning
 from runners.doctor.images import ImageName
+from runners.vertex.iam import load_roles
+from runners.vertex.kinds import SCORING
 
 _CONTINENTS = {
     "us": ("us", "northamerica"),
@@ -20,6 +22,8 @@ _CONTINENTS = {
 # Multi-regions of BigQuery, Cloud Storage and Artifact Registry, with their continents.
 _MULTI_REGIONS = {"us": "us", "eu": "europe", "europe": "europe", "asia": "asia"}
 _OUTSIDE_EU = ("europe-west2", "europe-west6")  # London and Zurich belong to none of Europe's multi-regions
+# Other names of roles that include a data editor's, in a data set's list.
+_WRITERS = ("WRITER", "OWNER", "roles/bigquery.dataOwner", "roles/bigquery.admin")
 _DUAL_REGIONS = {  # predefined dual-regions of Cloud Storage
     "nam4": ("us-central1", "us-east1"),
     "eur4": ("europe-north1", "europe-west4"),
@@ -57,6 +61,12 @@ def check_data_sets(case: Case) -> Iterator[Finding]:
     yield from attempt(
         _place_of_data_set, case, "features_dataset", f"{warehouse.project}.{warehouse.features_dataset}"
     )
+    if case.kind is SCORING:
+        key = "scores_dataset" if warehouse.scores_dataset else "features_dataset"
+        name = f"{warehouse.project}.{getattr(warehouse, key)}"
+        if warehouse.scores_dataset:
+            yield from attempt(_place_of_data_set, case, key, name)
+        yield from attempt(_writer_of_scores, case, key, name)
     yield _near("warehouse.location", warehouse.location, case.settings.region)
 
 
@@ -69,6 +79,22 @@ def _place_of_data_set(case: Case, key: str, name: str) -> Iterator[Finding]:
         yield problem(
             f"warehouse.{key} {name} is in {location}, but warehouse.location is {wanted}; a query reads and "
             "writes in one location only"
+        )
+
+
+def _writer_of_scores(case: Case, key: str, name: str) -> Iterator[Finding]:
+    """Whether the steps' account may write to the data set of the score table, by the data set's own list."""
+    email = case.settings.service_account
+    [role] = {grant.role for grant in load_roles().account("pipeline").grants if grant.resource == "scores data set"}
+    entries = case.clients.bigquery.get_dataset(name).access_entries
+    held = {entry.role for entry in entries if email and str(entry.entity_id).endswith(email)}
+    if held & {role, *_WRITERS}:
+        yield ok(f"{email} may write to warehouse.{key} {name}")
+    elif email:
+        command = f"bq add-iam-policy-binding --member=serviceAccount:{email} --role={role} {name.replace('.', ':')}"
+        yield warning(
+            f"{email} is not named as a writer of warehouse.{key} {name}, which scores go to; unless it has {role} "
+            f"through a group or the project, run `{command}`"
         )
 
 

@@ -37,8 +37,8 @@ def check_settings(case: Case) -> Iterator[Finding]:
 
 def check_compiled_job(case: Case) -> Iterator[Finding]:
     """Checks that the compiled job exists and fits the settings."""
-    path = case.settings.compiled(case.folder.name)
-    read_job(case.folder, case.settings, case.settings_file or path)
+    path = case.kind.compiled(case.folder, case.settings)
+    read_job(case.folder, case.settings, case.settings_file or path, case.kind)
     yield ok(f"{path} fits the settings")
 
 

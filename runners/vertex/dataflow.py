@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from runners.vertex.settings import VertexSettings
 
-STEPS = ("StatisticsGen", "Transform", "Evaluator")
+STEPS = ("StatisticsGen", "Transform", "Evaluator", "Scorer")
 
 # Vertex AI replaces the placeholder with the run's id when the step starts. The id identifies the run's jobs.
 RUN_LABEL = "propensity_run"

@@ -19,6 +19,7 @@ Resource = Literal[
     "warehouse project",
     "source data set",
     "features data set",
+    "scores data set",
     "bucket",
     "repository",
     "alert topic",

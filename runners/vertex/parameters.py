@@ -7,41 +7,47 @@ from collections.abc import Sequence
 from models.config import SettingsError, validate_settings
 from pipeline.settings.dataset_folder import DatasetFolder
 from pipeline.settings.run import BigQuerySettings
-from pipeline.settings.run_parameters import RunParameters
+from pipeline.settings.run_parameters import Parameters
 from pipeline.warehouse.interface import Warehouse
 from pipeline.warehouse.opening import open_warehouse
 from runners.vertex.clients import Clients
+from runners.vertex.kinds import TRAINING, PipelineKind
 from runners.vertex.settings import VertexSettings
 
 
-def default_parameters(folder: DatasetFolder, settings: VertexSettings) -> RunParameters:
-    """The parameters of a run if the user sets none."""
-    return RunParameters(as_of=folder.dataset.snapshots.as_of, sample_percent=settings.sample_percent)
-
-
-def run_parameters(folder: DatasetFolder, settings: VertexSettings, given: Sequence[str] = ()) -> RunParameters:
+def run_parameters(
+    folder: DatasetFolder, settings: VertexSettings, given: Sequence[str] = (), kind: PipelineKind = TRAINING
+) -> Parameters:
     """The parameters of a run. `name=value` from the command line replaces the default.
 
     Raises:
         SettingsError: there is no such parameter, or its value is not allowed.
     """
-    values = default_parameters(folder, settings).values()
+    defaults = kind.default_parameters(folder, settings)
+    names = defaults.values_at_run_time()
+    values = defaults.values()
     for text in given:
         name, equals, value = text.partition("=")
         if not equals:
-            raise SettingsError(f"--parameter {text}: write <name>=<value>; the parameters are {', '.join(values)}")
+            raise SettingsError(f"--parameter {text}: write <name>=<value>; the parameters are {', '.join(names)}")
+        if name in defaults.COMPILED_IN:
+            raise SettingsError(f"--parameter {name}: Vertex AI fills it in; the parameters are {', '.join(names)}")
         values[name] = value
-    return validate_settings(values, RunParameters, origin="--parameter")
+    return validate_settings(values, kind.parameters, origin="--parameter")
 
 
-def scheduled_parameters(folder: DatasetFolder, settings: VertexSettings) -> RunParameters:
+def scheduled_parameters(folder: DatasetFolder, settings: VertexSettings, kind: PipelineKind = TRAINING) -> Parameters:
     """The parameters of scheduled runs. Each one finds the newest settled day when it starts."""
-    return default_parameters(folder, settings).model_copy(update={"as_of": "latest"})
+    return kind.default_parameters(folder, settings).model_copy(update={"as_of": "latest"})
 
 
 def resolve_data(
-    folder: DatasetFolder, settings: VertexSettings, parameters: RunParameters, clients: Clients
-) -> RunParameters:
+    folder: DatasetFolder,
+    settings: VertexSettings,
+    parameters: Parameters,
+    clients: Clients,
+    kind: PipelineKind = TRAINING,
+) -> Parameters:
     """Adds the newest settled day and the tables' fingerprint, for a run that uses the cache.
 
     Without them, Vertex AI would reuse a step of an earlier run although the tables of the query have changed.
@@ -50,10 +56,8 @@ def resolve_data(
         SettingsError: the snapshots are not possible.
         WarehouseError: a table is missing, or the query does not fit the tables.
     """
-    from pipeline.warehouse.extraction import resolve
-
     with _open_warehouse(folder, settings, clients) as warehouse:
-        extraction = resolve(warehouse, folder.up_to(parameters.as_of), parameters.sample_percent)
+        extraction = kind.extraction(warehouse, folder, parameters)
     return parameters.model_copy(
         update={
             "as_of": extraction.plan.as_of if extraction.plan else "latest",

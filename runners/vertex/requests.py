@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from models.config import SettingsError
 from pipeline.settings.dataset_folder import DatasetFolder
-from pipeline.settings.run_parameters import RunParameters
-from runners.vertex.compiled import tasks_of
+from pipeline.settings.run_parameters import Parameters
+from runners.vertex.compiled import compile_again, tasks_of
+from runners.vertex.kinds import LABEL, TRAINING, PipelineKind
 from runners.vertex.settings import Schedule, VertexSettings
 
 if TYPE_CHECKING:
@@ -35,13 +36,19 @@ class Change:
     fields: tuple[str, ...] = ()
 
 
-def new_run_id(pipeline_name: str, moment: datetime.datetime) -> str:
-    """A run's id as Vertex AI forms it: `<pipeline>-<YYYYMMDDhhmmss>`, in UTC."""
-    return f"{pipeline_name}-{moment.astimezone(datetime.timezone.utc):%Y%m%d%H%M%S}"
+def new_run_id(title: str, moment: datetime.datetime) -> str:
+    """A run's id as Vertex AI forms it: `<title>-<YYYYMMDDhhmmss>`, in UTC."""
+    return f"{title}-{moment.astimezone(datetime.timezone.utc):%Y%m%d%H%M%S}"
 
 
 def run_document(
-    job: dict[str, Any], folder: DatasetFolder, settings: VertexSettings, parameters: RunParameters, *, caching: bool
+    job: dict[str, Any],
+    folder: DatasetFolder,
+    settings: VertexSettings,
+    parameters: Parameters,
+    *,
+    caching: bool,
+    kind: PipelineKind = TRAINING,
 ) -> dict[str, Any]:
     """Builds a PipelineJob of the REST API.
 
@@ -51,24 +58,25 @@ def run_document(
         settings: the settings that it was compiled with.
         parameters: parameters of the run. All of them are passed, because the service does not notice a missing one.
         caching: whether unchanged steps of earlier runs may be reused.
+        kind: which pipeline the job is.
 
     Raises:
         SettingsError: the job has other parameters.
     """
-    values = parameters.values()
+    values = parameters.values_at_run_time()
     declared = job["pipelineSpec"]["root"].get("inputDefinitions", {}).get("parameters", {})
     if set(declared) != set(values):
         raise SettingsError(
             f"the compiled job has the parameters {', '.join(sorted(declared)) or 'none'}, but this version of the "
-            f"package has {', '.join(sorted(values))}; compile it again: make vertex-compile"
+            f"package has {', '.join(sorted(values))}; {compile_again(kind)}"
         )
     document = {
-        "displayName": folder.pipeline_name,
+        "displayName": kind.title(folder),
         "pipelineSpec": job["pipelineSpec"] if caching else _without_caching(job["pipelineSpec"]),
         "labels": {
             **job.get("labels", {}),
             **settings.labels,
-            "pipeline": folder.pipeline_name[:63],
+            LABEL: kind.label(folder),
             "dataset": folder.name.lower()[:63],
         },
         "runtimeConfig": {
@@ -96,7 +104,7 @@ def create_run(run: dict[str, Any], settings: VertexSettings, run_id: str) -> ai
 def create_schedule(
     run: dict[str, Any], schedule: Schedule, settings: VertexSettings
 ) -> aiplatform_v1.CreateScheduleRequest:
-    """The request that creates the schedule. Its display name is the pipeline's, so that it can be found again."""
+    """The request that creates the schedule. Its display name is that of its runs, so that it can be found again."""
     from google.cloud.aiplatform_v1 import CreateScheduleRequest
 
     digest = hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()[:32]
@@ -128,7 +136,9 @@ _COMPARED = (
 )
 
 
-def update_schedule(existing: aiplatform_v1.Schedule, wanted: aiplatform_v1.Schedule) -> Change:
+def update_schedule(
+    existing: aiplatform_v1.Schedule, wanted: aiplatform_v1.Schedule, kind: PipelineKind = TRAINING
+) -> Change:
     """The change that makes an existing schedule equal to the one in the settings.
 
     Raises:
@@ -143,7 +153,7 @@ def update_schedule(existing: aiplatform_v1.Schedule, wanted: aiplatform_v1.Sche
         )
     if existing.end_time and not wanted.end_time:
         raise SettingsError(
-            f"key 'schedule.end': the service cannot remove the end of the schedule {existing.name}; run "
+            f"key '{kind.schedule_key}.end': the service cannot remove the end of the schedule {existing.name}; run "
             "`schedule delete`, then `schedule apply`"
         )
     fields = [

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from models.config import SettingsError
 from runners.vertex.clients import Clients, call_options
+from runners.vertex.kinds import TRAINING, PipelineKind
 from runners.vertex.requests import update_schedule
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def find(clients: Clients, pipeline: str) -> aiplatform_v1.Schedule | None:
     return found[0] if found else None
 
 
-def apply(clients: Clients, request: aiplatform_v1.CreateScheduleRequest) -> str:
+def apply(clients: Clients, request: aiplatform_v1.CreateScheduleRequest, kind: PipelineKind = TRAINING) -> str:
     """Creates the schedule, or changes what differs. Returns a line that says what was done.
 
     Raises:
@@ -41,7 +42,7 @@ def apply(clients: Clients, request: aiplatform_v1.CreateScheduleRequest) -> str
         # Without a retry: the service would create a second schedule.
         made = clients.schedules.create_schedule(request, timeout=call_options()["timeout"])
         return f"created {describe(made)}"
-    change = update_schedule(existing, request.schedule)
+    change = update_schedule(existing, request.schedule, kind)
     if change.request is None:
         return f"unchanged: {describe(existing)}"
     updated = clients.schedules.update_schedule(change.request, **call_options())

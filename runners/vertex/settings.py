@@ -61,7 +61,7 @@ class TrainerJobSettings(Settings):
 
 
 class Dataflow(Settings):
-    """How StatisticsGen, Transform and Evaluator run on Dataflow. Without it, they run in their steps."""
+    """How StatisticsGen, Transform, Evaluator and Scorer run on Dataflow. Without it, they run in their steps."""
 
     region: Region | None = Field(default=None, description="By default `region` of the runs.")
     temp_location: CloudFolder | None = Field(
@@ -83,7 +83,7 @@ class Dataflow(Settings):
 
 
 class Schedule(Settings):
-    """When the pipeline runs by itself.
+    """When a pipeline runs by itself.
 
     A scheduled run reads up to the day that is the newest settled one when it starts. It never uses the cache.
     """
@@ -172,7 +172,12 @@ class VertexSettings(RunSettings):
     )
     trainer_job: TrainerJobSettings | None = Field(default=None, description="Runs each Trainer as a custom job.")
     dataflow: Dataflow | None = Field(default=None, description="Runs the large Beam steps on Dataflow.")
-    schedule: Schedule | None = Field(default=None, description="Runs the pipeline by itself.")
+    schedule: Schedule | None = Field(default=None, description="Runs the training pipeline by itself.")
+    scoring_schedule: Schedule | None = Field(
+        default=None,
+        description="Runs the scoring pipeline by itself, with the same keys as `schedule`. Each run scores the newest "
+        "settled day.",
+    )
 
     @pydantic.model_validator(mode="after")
     def _fits_vertex(self) -> VertexSettings:
@@ -190,9 +195,9 @@ class VertexSettings(RunSettings):
         """Where models of one data set are pushed."""
         return f"{self.serving or f'{self.pipeline_root}/serving'}/{dataset}"
 
-    def compiled(self, dataset: str) -> Path:
-        """Path of the compiled job on this machine."""
-        return self.output / dataset / "vertex" / "pipeline.json"
+    def compiled(self, dataset: str, file: str = "pipeline.json") -> Path:
+        """Path of a compiled job on this machine; without `file` the training pipeline's."""
+        return self.output / dataset / "vertex" / file
 
     def retry_of(self, step: str) -> Retry:
         """The retries of a step."""

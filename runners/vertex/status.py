@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from models.config import SettingsError
+from pipeline.settings.dataset_folder import DatasetFolder
 from runners.vertex.clients import Clients, call_options
 from runners.vertex.dataflow_jobs import DataflowStatus, find_jobs
+from runners.vertex.kinds import TRAINING, PipelineKind, kind_of
 
 if TYPE_CHECKING:
     from google.cloud import aiplatform_v1
@@ -70,20 +72,23 @@ class RunStatus:
         return self.state in ENDED_STATES
 
 
-def newest_run(clients: Clients, pipeline: str) -> str:
+def newest_run(clients: Clients, folder: DatasetFolder, kind: PipelineKind = TRAINING) -> str:
     """The id of the pipeline's newest run. Raises SettingsError if there is none."""
-    found = next(iter(runs(clients, pipeline)), None)
+    found = next(runs(clients, folder, kind), None)
     if found is None:
         raise SettingsError(
-            f"pipeline '{pipeline}' has no run in {clients.project}, {clients.region}; start one with `submit`"
+            f"pipeline '{kind.title(folder)}' has no run in {clients.project}, {clients.region}; start one with "
+            f"`submit{kind.option}`"
         )
-    return _last(found.name)
+    return last_part(found.name)
 
 
-def runs(clients: Clients, pipeline: str) -> Iterator[aiplatform_v1.PipelineJob]:
+def runs(clients: Clients, folder: DatasetFolder, kind: PipelineKind = TRAINING) -> Iterator[aiplatform_v1.PipelineJob]:
     """The pipeline's runs, newest first, without their steps."""
-    request = {"parent": clients.parent, "filter": f'pipeline_name="{pipeline}"', "order_by": "create_time desc"}
-    return iter(clients.pipelines.list_pipeline_jobs(request, **call_options()))
+    name = folder.pipeline_name
+    request = {"parent": clients.parent, "filter": f'pipeline_name="{name}"', "order_by": "create_time desc"}
+    found = clients.pipelines.list_pipeline_jobs(request, **call_options())
+    return (run for run in found if kind_of(run.labels, folder) is kind)
 
 
 def state_of(run: aiplatform_v1.PipelineJob) -> str:
@@ -110,7 +115,7 @@ def read_status(clients: Clients, run_id: str, *, with_dataflow: bool = True, pa
 
 def status_of(clients: Clients, job: aiplatform_v1.PipelineJob, dataflow: tuple[DataflowStatus, ...] = ()) -> RunStatus:
     """The status of a run that the service returned."""
-    run_id = _last(job.name)
+    run_id = last_part(job.name)
     return RunStatus(
         id=run_id,
         state=state_of(job),
@@ -155,7 +160,7 @@ def _step(task: Any, project: str) -> StepStatus:
         name=task.task_name,
         state=task.state.name,
         seconds=_seconds(task),
-        log=_log_link(_last(newest), _moment(task.create_time), project) if newest else None,
+        log=_log_link(last_part(newest), _moment(task.create_time), project) if newest else None,
         error=_one_line(task.error.message),
     )
 
@@ -199,5 +204,6 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _last(name: str) -> str:
+def last_part(name: str) -> str:
+    """The id in a resource name."""
     return name.rsplit("/", 1)[-1]

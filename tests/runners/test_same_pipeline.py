@@ -12,7 +12,7 @@ from pipeline.settings.dataset_folder import DatasetFolder
 from pipeline.settings.run import RunSettings
 from runners import local_runner, vertex_runner
 from runners.local_home import LocalHome
-from runners.vertex.parameters import default_parameters
+from runners.vertex.kinds import SCORING, TRAINING
 from runners.vertex.settings import load_vertex_settings
 from tests.runners.dag_comparison import differences, from_ir, from_job, unexplained
 
@@ -73,9 +73,84 @@ def both(dataset, overrides, settings, vertex):
     folder = DatasetFolder.load(schema.ROOT / dataset, overrides)
     run = load_settings(HERE / "local.yaml", RunSettings, {"data": "data", **settings})
     on_vertex = load_vertex_settings(HERE / "vertex.yaml", {**settings, **vertex})
-    parameters = default_parameters(folder, on_vertex)
+    parameters = TRAINING.default_parameters(folder, on_vertex)
     here = local_runner.local_pipeline(folder, run, LocalHome(run.output, dataset), parameters)
     return from_ir(compiler.Compiler().compile(here)), vertex_runner.compile_job(folder, on_vertex)
+
+
+_SCORING_RUN = (  # the run's settings are part of these steps
+    f"{_RUN}.*",
+    "Scor*.properties.warehouse.value.*",
+    "Scor*.properties.table_path.value",  # BigQuery has no file
+)
+SCORING_AS_DELIVERED = (
+    "root",
+    *_SCORING_RUN,
+    "BigQueryExampleGen.parameters.*",
+    "Scorer.parameters.snapshot_date",
+    "ScoreWriter.parameters.replace",
+    "ScoreWriter.cached",  # BeamDagRunner is told for each run
+    *DRIVER,
+    "StatisticsGen.beam_args",
+    "Scorer.beam_args",
+    *ALERT,
+)
+SCORING_CASES = {  # data set, what its settings are instead, those of both runners, of Vertex AI; what must differ
+    "ga4": ("ga4", {}, {}, {}, SCORING_AS_DELIVERED),
+    "a table": ("online_shoppers", {}, {}, {}, SCORING_AS_DELIVERED),
+    "other settings of scores": (
+        "ga4",
+        {"scoring": {"holdout_percent": 5, "replace_other_models": True}},
+        {},
+        {},
+        SCORING_AS_DELIVERED,
+    ),
+    "stock executors": ("ga4", {}, {"executors": "stock"}, {}, SCORING_AS_DELIVERED),
+}
+
+
+def both_scoring(dataset, overrides, settings, vertex):
+    """The scoring pipeline here, as runners.score makes it, and the job."""
+    from tfx.dsl.compiler import compiler
+
+    from pipeline.scoring_pipeline import create_scoring_pipeline
+
+    folder = DatasetFolder.load(schema.ROOT / dataset, overrides)
+    run = load_settings(HERE / "local.yaml", RunSettings, {"data": "data", **settings})
+    on_vertex = load_vertex_settings(HERE / "vertex.yaml", {**settings, **vertex})
+    home = LocalHome(run.output, dataset)
+    here = create_scoring_pipeline(
+        name=folder.pipeline_name,
+        root=home.artifacts,
+        score_table=str(home.score_table),
+        folder=folder,
+        run=run,
+        parameters=SCORING.default_parameters(folder, on_vertex),
+        beam_pipeline_args=run.beam_options(),
+        metadata_connection_config=home.connection(),
+    )
+    return from_ir(compiler.Compiler().compile(here)), vertex_runner.compile_job(folder, on_vertex, SCORING)
+
+
+@pytest.mark.parametrize("case", SCORING_CASES)
+def test_the_scoring_pipelines_are_the_same(case):
+    *made_of, expected = SCORING_CASES[case]
+    here, job = both_scoring(*made_of)
+    assert unexplained(differences(here, from_job(job)), expected) == []
+
+
+def test_the_nodes_of_the_scoring_pipeline():
+    here, job = both_scoring(*SCORING_CASES["ga4"][:-1])
+    nodes = from_job(job).nodes
+    assert set(nodes) - {"AlertOnFailure"} == set(here.nodes)
+    assert set(nodes) >= {
+        *("BigQueryExampleGen", "StatisticsGen", "Champion", "ChampionSchema", "ExampleValidator", "DataGate"),
+        *("Scorer", "ScoreWriter"),
+    }
+    assert nodes["Scorer"].after == ["DataGate"]
+    assert nodes["Scorer"].inputs["model"] == [["Champion", "model", "Model"]]
+    assert from_job(job).name == "propensity-ga4", "the training pipeline's, so that it finds the champion"
+    assert nodes["Champion"].executor.endswith("LatestBlessedModelStrategy")
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -198,14 +198,14 @@ def test_with_caching_a_run_names_the_day_and_the_data_that_it_reads(place, monk
     cached = place.with_settings(caching=True)
     asked = []
 
-    def resolve(folder, settings, parameters, clients):
-        asked.append((folder.name, parameters.as_of, clients))
+    def resolve(folder, settings, parameters, clients, kind):
+        asked.append((folder.name, parameters.as_of, clients, kind.name))
         return parameters.model_copy(update={"as_of": datetime.date(2026, 1, 4), "data_fingerprint": "abc"})
 
     monkeypatch.setattr(vertex_jobs, "resolve_data", resolve)
     assert cached.run("submit") == 0
     body = posted(place.cloud).body
-    assert asked == [("ga4", "latest", cached.clients)]
+    assert asked == [("ga4", "latest", cached.clients, "training")]
     assert body["runtimeConfig"]["parameterValues"]["as_of"] == "2026-01-04"
     assert body["runtimeConfig"]["parameterValues"]["data_fingerprint"] == "abc"
     steps = body["pipelineSpec"]["components"]["tfx-dag"]["dag"]["tasks"]

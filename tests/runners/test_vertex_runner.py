@@ -14,21 +14,28 @@ from pipeline.settings.dataset_folder import DatasetFolder
 from pipeline.settings.run_parameters import RunParameters
 from runners import vertex_runner
 from runners.vertex import dataflow, requests
+from runners.vertex.kinds import SCORING, TRAINING
 from runners.vertex.settings import load_vertex_settings
 from tests.runners.cloud.vertex import check_run
 
 EXAMPLE = Path(runners.__file__).with_name("vertex.yaml")
+SCORING_PARAMETERS = {"as_of", "first_date", "last_date", "snapshot_date", "replace", "data_fingerprint"}
 PARAMETERS = {"as_of", "sample_percent", "accept_incompatible_champion", "data_fingerprint"}
 
 
-def compiled(overrides=None, dataset="ga4", dataset_overrides=None):
+def compiled(overrides=None, dataset="ga4", dataset_overrides=None, kind=TRAINING):
     folder = DatasetFolder.load(schema.ROOT / dataset, dataset_overrides)
-    return vertex_runner.compile_job(folder, load_vertex_settings(EXAMPLE, overrides))
+    return vertex_runner.compile_job(folder, load_vertex_settings(EXAMPLE, overrides), kind)
 
 
 @pytest.fixture(scope="module")
 def job():
     return compiled()
+
+
+@pytest.fixture(scope="module")
+def scoring_job():
+    return compiled(kind=SCORING)
 
 
 def tasks(job):
@@ -51,16 +58,60 @@ def test_the_service_takes_it(job):
     check_run(requests.run_document(job, folder, settings, RunParameters(), caching=False))
 
 
-def test_steps_can_import_the_type_of_every_artifact(job):
+def test_every_parameter_of_scoring_but_the_run_id_is_given_to_each_run(scoring_job):
+    assert set(scoring_job["pipelineSpec"]["root"]["inputDefinitions"]["parameters"]) == SCORING_PARAMETERS
+    assert set(scoring_job["runtimeConfig"]["parameterValues"]) == SCORING_PARAMETERS
+    given = tasks(scoring_job)["Scorer"]["inputs"]["parameters"]["run_id"]
+    assert given == {"runtimeValue": {"constant": "{{$.pipeline_job_name}}"}}, (
+        "the whole value, or it is no placeholder"
+    )
+
+
+def test_the_service_takes_the_scoring_job(scoring_job):
+    folder, settings = DatasetFolder.load(schema.ROOT / "ga4"), load_vertex_settings(EXAMPLE)
+    parameters = SCORING.default_parameters(folder, settings)
+    run = requests.run_document(scoring_job, folder, settings, parameters, caching=True, kind=SCORING)
+    check_run(run)
+    cached = {name for name, task in tasks(run).items() if task.get("cachingOptions", {}).get("enableCache")}
+    assert {"Scorer", "StatisticsGen"} <= cached
+    assert "ScoreWriter" not in cached, "it changes the score table"
+
+
+def test_a_step_of_either_pipeline_may_be_named_for_both(scoring_job):
+    machines = {"resources.Scorer": {"cpu": 16}, "retries.ScoreWriter": {"count": 5}, "retries.Transform": {"count": 1}}
+    assert tasks(compiled(machines))["Transform"]["retryPolicy"]["maxRetryCount"] == 1
+    job = compiled(machines, kind=SCORING)
+    assert container(job, "Scorer")["resources"]["cpuLimit"] == 16
+    assert tasks(job)["ScoreWriter"]["retryPolicy"]["maxRetryCount"] == 5
+    assert tasks(scoring_job)["ScoreWriter"]["retryPolicy"]["maxRetryCount"] == 2
+
+
+def test_the_score_table_of_duckdb_is_a_file_of_the_bucket(scoring_job):
+    def table_path(job):
+        return tasks(job)["ScoreWriter"]["inputs"]["parameters"]["table_path"]["runtimeValue"]["constant"]
+
+    assert table_path(scoring_job) == ""
+    embedded = compiled({"warehouse": {"engine": "duckdb"}, "data": "/gcs/my-bucket/data"}, kind=SCORING)
+    assert table_path(embedded) == "/gcs/my-bucket/propensity/ga4/scores.duckdb"
+
+
+@pytest.mark.parametrize(
+    ("made", "ours"),
+    [
+        ("job", {"propensity.Verdict", "propensity.Report"}),
+        ("scoring_job", {"propensity.Scores", "propensity.WrittenScores"}),
+    ],
+)
+def test_steps_can_import_the_type_of_every_artifact(made, ours, request):
     """A step's entry point takes the title of a type that is not TFX's own for the path of its class."""
     titles = set()
-    for component in job["pipelineSpec"]["components"].values():
+    for component in request.getfixturevalue(made)["pipelineSpec"]["components"].values():
         for direction in ("inputDefinitions", "outputDefinitions"):
             for artifact in component.get(direction, {}).get("artifacts", {}).values():
                 titles.add(yaml.safe_load(artifact["artifactType"]["instanceSchema"])["title"])
-    ours = {title for title in titles if not title.startswith("tfx.")}
-    assert ours == {"propensity.Verdict", "propensity.Report"}
-    assert {import_utils.import_class_by_path(title).TYPE_NAME for title in ours} == ours
+    found = {title for title in titles if not title.startswith("tfx.")}
+    assert found >= ours
+    assert {import_utils.import_class_by_path(title).TYPE_NAME for title in found} == found
 
 
 @pytest.mark.parametrize("topic", ["projects/p/topics/alerts", None])
@@ -106,7 +157,9 @@ def test_every_step_runs_in_the_image(job):
     assert images == {"us-central1-docker.pkg.dev/my-project/propensity/pipeline:latest"}
 
 
-def test_dataflow_is_for_the_steps_that_grow_alone(job):
+@pytest.mark.parametrize("made", ["job", "scoring_job"])
+def test_dataflow_is_for_the_steps_that_grow_alone(made, request):
+    job = request.getfixturevalue(made)
     for step in tasks(job):
         if f"{step}_executor" in job["pipelineSpec"]["deploymentSpec"]["executors"] and "resolver" not in step:
             runners_named = [arg for arg in container(job, step)["args"] if arg.startswith("--runner=")]
@@ -131,8 +184,8 @@ def test_models_are_pushed_to_cloud_storage(job):
     assert json.loads(destination)["filesystem"]["base_directory"] == "gs://my-bucket/propensity/serving/ga4"
 
 
-def test_nothing_of_this_machine_is_in_the_job(job):
-    assert str(schema.ROOT.parent) not in json.dumps(job)
+def test_nothing_of_this_machine_is_in_the_job(job, scoring_job):
+    assert str(schema.ROOT.parent) not in json.dumps([job, scoring_job])
 
 
 def test_settings_may_name_steps_that_another_data_set_has():

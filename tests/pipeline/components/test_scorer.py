@@ -56,7 +56,7 @@ def model_artifact(folder, save):
     return model
 
 
-def run(folder, examples, models, *beam_args, settings=None, columns=COLUMNS):
+def run(folder, examples, models, *beam_args, settings=None, columns=COLUMNS, snapshot_date="2026-01-05"):
     settings = settings or ScoringSettings(reasons=0)
     scores = Scores()
     scores.uri = str(folder / "scores")
@@ -64,7 +64,7 @@ def run(folder, examples, models, *beam_args, settings=None, columns=COLUMNS):
         "settings": settings_property(settings),
         "columns": settings_property(columns),
         "features": settings_property(FEATURES),
-        "snapshot_date": "2026-01-05",
+        "snapshot_date": snapshot_date,
         "run_id": "run-7",
     }
     executor_of(Executor, folder, [*IN_MEMORY, *beam_args]).Do(
@@ -160,6 +160,15 @@ def test_without_key_and_date_the_digest_of_the_row_and_the_given_day_are_writte
     scores = run(tmp_path, examples, [champion], columns=Columns(label="bought"))
     [row] = tables(scores)["2026-01-05.parquet"].to_pylist()
     assert row["unit"] == "ab12" and row["percentile"] == 100
+
+
+def test_without_a_date_rows_are_of_the_day_of_the_run(tmp_path, champion):
+    row = {"visits": 1.0, "country": "de", "unit": "ab12"}
+    before = datetime.datetime.now(datetime.timezone.utc).date()
+    examples = write_parquet_examples(tmp_path / "e", [row], split="score")
+    [name] = tables(run(tmp_path, examples, [champion], columns=Columns(label="bought"), snapshot_date=""))
+    after = datetime.datetime.now(datetime.timezone.utc).date()
+    assert name in {f"{before}.parquet", f"{after}.parquet"}
 
 
 def test_without_a_champion_the_message_says_what_to_do(tmp_path, champion):

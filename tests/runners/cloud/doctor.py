@@ -5,7 +5,8 @@ import datetime
 import re
 
 from runners.vertex.iam import load_roles
-from tests.runners.cloud.runs import Place
+from tests.runners.cloud.runs import BLESSED, Place
+from tests.runners.cloud.runs import PIPELINE as PIPELINE_NAME
 from tests.runners.cloud.server import Call, FakeCloud, Refusal
 
 TODAY = datetime.datetime.now(datetime.timezone.utc).date()
@@ -63,6 +64,8 @@ class World:
         images: labels and environment by path and reference.
         columns: (name, type) of the query.
         days: of the events tables.
+        writers: accounts that may write to every data set.
+        blessings: times of blessed models, newest first; None: there is no metadata store yet.
         gib: that the query would read.
     """
 
@@ -74,6 +77,8 @@ class World:
     images: dict[str, dict]
     columns: list[tuple[str, str]]
     days: list[datetime.date]
+    writers: list[str]
+    blessings: list[str] | None
     gib: float = 12.5
 
 
@@ -84,7 +89,9 @@ def healthy(place: Place) -> World:
         lacking=set(),
         policies=_least_policies(place),
         buckets={"acme-models": {"location": "US-CENTRAL1", "locationType": "region"}},
-        data_sets={"acme-data.analytics_1": "US", "acme-data.propensity": "US"},
+        data_sets=dict.fromkeys(("acme-data.analytics_1", "acme-data.propensity", "acme-data.scores"), "US"),
+        writers=[PIPELINE],
+        blessings=["2026-01-05T06:00:00Z"],
         images={
             f"acme-ml/propensity/{name}:c0ffee": {"Labels": dict(LABELS), "Env": ["PATH=/usr/bin"]}
             for name in ("pipeline", "dataflow")
@@ -125,7 +132,18 @@ def add_routes(cloud: FakeCloud, world: World) -> None:
     def data_set(cloud: FakeCloud, match: re.Match, call: Call) -> dict:
         name = f"{match[1]}.{match[2]}"
         location = _found(world.data_sets, name, f"Not found: Dataset {match[1]}:{match[2]}")
-        return {"datasetReference": {"projectId": match[1], "datasetId": match[2]}, "location": location}
+        entries = [{"role": "WRITER", "userByEmail": email} for email in world.writers]
+        entries.append({"role": "OWNER", "specialGroup": "projectOwners"})
+        reference = {"projectId": match[1], "datasetId": match[2]}
+        return {"datasetReference": reference, "location": location, "access": entries}
+
+    def artifacts(cloud: FakeCloud, match: re.Match, call: Call) -> dict:
+        parent = f"projects/acme-ml/locations/us-central1/metadataStores/default/contexts/{PIPELINE_NAME}"
+        if call.query["filter"] != f'{BLESSED} AND in_context("{parent}")':
+            raise Refusal(400, "the filter names other artifacts")
+        if world.blessings is None:
+            raise Refusal(404, "The specified resource `metadataStore` is not found")
+        return {"artifacts": [{"createTime": moment} for moment in world.blessings[: int(call.query["pageSize"])]]}
 
     def manifest(cloud: FakeCloud, match: re.Match, call: Call) -> dict:
         _found(world.images, f"{match[1]}:{match[2]}", "manifest unknown")
@@ -144,6 +162,7 @@ def add_routes(cloud: FakeCloud, world: World) -> None:
     cloud.add("POST", r"/v1/projects/([^/]+):getIamPolicy", policy)
     cloud.add("GET", r"/storage/v1/b/([^/]+)", bucket)
     cloud.add("GET", r"/bigquery/v2/projects/([^/]+)/datasets/([^/]+)", data_set)
+    cloud.add("GET", r"/v1/(projects/.+)/metadataStores/default/artifacts", artifacts)
     cloud.add("GET", r"/v2/(.+)/manifests/(.+)", manifest)
     cloud.add("GET", r"/v2/(.+)/blobs/sha256:(.+)", blob)
     cloud.add("POST", r"/bigquery/v2/projects/([^/]+)/jobs", lambda cloud, match, call: _job(world, match[1], call))

@@ -17,16 +17,26 @@ from pipeline.settings.dataset_folder import DatasetFolder
 from runners import vertex_jobs
 from runners.vertex.clients import Clients
 from runners.vertex.dataflow import beam_options
+from runners.vertex.kinds import KINDS, TRAINING, PipelineKind
 from runners.vertex.settings import VertexSettings, load_vertex_settings
 from tests.runners.cloud.vertex import PARENT, FakeCloud, serving
 
 EXAMPLE = Path(runners.__file__).with_name("vertex.yaml")
 PIPELINE = "propensity-ga4"
+BLESSED = 'schema_title="tfx.ModelBlessing" AND state=LIVE AND metadata.blessed.number_value=1'
 FEATURES_TABLE = "features_ga4_0123456789abcdef"
 PARAMETERS = {
     "as_of": "STRING",
     "sample_percent": "NUMBER_INTEGER",
     "accept_incompatible_champion": "NUMBER_INTEGER",
+    "data_fingerprint": "STRING",
+}
+SCORING_PARAMETERS = {
+    "as_of": "STRING",
+    "first_date": "STRING",
+    "last_date": "STRING",
+    "snapshot_date": "STRING",
+    "replace": "NUMBER_INTEGER",
     "data_fingerprint": "STRING",
 }
 
@@ -72,16 +82,18 @@ def make_place(folder: Path, cloud: FakeCloud, **changes: object) -> Place:
     document = {**read_yaml(EXAMPLE), "output": str(folder / "output"), **changes}
     file.write_text(yaml.safe_dump({key: value for key, value in document.items() if value is not None}))
     settings = load_vertex_settings(file)
-    path = settings.compiled("ga4")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(small_job(settings)))
+    settings.compiled("ga4").parent.mkdir(parents=True, exist_ok=True)
+    for kind in KINDS.values():
+        settings.compiled("ga4", kind.job_file).write_text(json.dumps(small_job(settings, kind)))
     clients = Clients(settings, endpoints={"*": cloud.url}, credentials=AnonymousCredentials())
     return Place(folder, file, settings, clients, cloud)
 
 
-def small_job(settings: VertexSettings) -> dict:
-    """A job of the form of the compiled one: an exit handler, a DAG of steps in it, a resolver, a step on Dataflow."""
+def small_job(settings: VertexSettings, kind: PipelineKind = TRAINING) -> dict:
+    """A job of the form of the compiled one: an exit handler, a DAG of steps in it, resolvers, a step on Dataflow."""
+    parameters = PARAMETERS if kind is TRAINING else SCORING_PARAMETERS
     steps = {
+        "Champion-model-blessing-resolver": {},
         "Champion-model-resolver": {},
         "BigQueryExampleGen": {"cachingOptions": {"enableCache": True}, "retryPolicy": {"maxRetryCount": 2}},
         "StatisticsGen": {"cachingOptions": {"enableCache": True}, "dependentTasks": ["BigQueryExampleGen"]},
@@ -91,8 +103,8 @@ def small_job(settings: VertexSettings) -> dict:
         "triggerPolicy": {"strategy": "ALL_UPSTREAM_TASKS_COMPLETED"},
         "inputs": {"parameters": {"final_status": {"taskFinalStatus": {"producerTask": "tfx-dag"}}}},
     }
-    handed = {"parameters": {name: {"componentInputParameter": name} for name in PARAMETERS}}
-    declared = {"parameters": {name: {"parameterType": kind} for name, kind in PARAMETERS.items()}}
+    handed = {"parameters": {name: {"componentInputParameter": name} for name in parameters}}
+    declared = {"parameters": {name: {"parameterType": type_} for name, type_ in parameters.items()}}
     beam = beam_options(settings, "ga4", "StatisticsGen") if settings.dataflow else []
     containers = {
         name: {"container": {"image": settings.image, "args": beam if name == "StatisticsGen" else []}}
@@ -100,7 +112,7 @@ def small_job(settings: VertexSettings) -> dict:
     }
     dag = {"tasks": {name: _task(name, task) for name, task in steps.items()}}
     return {
-        "displayName": PIPELINE,
+        "displayName": f"{PIPELINE}{kind.suffix}",
         "labels": {"tfx_version": "1-2-3"},
         "runtimeConfig": {"gcsOutputDirectory": settings.root_of("ga4"), "parameterValues": {}},
         "pipelineSpec": {
@@ -123,6 +135,9 @@ def small_job(settings: VertexSettings) -> dict:
             "deploymentSpec": {
                 "executors": {
                     "Champion-model-resolver_executor": {"resolver": {}},
+                    "Champion-model-blessing-resolver_executor": {
+                        "resolver": {"outputArtifactQueries": {"model_blessing": {"filter": BLESSED}}}
+                    },
                     **{f"{name}_executor": executor for name, executor in containers.items()},
                 }
             },

@@ -17,11 +17,13 @@ from runners.doctor.findings import Case, attempt
 from runners.doctor.images import ImageName
 from runners.doctor.places import distance
 from runners.vertex.clients import Clients
+from runners.vertex.kinds import SCORING, TRAINING
 from tests.runners.cloud.doctor import IMAGE, PIPELINE, SETTINGS, WORKERS, add_routes, healthy
 from tests.runners.cloud.runs import EXAMPLE, make_place, place_in
 from tests.runners.cloud.server import Refusal, denied
 
 CHECKS = {**examination._HERE, **examination._CLOUD}
+OF_SCORING = {**CHECKS, **examination._SCORING}
 
 
 @pytest.fixture(scope="module")
@@ -66,17 +68,17 @@ def doctor(place):
     return code, found
 
 
-def found_by(place, name):
+def found_by(place, name, kind=TRAINING):
     """The lines of one check, as (level, text)."""
-    case = Case(ga4(), place.settings, place.clients, place.settings_file)
-    return [(finding.level, finding.text) for finding in attempt(CHECKS[name], case)]
+    case = Case(ga4(), place.settings, place.clients, place.settings_file, kind)
+    return [(finding.level, finding.text) for finding in attempt(OF_SCORING[name], case)]
 
 
-def assert_found(place, level, text):
+def assert_found(place, level, text, kind=TRAINING):
     """One check, which the text begins with, finds something of a level, and nothing worse."""
     name, _, text = text.partition(": ")
-    found = found_by(place, name)
-    assert any(kind == level and line.startswith(text) for kind, line in found), found
+    found = found_by(place, name, kind)
+    assert any(severity == level and line.startswith(text) for severity, line in found), found
     assert level == "problem" or "problem" not in dict(found)
     assert all("\n" not in line for _, line in found)
 
@@ -93,6 +95,44 @@ def test_all_is_well(place, world):
     assert f"the newest settled day is {settled}" in said
     assert "the query would read 12.50 GiB; warehouse.max_gib is 100" in said
     assert "image: Python 3.13, Beam 2.77.0, revision c0ffee" in said
+
+
+def test_all_is_well_for_scoring(place, world):
+    out = io.StringIO()
+    code = examination.run_doctor(
+        ga4(), place.settings, clients=place.clients, settings_file=place.settings_file, out=out, kind=SCORING
+    )
+    said = out.getvalue()
+    assert code == 0 and "\n0 problem(s), 0 warning(s)." in said
+    assert "ok       compiled job: " in said and "scoring.json fits the settings" in said
+    assert "ok       champion: the newest blessing is of 2026-01-05T06:00:00Z" in said
+    assert f"ok       data sets: {PIPELINE} may write to warehouse.features_dataset acme-data.propensity" in said
+    assert re.search(r"so a run would score the snapshot \d{4}-\d\d-\d\d\n", said)
+
+
+@pytest.mark.parametrize("blessings", [[], None])
+def test_no_champion_is_a_warning(place, world, blessings):
+    world.blessings = blessings
+    assert_found(place, "warning", "champion: no model of propensity-ga4 was blessed yet, so a scoring", SCORING)
+
+
+def test_a_data_set_that_the_steps_may_not_write_to_is_a_warning(place, world):
+    world.writers = []
+    assert_found(
+        place,
+        "warning",
+        f"data sets: {PIPELINE} is not named as a writer of warehouse.features_dataset acme-data.propensity, which "
+        "scores go to; unless it has roles/bigquery.dataEditor through a group or the project, run `bq add-iam-policy-"
+        f"binding --member=serviceAccount:{PIPELINE} --role=roles/bigquery.dataEditor acme-data:propensity`",
+        SCORING,
+    )
+
+
+def test_the_scores_data_set_is_in_the_location_of_the_warehouse(place, world):
+    world.data_sets["acme-data.scores"] = "EU"
+    warehouse = {**SETTINGS["warehouse"], "scores_dataset": "scores"}
+    elsewhere = place.with_settings(**{**SETTINGS, "warehouse": warehouse})
+    assert_found(elsewhere, "problem", "data sets: warehouse.scores_dataset acme-data.scores is in EU", SCORING)
 
 
 def test_nothing_is_changed_and_no_row_is_read(place, world):

@@ -1,6 +1,8 @@
 """Every request that this project's code makes is allowed by a role of iam.yaml, and little else is."""
 
 import base64
+import contextlib
+import datetime
 import importlib.util
 import io
 import json
@@ -8,20 +10,28 @@ import re
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from google.cloud import bigquery
 
 from models.config import SettingsError, validate_settings
+from pipeline.scores import bigquery_loads
+from pipeline.scores.bigquery_table import BigQueryScoreTable
+from pipeline.scores.layout import score_schema
+from pipeline.scores.table import ScoringRun
 from pipeline.settings.dataset import EventSource
 from pipeline.settings.run import BigQuerySettings
+from pipeline.settings.scoring import ScoringSettings
 from pipeline.warehouse.bigquery.engine import BigQueryWarehouse
 from pipeline.warehouse.interface import Query
 from runners import vertex_release
 from runners.doctor import examination
 from runners.vertex.iam import TABLE_HEADER, Roles, load_roles, roles_table
+from runners.vertex.kinds import KINDS
 from runners.vertex.settings import load_vertex_settings
 from tests.runners.cloud.doctor import SETTINGS, add_routes, healthy
 from tests.runners.cloud.runs import EXAMPLE, all_requests, place_in
+from tests.runners.cloud.server import Refusal
 
 ROOT = Path(__file__).parents[3]
 JOBS, DATA = r"/v1/projects/[^/]+/locations/[^/]+", r"/bigquery/v2/projects/[^/]+"
@@ -46,6 +56,7 @@ PERMISSIONS = [
     ),
     ("POST", rf"{JOBS}/schedules/[^/:]+:(pause|resume)", [("aiplatform.schedules.update", "project")]),
     ("DELETE", rf"{JOBS}/schedules/[^/:]+", [("aiplatform.schedules.delete", "project")]),
+    ("GET", rf"{JOBS}/metadataStores/default/artifacts", [("aiplatform.artifacts.list", "project")]),
     ("GET", r"/v1b3/projects/[^/]+/locations/[^/]+/jobs", [("dataflow.jobs.list", "project")]),
     ("GET", r"/v1b3/projects/[^/]+/locations/[^/]+/jobs/[^/]+", [("dataflow.jobs.get", "project")]),
     ("PUT", r"/v1b3/projects/[^/]+/locations/[^/]+/jobs/[^/]+", [("dataflow.jobs.cancel", "project")]),
@@ -62,8 +73,12 @@ PERMISSIONS = [
     ("DELETE", r"/storage/v1/b/[^/]+/o/.+", [("storage.objects.delete", "bucket")]),
     ("GET", rf"{DATA}/datasets/analytics_1", [("bigquery.datasets.get", "source data set")]),
     ("GET", rf"{DATA}/datasets/propensity", [("bigquery.datasets.get", "features data set")]),
+    ("GET", rf"{DATA}/datasets/scores", [("bigquery.datasets.get", "scores data set")]),
     ("GET", rf"{DATA}/datasets/propensity/tables", [("bigquery.tables.list", "features data set")]),
     ("DELETE", rf"{DATA}/datasets/propensity/tables/[^/]+", [("bigquery.tables.delete", "features data set")]),
+    ("GET", rf"{DATA}/datasets/scores/tables/[^/]+", [("bigquery.tables.get", "scores data set")]),
+    ("POST", rf"{DATA}/datasets/scores/tables", [("bigquery.tables.create", "scores data set")]),
+    ("PATCH", rf"{DATA}/datasets/scores/tables/[^/]+", [("bigquery.tables.update", "scores data set")]),
     ("POST", rf"{DATA}/jobs", [("bigquery.jobs.create", "warehouse project")]),
     ("GET", rf"{DATA}/queries/[^/]+", NONE),  # of one's own job
     ("GET", rf"{DATA}/jobs/[^/]+", NONE),
@@ -92,9 +107,27 @@ IN_QUERIES = [
         [("bigquery.tables.create", "features data set"), ("bigquery.tables.updateData", "features data set")],
     ),
     (
+        r"CREATE OR REPLACE VIEW `[\w-]+\.scores\.",
+        [
+            *((f"bigquery.tables.{verb}", "scores data set") for verb in ("create", "update")),
+            ("bigquery.tables.getData", "scores data set"),
+        ],
+    ),
+    (r"INSERT INTO `[\w-]+\.scores\.", [("bigquery.tables.updateData", "scores data set")]),
+    (
+        r"FROM `[\w-]+\.scores\.",
+        [("bigquery.tables.get", "scores data set"), ("bigquery.tables.getData", "scores data set")],
+    ),
+    (
         r"FROM `[\w-]+\.propensity\.",
         [("bigquery.tables.get", "features data set"), ("bigquery.tables.getData", "features data set")],
     ),
+]
+
+# What a load job of scores must be allowed to do beyond being made; the last one reads the file.
+IN_LOADS = [
+    *((f"bigquery.tables.{verb}", "scores data set") for verb in ("create", "update", "updateData")),
+    ("storage.objects.get", "bucket"),
 ]
 
 # The Storage Read API's methods.
@@ -144,7 +177,10 @@ def doctor(world_place):
     """The doctor's requests."""
     place = world_place
     place.cloud.calls.clear()
-    examination.run_doctor(place.dataset, place.settings, clients=place.clients, out=io.StringIO())
+    warehouse = place.settings.warehouse.model_copy(update={"scores_dataset": "scores"})
+    settings = place.settings.model_copy(update={"warehouse": warehouse})
+    for kind in KINDS.values():
+        examination.run_doctor(place.dataset, settings, clients=place.clients, out=io.StringIO(), kind=kind)
     return list(place.cloud.calls)
 
 
@@ -238,7 +274,97 @@ def test_the_pipeline_may_do_what_the_warehouse_does(world_place):
     assert len(texts) == 4 and all(found)
     needed |= {one for those in found for one in those} | {one for name in reads.called for one in IN_READS[name]}
     of_bigquery = {one for one in held_by("pipeline") if one[0].startswith("bigquery.")}
-    assert needed == of_bigquery
+    assert needed == {one for one in of_bigquery if one[1] != "scores data set"}
+
+
+# The pipeline: the score table
+
+
+def test_the_pipeline_may_do_what_the_score_table_does(world_place, tmp_path, monkeypatch):
+    place = world_place
+    monkeypatch.setattr(bigquery_loads, "GCS", str(tmp_path))  # BigQuery itself reads the artifact's file
+    warehouse = place.settings.warehouse.model_copy(update={"scores_dataset": "scores"})
+    tables, jobs = {}, {}
+    place.cloud.calls.clear()
+    with _score_routes(place.cloud, tables, jobs):
+        client = bigquery.Client(
+            project=warehouse.project,
+            credentials=place.clients.credentials,
+            client_options={"api_endpoint": place.cloud.url},
+        )
+        run = ScoringRun("1", "digest", "run-1", datetime.datetime(2026, 1, 5, tzinfo=datetime.timezone.utc))
+        file = _scored_day(tmp_path, run)
+        with BigQueryScoreTable(warehouse, "scores_ga4", ScoringSettings(expiry_days=9), client=client) as table:
+            table.check(pq.read_schema(file))
+            table.replace_days({datetime.date(2026, 1, 4): file}, run)
+    assert {name for name in tables} == {"scores_ga4", "scores_ga4_runs"}
+    needed, in_jobs, loads = set(), [], []
+    for call in place.cloud.calls:
+        needed |= set(permissions_of(call.method, call.path))
+        configuration = call.body["configuration"] if call.method == "POST" and call.path.endswith("/jobs") else {}
+        if "query" in configuration:
+            in_jobs.append(permissions_of_query(configuration["query"]["query"]))
+        if "load" in configuration:
+            loads.append(configuration["load"]["destinationTable"]["tableId"])
+            needed |= set(IN_LOADS)
+    assert all(in_jobs) and loads == ["scores_ga4$20260104"]
+    assert IN_LOADS[-1] in held_by("pipeline")
+    needed |= {one for found in in_jobs for one in found}
+    of_scores = {one for one in held_by("pipeline") if one[1] == "scores data set"}
+    assert needed - {("bigquery.jobs.create", "warehouse project"), IN_LOADS[-1]} == of_scores
+
+
+def _scored_day(folder, run):
+    """A Parquet file of one row, as Scorer writes it."""
+    values = ["user", datetime.date(2026, 1, 4), 0.5, 100.0, 1, "treated", ["visits = 1, up"]]
+    values += [run.model_version, run.model_digest, run.run_id, run.scored_at]
+    schema = score_schema("user_id", pa.string())
+    path = folder / "2026-01-04.parquet"
+    columns = [pa.array([value], field.type) for value, field in zip(values, schema, strict=True)]
+    pq.write_table(pa.Table.from_arrays(columns, schema=schema), path)
+    return str(path)
+
+
+@contextlib.contextmanager
+def _score_routes(cloud, tables, jobs):
+    """The server makes tables, and every job has ended; then it is as before."""
+    before = list(cloud._routes)
+
+    def get_table(cloud, match, call):
+        if match[1] not in tables:
+            raise Refusal(404, f"Not found: Table acme-data:scores.{match[1]}")
+        return tables[match[1]]
+
+    def make_table(cloud, match, call):
+        name = call.body["tableReference"]["tableId"]
+        tables[name] = {**call.body, "requirePartitionFilter": False}  # which the settings then change
+        return tables[name]
+
+    def change_table(cloud, match, call):
+        tables[match[1]] |= call.body
+        return tables[match[1]]
+
+    def get_job(cloud, match, call):
+        if match[1] not in jobs:
+            raise Refusal(404, f"Not found: Job acme-data:{match[1]}")
+        return jobs[match[1]]
+
+    def make_job(cloud, match, call):
+        made = {**call.body, "status": {"state": "DONE"}, "statistics": {"query": {"statementType": "INSERT"}}}
+        jobs[made["jobReference"]["jobId"]] = made
+        return made
+
+    rows = {"jobComplete": True, "totalRows": "0", "schema": {"fields": [{"name": "n", "type": "INTEGER"}]}}
+    cloud.add("GET", rf"{DATA}/datasets/scores/tables/([^/]+)", get_table)
+    cloud.add("POST", rf"{DATA}/datasets/scores/tables", make_table)
+    cloud.add("PATCH", rf"{DATA}/datasets/scores/tables/([^/]+)", change_table)
+    cloud.add("GET", rf"{DATA}/jobs/([^/]+)", get_job)
+    cloud.add("POST", rf"{DATA}/jobs", make_job)
+    cloud.add(
+        "GET", rf"{DATA}/queries/([^/]+)", lambda cloud, match, call: {**rows, "jobReference": {"jobId": match[1]}}
+    )
+    yield
+    cloud._routes[:] = before
 
 
 # The function
