@@ -1,8 +1,9 @@
 """Proves on this machine, without a cloud, that the job compiled for Vertex AI does what the pipeline does.
 
-It builds the image of the steps, compiles the pipeline in it, and runs the compiled job step by step in containers
+It builds the image of the steps, compiles the pipelines in it, and runs the compiled jobs step by step in containers
 without a network. It compares the outputs with those of BeamDagRunner in the same image on the same sample data. A
-second run must find the first run's model as the champion. It needs podman, but no Python package.
+second training run, and then the scoring run, must find the first run's model as the champion. It needs podman, but no
+Python package.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "tools" / "images" / "build.sh"
 SETTINGS = Path(__file__).with_name("vertex_local.yaml")
 DATASET = "ga4"
+SCORES = "scores.duckdb"  # file of the score table, in the folder of a data set
 # The same values as in vertex_local.yaml.
 BUCKET = "propensity-local"
 IMAGE = "localhost/propensity-pipeline:local"
@@ -73,18 +75,18 @@ class Proof:
         """Makes the sample events in the bucket's folder."""
         self._python("pipeline.sample", "--out", self._sample)
 
-    def compile(self) -> dict:
-        """Compiles the job."""
+    def compile(self, *options: str, file: str = "pipeline.json") -> dict:
+        """Compiles a job; `options` say which one, `file` is its name."""
         machine = self._engine.storage / MACHINE
         shutil.copy(SETTINGS, machine)
         settings = f"{self._machine}/{SETTINGS.name}"
-        self._python("runners.vertex_runner", "--dataset", DATASET, "--settings", settings, "--output", self._machine)
-        path = machine / DATASET / "vertex" / "pipeline.json"
-        return load_job(path, buckets=self._engine.mount)
+        places = ("--dataset", DATASET, "--settings", settings, "--output", self._machine)
+        self._python("runners.vertex_runner", *options, *places)
+        return load_job(machine / DATASET / "vertex" / file, buckets=self._engine.mount)
 
-    def run_job(self, job: dict, number: int) -> Launcher:
-        """Runs the compiled job."""
-        name = f"{job['pipelineSpec']['pipelineInfo']['name']}-{number}"
+    def run_job(self, job: dict, run: str) -> Launcher:
+        """Runs a compiled job; `run` tells its runs apart."""
+        name = f"{job['pipelineSpec']['pipelineInfo']['name']}-{run}"
         launcher = Launcher(
             job,
             name,
@@ -99,15 +101,14 @@ class Proof:
             raise ProofError(f"run {name} failed in {failed[0]}")
         return launcher
 
-    def run_beam(self) -> dict[str, float]:
-        """Runs BeamDagRunner. Returns the seconds of each component."""
-        module = "runners.local_runner"
-        self._python(module, "--dataset", DATASET, "--data", self._sample, "--output", self._machine, "--require-push")
+    def run_beam(self, module: str, *options: str) -> dict[str, float]:
+        """Runs a module that runs BeamDagRunner. Returns the seconds of each component."""
+        self._python(module, "--dataset", DATASET, "--data", self._sample, "--output", self._machine, *options)
         lines = re.findall(r"^  (\w+) +(\d+\.\d) s", self._log(module).read_text(), re.MULTILINE)
         return {component: float(seconds) for component, seconds in lines}
 
-    def compare(self, launcher: Launcher) -> None:
-        """Compares the run of the job with the run of BeamDagRunner."""
+    def compare(self, launcher: Launcher, *options: str) -> None:
+        """Compares the run of a job with the run of BeamDagRunner."""
         run = f"{self._engine.mount}/{launcher.folder.relative_to(self._engine.storage)}"
         report = "comparison.txt"
         try:
@@ -117,19 +118,31 @@ class Proof:
                 run,
                 "--report",
                 f"{self._machine}/{report}",
+                *options,
             )
         finally:
             found = self._engine.storage / MACHINE / report
             if found.exists():
                 say(found.read_text().rstrip())
+                found.unlink()
+
+    def compare_scores(self, launcher: Launcher) -> None:
+        """Compares the run of the scoring job, and its score table, with those of BeamDagRunner."""
+        tables = [f"{self._machine}/{DATASET}", f"{self._engine.mount}/{BUCKET}/propensity/{DATASET}"]
+        self.compare(launcher, "--scores", *(f"{folder}/{SCORES}" for folder in tables))
+
+    def check_scoring(self, training: Launcher, scoring: Launcher) -> None:
+        """Raises ProofError unless the training run's model scored, and the scores name the scoring run."""
+        _check_champion(training, scoring)
+        summary = json.loads((scoring.folder / "Scorer" / "scores" / "scores.json").read_text())
+        if summary["run_id"] != scoring.folder.name:
+            raise ProofError(f"the scores name the run '{summary['run_id']}', not '{scoring.folder.name}'")
+        say(f"  the scores name the run {summary['run_id']}")
+        say("\n".join(f"  {day['date']}: {day['rows']:,} rows" for day in summary["dates"]))
 
     def check_second(self, first: Launcher, second: Launcher) -> None:
         """Raises ProofError unless the first run's model is the second's champion, and it pushed nothing."""
-        model = _output(first, "SelectModel", "model")["name"]
-        champions = second.tasks["Champion-model-resolver"].outputs.artifacts["model"]
-        if [champion["name"] for champion in champions] != [model]:
-            raise ProofError("the first run's model is not the champion of the second run")
-        say("  the champion is the first run's model")
+        _check_champion(first, second)
         verdict = json.loads((second.folder / "Evaluator" / "verdict" / "verdict.json").read_text())["verdict"]
         if verdict != "unchanged":
             raise ProofError(f"the verdict of the second run is '{verdict}', not 'unchanged'")
@@ -194,33 +207,54 @@ def prove(proof: Proof) -> None:
     with proof.part("Compilation"):
         job = proof.compile()
     with proof.part("The compiled job"):
-        first = proof.run_job(job, 1)
+        first = proof.run_job(job, "1")
     with proof.part("BeamDagRunner"):
-        beam = proof.run_beam()
+        beam = proof.run_beam("runners.local_runner", "--require-push")
     with proof.part("Comparison of the two"):
         proof.compare(first)
     with proof.part("The compiled job again"):
-        second = proof.run_job(job, 2)
+        second = proof.run_job(job, "2")
         proof.check_second(first, second)
-    for line in times(proof.seconds, beam, first, second):
-        say(line)
+    with proof.part("Compilation of the scoring job"):
+        scoring_job = proof.compile("--pipeline", "scoring", file="scoring.json")
+    with proof.part("The scoring job"):
+        scoring = proof.run_job(scoring_job, "scoring-1")
+        proof.check_scoring(first, scoring)
+    with proof.part("Scoring with BeamDagRunner"):
+        beam_scoring = proof.run_beam("runners.score")
+    with proof.part("Comparison of the scores"):
+        proof.compare_scores(scoring)
+    say("\n".join([*times(beam, first, second), *times(beam_scoring, scoring), "", *of_parts(proof.seconds)]))
 
 
-def times(parts: dict[str, float], beam: dict[str, float], first: Launcher, second: Launcher) -> list[str]:
-    """A table of seconds by step, and by part of the proof."""
-    lines = ["", f"{'Seconds':<36}{'job':>8}{'again':>8}{'BeamDagRunner':>16}"]
+def times(beam: dict[str, float], first: Launcher, second: Launcher | None = None) -> list[str]:
+    """A table of seconds by step, of the runs of a job and of BeamDagRunner."""
+    lines = ["", f"{'Seconds':<36}{'job':>8}{'again' if second else '':>8}{'BeamDagRunner':>16}"]
     for step, task in first.tasks.items():
-        columns = (task.seconds, second.tasks[step].seconds, beam.get(step))
+        columns = (task.seconds, second.tasks[step].seconds if second else None, beam.get(step))
         told = [f"{seconds:.1f}" if seconds is not None else "-" for seconds in columns]
-        lines.append(f"  {step:<34}{told[0]:>8}{told[1]:>8}{told[2]:>16}")
-    lines.append("")
-    lines += [f"  {part:<34}{seconds:>8.1f}" for part, seconds in parts.items()]
+        lines.append(f"  {step:<34}{told[0]:>8}{told[1] if second else '':>8}{told[2]:>16}")
+    return lines
+
+
+def of_parts(parts: dict[str, float]) -> list[str]:
+    """A table of seconds by part of the proof."""
+    lines = [f"  {part:<34}{seconds:>8.1f}" for part, seconds in parts.items()]
     return [*lines, f"  {'all':<34}{sum(parts.values()):>8.1f}"]
 
 
 def say(text: str) -> None:
     """Prints a line and flushes."""
     print(text, flush=True)
+
+
+def _check_champion(first: Launcher, later: Launcher) -> None:
+    """Raises ProofError unless the first run's model is the later run's champion."""
+    model = _output(first, "SelectModel", "model")["name"]
+    champions = later.tasks["Champion-model-resolver"].outputs.artifacts["model"]
+    if [champion["name"] for champion in champions] != [model]:
+        raise ProofError(f"the first run's model is not the champion of the run {later.folder.name}")
+    say("  the champion is the first run's model")
 
 
 def _output(launcher: Launcher, task: str, key: str) -> dict:

@@ -21,11 +21,33 @@ def five_tasks():
     return whole | {"runtimeConfig": {"gcsOutputDirectory": "gs://propensity-local/root"}}
 
 
-class Machine(jobs.FakeEngine):
-    """Does what the image would do; `fails` is a module or a step that does not succeed."""
+def scoring():
+    """The two resolvers, and a Scorer."""
+    whole = jobs.training_job()
+    spec = whole["pipelineSpec"]
+    tasks = spec["root"]["dag"]["tasks"]
+    for name in ("SelectModel", "Evaluator"):
+        del tasks[name]
+    run_id = jobs.constant("{{$.pipeline_job_name}}")
+    tasks["Scorer"] = jobs.task("Scorer", "Champion-model-resolver", parameters={"run_id": run_id})
+    spec["components"]["Scorer"] = {
+        "executorLabel": "Scorer",
+        "inputDefinitions": {"parameters": {"run_id": {"parameterType": "STRING"}}},
+    }
+    spec["deploymentSpec"]["executors"] |= jobs.images("Scorer")
+    return whole | {"runtimeConfig": {"gcsOutputDirectory": "gs://propensity-local/root"}}
 
-    def __init__(self, storage, verdicts=("blessed", "unchanged"), pushes=(True, False), fails=""):
-        super().__init__(storage, {"Evaluator": self.judge, "Pusher": self.push, fails: lambda given: 1})
+
+class Machine(jobs.FakeEngine):
+    """Does what the image would do; `fails` is a module or a step that does not succeed.
+
+    `scored_by` is the run that the scores name; None: the scoring run.
+    """
+
+    def __init__(self, storage, verdicts=("blessed", "unchanged"), pushes=(True, False), fails="", scored_by=None):
+        steps = {"Evaluator": self.judge, "Pusher": self.push, "Scorer": self.score, fails: lambda given: 1}
+        super().__init__(storage, steps)
+        self.scored_by = scored_by
         self.verdicts, self.pushes, self.fails = list(verdicts), list(pushes), fails
         self.modules = []
 
@@ -36,12 +58,15 @@ class Machine(jobs.FakeEngine):
         self.modules.append(module)
         log.write_text(LINES)
         if module == "runners.vertex_runner":
-            compiled = self.storage / "this-machine" / "ga4" / "vertex" / "pipeline.json"
-            compiled.parent.mkdir(parents=True)
-            compiled.write_text(json.dumps(five_tasks()))
+            folder = self.storage / "this-machine" / "ga4" / "vertex"
+            folder.mkdir(parents=True, exist_ok=True)
+            of_scoring = "scoring" in command.args
+            file = folder / ("scoring.json" if of_scoring else "pipeline.json")
+            file.write_text(json.dumps(scoring() if of_scoring else five_tasks()))
         if module == "tools.local_vertex.compare":
             assert command.readable == {f"{command.env['PYTHONPATH']}/tools": vertex_local.ROOT / "tools"}
-            Path(self.storage / "this-machine" / "comparison.txt").write_text("  everything equal")
+            what = "all scores" if "--scores" in command.args else "everything"
+            Path(self.storage / "this-machine" / "comparison.txt").write_text(f"  {what} equal")
         return int(module == self.fails)
 
     def judge(self, given):
@@ -50,6 +75,14 @@ class Machine(jobs.FakeEngine):
         (folder.parent / "verdict").mkdir()
         (folder.parent / "verdict" / "verdict.json").write_text(json.dumps({"verdict": verdict}))
         return jobs.judge(verdict == "blessed")(given)
+
+    def score(self, given):
+        folder = self.storage / given["outputs"]["outputFile"].removeprefix("/gcs/")
+        (folder.parent / "scores").mkdir()
+        run_id = self.scored_by or given["inputs"]["parameterValues"]["run_id"]
+        summary = {"run_id": run_id, "dates": [{"date": "2026-01-05", "rows": 7}]}
+        (folder.parent / "scores" / "scores.json").write_text(json.dumps(summary))
+        return {}
 
     def push(self, given):
         pushed = self.pushes.pop(0)
@@ -72,6 +105,9 @@ def test_the_parts_of_the_proof(tmp_path, capsys):
         "runners.vertex_runner",
         "runners.local_runner",
         "tools.local_vertex.compare",
+        "runners.vertex_runner",
+        "runners.score",
+        "tools.local_vertex.compare",
     ]
     shown = capsys.readouterr().out
     for text in (
@@ -79,6 +115,9 @@ def test_the_parts_of_the_proof(tmp_path, capsys):
         "the champion is the first run's model",
         "verdict: unchanged",
         "nothing was pushed",
+        "the scores name the run pipe-scoring-1",
+        "2026-01-05: 7 rows",
+        "all scores equal",
     ):
         assert text in shown
     [line] = [line for line in shown.splitlines() if line.startswith("  SelectModel") and line.endswith(" 3.5")]
@@ -88,10 +127,16 @@ def test_the_parts_of_the_proof(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"verdicts": ("refused", "refused")}, "is not the champion of the second run"),
+        ({"verdicts": ("refused", "refused")}, "is not the champion of the run pipe-2"),
         ({"verdicts": ("blessed", "blessed")}, "verdict of the second run is 'blessed'"),
         ({"pushes": (True, True)}, "the second run pushed"),
         ({"fails": "Pusher"}, "run pipe-1 failed in Pusher"),
+        ({"fails": "Scorer"}, "run pipe-scoring-1 failed in Scorer"),
+        ({"fails": "runners.score"}, "runners.score failed with exit code 1"),
+        (
+            {"scored_by": "{{$.pipeline_job_name}}"},
+            r"the scores name the run '\{\{\$.pipeline_job_name\}\}', not 'pipe-scoring-1'",
+        ),
         ({"fails": "tools.local_vertex.compare"}, "tools.local_vertex.compare failed with exit code 1"),
         ({"fails": "runners.local_runner"}, "runners.local_runner failed with exit code 1"),
         ({"fails": "runners.vertex_runner"}, "runners.vertex_runner failed with exit code 1"),

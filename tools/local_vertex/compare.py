@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tools.local_vertex import evidence
+from tools.local_vertex import evidence, score_evidence
 from tools.local_vertex.evidence import Parts
 
 # Relative. The order in which Beam merges partial sums differs between processes.
@@ -103,6 +103,32 @@ def compare(local: Artifacts, vertex: Artifacts) -> list[Comparison]:
     ]
 
 
+def compare_scoring(local: Artifacts, vertex: Artifacts, local_table: Path, vertex_table: Path) -> list[Comparison]:
+    """All comparisons of a scoring run, and of the databases with the score tables."""
+
+    def both(read: Callable[[Path], Any], component: str, output: str) -> tuple[Any, Any]:
+        return read(local(component, output)), read(vertex(component, output))
+
+    def splits(read: Callable[[Path], Parts]) -> Callable[[Path], dict[str, Parts]]:
+        return functools.partial(evidence.by_split, read=read)
+
+    of_scores = both(score_evidence.scores, "Scorer", "scores")
+    tables = score_evidence.table(local_table), score_evidence.table(vertex_table)
+    found = [
+        *_each("examples", "rows", _counts, *both(splits(evidence.examples), "BigQueryExampleGen", "examples")),
+        parts("the champion's schema", "features", *both(evidence.schema, "ChampionSchema", "schema")),
+        *_each("statistics", "figures", _sums, *both(splits(evidence.statistics), "StatisticsGen", "statistics")),
+    ]
+    for where, (ours, theirs) in (("scores", of_scores), ("score table", tables)):
+        found += [
+            _metrics(f"{where}: probability", "rows", ours["probability"], theirs["probability"]),
+            *(parts(f"{where}: {name}", "rows", ours[name], theirs[name]) for name in score_evidence.EXACT),
+        ]
+    for where, scored, table in (("here", of_scores[0], tables[0]), ("on Vertex", of_scores[1], tables[1])):
+        found.append(parts(f"table and scores {where}", "rows", scored["whole"], table["whole"]))
+    return found
+
+
 def parts(
     what: str, unit: str, local: Parts, vertex: Parts, same: Callable[[Any, Any], bool] = lambda a, b: a == b
 ) -> Comparison:
@@ -162,9 +188,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("local", type=Path, help="<output>/<data set> of runners.local_runner")
     parser.add_argument("vertex", type=Path, help="folder of a run below the pipeline root")
+    parser.add_argument(
+        "--scores",
+        type=Path,
+        nargs=2,
+        metavar=("LOCAL", "VERTEX"),
+        help="compare scoring runs, and these two databases with their score tables",
+    )
     parser.add_argument("--report", type=Path, help="also write the lines to this file")
     args = parser.parse_args(arguments)
-    found = compare(local_run(args.local), vertex_run(args.vertex))
+    runs = local_run(args.local), vertex_run(args.vertex)
+    found = compare_scoring(*runs, *args.scores) if args.scores else compare(*runs)
     failed = sum(not comparison.passed for comparison in found)
     lines = [comparison.line() for comparison in found]
     lines.append(f"  {len(found) - failed} of {len(found)} are equal")

@@ -60,10 +60,10 @@ def write_examples(folder):
         write_split(folder / f"Split-{split}", rows(split))
 
 
-def write_statistics(folder, mean=2.5):
+def write_statistics(folder, mean=2.5, splits=None):
     from tensorflow_metadata.proto.v0 import statistics_pb2
 
-    for split, count in SPLITS.items():
+    for split, count in (splits or SPLITS).items():
         found = statistics_pb2.DatasetFeatureStatisticsList()
         dataset = found.datasets.add(num_examples=count)
         feature = dataset.features.add(path={"step": ["visits"]})
