@@ -30,6 +30,7 @@ from pipeline.warehouse.duckdb.errors import describe
 from pipeline.warehouse.duckdb.quoting import quote, quote_name
 
 BATCH_ROWS = 16_384
+_MEMORY_MB, _THREAD_MEMORY_MB = 340, 30  # at most: DuckDB would fill all that it may have with what it sorts
 _TYPES = {  # DuckDB's, of the columns of layout.score_schema and of RUNS_COLUMNS
     pa.int64(): "BIGINT",
     pa.string(): "VARCHAR",
@@ -202,6 +203,10 @@ class DuckDBScoreTable:
             with self._explained():
                 self._opened = duckdb.connect(str(self._path), read_only=not self._writes, config=config)
                 self._opened.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
+                [(threads,)] = self._opened.execute("SELECT current_setting('threads')").fetchall()
+                size, unit = float(self._engine.memory_limit[:-2]), self._engine.memory_limit[-2:]
+                memory = min(size * {"MB": 1, "GB": 1000}[unit], _MEMORY_MB + threads * _THREAD_MEMORY_MB)
+                self._opened.execute(f"SET memory_limit = '{memory:.0f}MB'")
         return self._opened
 
     def _execute(self, sql: str, parameters: Mapping[str, object] | Sequence[object] | None = None) -> list[tuple]:

@@ -28,7 +28,7 @@ from pipeline.warehouse.duckdb.quoting import quote, quote_name
 BLOCK_ROWS = 65_536  # of a row group; the rows in memory at a time
 #: Steps of `scoring.holdout_percent`: a ten-thousandth of a percent.
 ARM_BUCKETS = 1_000_000
-_MEMORY_MB, _THREAD_MEMORY_MB = 60, 30  # of DuckDB; enough to sort any number of rows
+_MEMORY_MB, _REASONS_MB, _THREAD_MEMORY_MB = 60, 340, 30  # of DuckDB; enough to sort any number of rows
 _PARQUET = {
     "compression": "zstd",
     "use_compliant_nested_type": True,  # as BigQuery expects lists
@@ -148,9 +148,10 @@ def _database(scored: Sequence[str], key: str) -> Iterator[tuple[duckdb.DuckDBPy
         with contextlib.closing(duckdb.connect(":memory:", config=config)) as connection:
             connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
             [(threads,)] = connection.execute("SELECT current_setting('threads')").fetchall()
-            connection.execute(f"SET memory_limit = '{_MEMORY_MB + threads * _THREAD_MEMORY_MB}MB'")
             source = f"read_parquet([{', '.join(quote(path) for path in scored)}])"
             names = [name for name, *_ in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()]
+            memory = _MEMORY_MB + threads * _THREAD_MEMORY_MB + (_REASONS_MB if layout.REASONS in names else 0)
+            connection.execute(f"SET memory_limit = '{memory}MB'")
             absent = [name for name in (key, layout.DATE, layout.PROBABILITY) if name not in names]
             if absent:
                 raise ScoresError(f"the scored rows have no column '{absent[0]}'; they have: {', '.join(names)}")
@@ -254,5 +255,10 @@ def _fixed_columns(schema: pa.Schema, constants: Mapping[str, str]) -> dict[str,
 def _explained() -> Iterator[None]:
     try:
         yield
+    except duckdb.OutOfMemoryException:
+        raise ScoresError(
+            "the scored rows cannot be ranked in the memory that ranking takes: their reasons are too long; set "
+            "scoring.reasons to fewer"
+        ) from None
     except duckdb.Error as error:
         raise ScoresError(f"the scored rows cannot be ranked: {describe(error)}") from None

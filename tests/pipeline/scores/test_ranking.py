@@ -241,6 +241,14 @@ def test_keys_of_another_type_are_refused_without_their_values(tmp_path):
     assert SECRET not in str(error.value)
 
 
+def test_reasons_that_need_too_much_memory_are_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(ranking, "_REASONS_MB", -100)
+    reasons = [[f"{'feature' * 20}_{n} = {n}" for _ in range(10)] for n in range(20_000)]
+    file = write_scored(tmp_path / "in.parquet", [f"k{n}" for n in range(20_000)], [0.5] * 20_000, reasons=reasons)
+    with pytest.raises(ScoresError, match=r"their reasons are too long; set scoring.reasons to fewer"):
+        ranked(tmp_path / "out", file)
+
+
 def test_a_key_with_the_name_of_another_column_is_refused():
     with pytest.raises(ScoresError, match="a column of its own named 'decile'"):
         score_schema("Decile", pa.string())
