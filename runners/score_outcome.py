@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline.listing import listed
 from pipeline.scores.layout import SUMMARY, ScoresError
-from pipeline.scores.opening import open_scores
+from pipeline.scores.opening import open_scores, table_name
 from pipeline.scores.table import LATEST
 from pipeline.settings.dataset_folder import DatasetFolder
 from pipeline.settings.run import RunSettings
@@ -55,7 +55,8 @@ class Scored:
         lines = ["", *(_line(day) for day in scores["dates"])]
         lines += [f"warning: {text}" for text in summary.data_report(result)["warnings"] if text not in told]
         with open_scores(self.run, self.folder, self.database) as table:
-            lines += ["", f"Score table: {table.name}; the newest scores: {table.name}{LATEST}"]
+            latest = f"{table_name(self.folder.name, self.folder.dataset.scoring)}{LATEST}"
+            lines += ["", f"Score table: {table.name}; the view {latest} shows each customer's newest score"]
         return lines
 
     def export(self, target: Path) -> int:
