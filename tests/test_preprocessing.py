@@ -1,3 +1,4 @@
+import functools
 import math
 
 import numpy as np
@@ -10,6 +11,7 @@ from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 
 import preprocessing
 from models.features import FeatureSet
+from pipeline.fast.compat import impl_helper
 
 ROWS = 1000
 FEATURES = FeatureSet.from_config(
@@ -260,3 +262,21 @@ def test_the_graph_takes_no_operation_for_each_sparse_number():
         return sum(operation.type != "Placeholder" for operation in graph.get_operations())
 
     assert operations(40) == operations(20)
+
+
+def test_each_further_feature_adds_as_many_operations_as_any_other(tmp_path):
+    def operations(count):
+        kinds = ("numeric", "numeric", "numeric", "categorical")
+        features = [{"name": f"f{i}", "kind": kinds[i % 4]} for i in range(count)]
+        dtypes = {"numeric": tf.float32, "categorical": tf.string}
+        specs = {each["name"]: tf.SparseTensorSpec([None, None], dtypes[each["kind"]]) for each in features}
+        graph, _, _ = impl_helper.trace_preprocessing_function(
+            functools.partial(preprocessing.preprocessing_fn, custom_config={"features": features, "label": "y"}),
+            {**specs, "y": tf.TensorSpec([None], tf.int64)},
+            use_tf_compat_v1=False,
+            base_temp_dir=str(tmp_path),
+        )
+        return len(graph.get_operations())
+
+    few, more, most = (operations(count) for count in (20, 40, 60))
+    assert most - more == more - few

@@ -29,7 +29,10 @@ def test_the_data_sets_load(name):
         ({"snapshots.train_dates": ["2025-01-06"]}, "both train_dates and test_dates"),
         ({"evaluation.bounds.auc": {}}, "'precision', 'recall' or 'calibration'"),
         ({"evaluation.bounds.roc_auc": {"min_change": 0}}, "unknown key 'evaluation.bounds.roc_auc.min_change'"),
-        ({"gate.metric": "log_loss"}, "set margin as well: its default is for roc_auc, and the metric is log_loss"),
+        (
+            {"gate": {"metric": "log_loss"}},
+            "set margin as well: its default is for roc_auc, and the metric is log_loss",
+        ),
         ({"gate.margin": 0}, "greater than 0"),
         ({"training.families": ["keras", "keras"]}, "name each family once"),
         ({"training.tuning": {"search": "random", "hyperparameters": {"keras": "x"}}}, "not both"),
