@@ -1,13 +1,17 @@
+import subprocess
+import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from models.attributions import TOLERANCE, rounding
+from models.description import DESCRIPTION_FILE, read_description
 from models.families import FAMILIES
 from models.features import FeatureSet
-from pipeline.reasons.explainer import load_explainer
+from pipeline.reasons.explainer import ReasonsUnavailableError, load_explainer
 from pipeline.training import run_fn
 
 RAW = {
@@ -48,3 +52,50 @@ def test_features_are_in_the_order_of_features_yaml(trainer_arguments):
     only_a_differs = {"a": np.float32([-1, 1]), "country": np.array([b"de", b"de"], object)}
     country, a = np.ptp(explainer.contributions(only_a_differs), axis=0)
     assert a > country
+
+
+def test_rows_in_several_calls_equal_rows_in_one(trained, monkeypatch):
+    explainer = load_explainer(trained)
+    contributions, margins = explainer.contributions(RAW), explainer.margins(RAW)
+    monkeypatch.setattr("pipeline.reasons.explainer._ROWS_PER_CALL", 2)
+    np.testing.assert_allclose(explainer.contributions(RAW), contributions, atol=1e-6)
+    np.testing.assert_allclose(explainer.margins(RAW), margins, atol=1e-5)
+
+
+def test_no_rows(trained):
+    explainer = load_explainer(trained)
+    none = {name: values[:0] for name, values in RAW.items()}
+    assert explainer.contributions(none).shape == (0, 2) and explainer.margins(none).shape == (0,)
+
+
+def test_the_description_says_what_the_model_is(trained):
+    found = read_description(trained)
+    assert found.family in FAMILIES and found.features.names == ("a", "country")
+    assert [feature.kind.value for feature in found.features.features] == ["numeric", "categorical"]
+    assert read_description(str(Path(trained).parent)) is None
+    Path(trained, DESCRIPTION_FILE).write_text("{}")
+    with pytest.raises(ValueError, match=r"model\.json: not the description of a model"):
+        read_description(trained)
+
+
+def test_a_model_of_an_earlier_version_cannot_give_reasons_but_scores(trained):
+    Path(trained, DESCRIPTION_FILE).unlink()
+    with pytest.raises(ReasonsUnavailableError, match=r"cannot give reasons: .* train and push a new model, or set"):
+        load_explainer(trained)
+    signature = tf.saved_model.load(trained).signatures["predict"]
+    assert signature(**{name: tf.constant(values) for name, values in RAW.items()})["probability"].shape == (5, 1)
+
+
+WITHOUT_TRAINING = """
+import sys
+from pipeline.reasons import words
+from pipeline.reasons.explainer import load_explainer
+import numpy as np
+load_explainer(sys.argv[1]).contributions({"a": np.float32([0.1]), "country": np.array([b"de"], object)})
+heavy = {"tfx", "tensorflow_transform", "apache_beam", "sklearn", "keras_tuner"} & set(sys.modules)
+assert not heavy, heavy
+"""
+
+
+def test_explaining_needs_no_library_for_training(trained):
+    subprocess.run([sys.executable, "-c", WITHOUT_TRAINING, trained], check=True)

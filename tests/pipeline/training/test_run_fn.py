@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from models.attributions import AttributionMismatchError
 from models.config import SettingsError
 from models.export import ExportMismatchError
 from models.families import FAMILIES
@@ -77,6 +78,22 @@ def test_a_graph_that_differs_from_the_trained_model_stops_the_run(trainer_argum
 
     monkeypatch.setattr(module, "fit", shifted)
     with pytest.raises(ExportMismatchError, match=r"by up to 0\.001 on 600 eval rows"):
+        run_fn.run_fn(of_family(trainer_arguments, family))
+    assert not Path(trainer_arguments.serving_model_dir).exists()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_contributions_that_do_not_add_up_stop_the_run(trainer_arguments, family, monkeypatch):
+    module = load_model_module(family)
+    fit = module.fit
+
+    def shifted(*given):
+        model = fit(*given)
+        moved = dataclasses.replace(model.attributions, baseline=model.attributions.baseline + 0.01)
+        return dataclasses.replace(model, attributions=moved)
+
+    monkeypatch.setattr(module, "fit", shifted)
+    with pytest.raises(AttributionMismatchError, match=r"log odds by up to 0\.0\d+ on 600 eval rows; at most 1e-04"):
         run_fn.run_fn(of_family(trainer_arguments, family))
     assert not Path(trainer_arguments.serving_model_dir).exists()
 
