@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import tensorflow as tf
 
-from models.families.logistic.training import Regression
+if TYPE_CHECKING:
+    from models.families.logistic.training import Regression
 
 
 class LinearGraph(tf.Module):
