@@ -7,7 +7,8 @@ from tfx.types import artifact
 VERDICT = "verdict.json"  # of a Verdict
 SELECTION = "selection.json"  # of SelectModel's Model
 INFRA_CHECK = "check.json"  # of InfraCheck's InfraBlessing
-SCORED_FEATURES = "features.json"  # of ScoringReport's ScoredFeatures
+FAR_OFF = "far_off.json"  # of ScoringGate's ExampleAnomalies: sentences about values that are far off
+REPORT_PAGE = "report.html"  # of a Report
 WRITTEN = "written.json"  # of ScoreWriter's WrittenScores
 
 
@@ -33,12 +34,6 @@ class WrittenScores(artifact.Artifact):
     """What a run wrote into the score table: `written.json`."""
 
     TYPE_NAME = "propensity.WrittenScores"
-
-
-class ScoredFeatures(artifact.Artifact):
-    """The features of the newest date of a scoring run, summed up for the next run's report: `features.json`."""
-
-    TYPE_NAME = "propensity.ScoredFeatures"
 
 
 # Properties of a PushedModel. The first three are those of TFX's Pusher.

@@ -20,6 +20,7 @@ from pipeline.components.score_writer import ScoreWriter
 from pipeline.components.scorer import Scorer
 from pipeline.components.scoring_example_gen import ScoringExampleGen
 from pipeline.components.scoring_gate import ScoringGate
+from pipeline.components.scoring_report import ScoringReport
 from pipeline.components.statistics_gen import StatisticsGen, StockStatisticsGen
 from pipeline.fast import placement
 from pipeline.settings.dataset_folder import DatasetFolder
@@ -103,10 +104,24 @@ def create_scoring_pipeline(
         table_path=score_table,
         replace=replace,
     )
+    report = ScoringReport(
+        examples=examples.outputs["examples"],
+        statistics=statistics.outputs["statistics"],
+        drift=gate.outputs["drift"],
+        model=champion.outputs["model"],
+        blessing=champion.outputs["model_blessing"],
+        scores=scorer.outputs["scores"],
+        written=writer.outputs["written"],
+        title=folder.name,
+        features=features,
+        settings=dataset.scoring,
+        warehouse=run.warehouse,
+        table_path=score_table,
+    )
     return tfx_pipeline.Pipeline(
         pipeline_name=name,
         pipeline_root=root,
-        components=[examples, statistics, champion, schema, validator, gate, scorer, writer],
+        components=[examples, statistics, champion, schema, validator, gate, scorer, writer, report],
         enable_cache=True,
         beam_pipeline_args=list(beam_pipeline_args),
         metadata_connection_config=metadata_connection_config,

@@ -57,7 +57,8 @@ class Scored:
         with open_scores(self.run, self.folder, self.database) as table:
             latest = f"{table_name(self.folder.name, self.folder.dataset.scoring)}{LATEST}"
             lines += ["", f"Score table: {table.name}; the view {latest} shows each customer's newest score"]
-        return lines
+        report = os.path.join(result.artifacts["ScoringReport", "report"], "report.html")
+        return [*lines, f"Report: {report}"]
 
     def export(self, target: Path) -> int:
         """Writes the scores of the run's days to a file; returns the number of rows."""

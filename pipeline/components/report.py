@@ -28,7 +28,6 @@ from pipeline.report.page import render_report
 from pipeline.report.run_data import Family, RunData
 from pipeline.settings.training import Family as FamilyName
 
-REPORT_PAGE = "report.html"
 FAMILIES = typing.get_args(FamilyName)
 _SPLIT = "eval"  # the test split is for the gate alone
 
@@ -79,7 +78,7 @@ class Executor(base_executor.BaseExecutor):
         )
         report = artifact_utils.get_single_instance(output_dict["report"])
         fileio.makedirs(report.uri)
-        with fileio.open(os.path.join(report.uri, REPORT_PAGE), "w") as file:
+        with fileio.open(os.path.join(report.uri, artifacts.REPORT_PAGE), "w") as file:
             file.write(render_report(run))
 
 

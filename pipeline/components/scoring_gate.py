@@ -13,6 +13,7 @@ from tfx.dsl.components.base import base_executor
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_artifacts
 
+from pipeline.artifacts import FAR_OFF
 from pipeline.champion import training_record
 from pipeline.components import specification
 from pipeline.components.champion_schema import single_champion
@@ -25,7 +26,6 @@ from pipeline.fast.compat import stats_artifact_utils
 from pipeline.settings.dataset import SCORE_SPLIT
 from pipeline.settings.gate import DataGateSettings
 
-FAR_OFF = "far_off.json"  # beside the drift: sentences about values that are far off
 _log = logging.getLogger("propensity")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import functools
 import json
@@ -19,8 +20,6 @@ from models.features import FeatureSet
 from pipeline import artifacts
 from pipeline.champion import training_record
 from pipeline.components import specification
-from pipeline.components.report import REPORT_PAGE
-from pipeline.components.scoring_gate import FAR_OFF
 from pipeline.data_gate import anomalies
 from pipeline.evaluation.test_scores import TEST_SCORES
 from pipeline.examples import files
@@ -30,7 +29,7 @@ from pipeline.fast.compat import stats_artifact_utils
 from pipeline.report import scoring_collect
 from pipeline.report.collect import read_json
 from pipeline.report.feature_summaries import DaySummaries, RankedDays, first_reasons, summarise
-from pipeline.report.scoring_data import Change, ScoringData
+from pipeline.report.scoring_data import Change, ScoringData, Summaries
 from pipeline.report.scoring_page import render_scoring_report
 from pipeline.scores import layout
 from pipeline.scores.day_changes import day_changes
@@ -52,11 +51,11 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes `report.html`, and the features of the newest date for the next run.
+        """Writes `report.html`, and keeps the features of the newest date beside the score table.
 
         Args:
             input_dict: ScoringReport's inputs.
-            output_dict: `report`: one Report; `scored_features`: one ScoredFeatures.
+            output_dict: `report`: one Report.
             exec_properties: ScoringReport's parameters.
 
         Raises:
@@ -67,40 +66,35 @@ class Executor(base_executor.BaseExecutor):
         features = specification.read_settings(exec_properties, "features", FeatureSet)
         settings = specification.read_settings(exec_properties, "settings", ScoringSettings)
         scores = read_json(one["scores"], layout.SUMMARY) or {}
-        date = scores["dates"][-1]["date"]
         drift = anomalies.load(one["drift"], SCORE_SPLIT)
         statistics = stats_artifact_utils.load_statistics(one["statistics"], SCORE_SPLIT).proto()
         with tempfile.TemporaryDirectory(prefix="propensity-report-") as work:
             days = _ranked_days(one, scores, features, work)
             found = _summarise(one["examples"], days, features)
+            history = _history(exec_properties, settings, days, scores, found)
             data = ScoringData(
                 title=exec_properties["title"],
                 scores=scores,
                 written=read_json(one["written"], artifacts.WRITTEN) or {},
                 settings=settings,
-                warnings=read_json(one["drift"], FAR_OFF) or [],
+                warnings=read_json(one["drift"], artifacts.FAR_OFF) or [],
                 anomalies=scoring_collect.findings(drift),
                 distances=scoring_collect.distances(drift),
                 trained=scoring_collect.summaries(training_record.read_statistics(one["model"].uri), features),
                 scored=scoring_collect.summaries(statistics, features),
                 newest=found.newest,
-                earlier=(scores["dates"][-2]["date"], found.earlier)
-                if found.earlier
-                else scoring_collect.read_features(one.get("previous"), date),
+                earlier=(scores["dates"][-2]["date"], found.earlier) if found.earlier else history.features,
                 top=found.top,
                 rest=found.rest,
                 test=read_json(one["blessing"], TEST_SCORES) if "blessing" in one else None,
                 first_reasons=first_reasons(days.newest) if scores.get("reasons") else {},
-                change=_change(exec_properties, settings, days, datetime.date.fromisoformat(date)),
+                change=history.change,
                 made_at=f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC",
             )
         report = artifact_utils.get_single_instance(output_dict["report"])
         fileio.makedirs(report.uri)
-        with fileio.open(os.path.join(report.uri, REPORT_PAGE), "w") as file:
+        with fileio.open(os.path.join(report.uri, artifacts.REPORT_PAGE), "w") as file:
             file.write(render_scoring_report(data))
-        scoring_collect.write_features(
-            artifact_utils.get_single_instance(output_dict["scored_features"]), date, data.newest
-        )
 
 
 def _ranked_days(
@@ -132,18 +126,36 @@ def _read(paths: Sequence[str], columns: Sequence[str]) -> Any:
     return files.record_batches(paths, columns)
 
 
-def _change(
-    exec_properties: Mapping[str, Any], settings: ScoringSettings, days: RankedDays, date: datetime.date
-) -> Change | None:
-    """The newest date against the one that the score table has before it."""
+@dataclasses.dataclass(frozen=True)
+class _History:
+    """The day before in the score table, and the features of the day before that were kept; None without one."""
+
+    change: Change | None
+    features: tuple[str, Summaries] | None
+
+
+def _history(
+    exec_properties: Mapping[str, Any],
+    settings: ScoringSettings,
+    days: RankedDays,
+    scores: Mapping[str, Any],
+    found: DaySummaries,
+) -> _History:
+    """Compares with the score table, and keeps the features of the newest date there."""
     engine = _ENGINES[json.loads(exec_properties["warehouse"])["engine"]]
     warehouse = specification.read_settings(exec_properties, "warehouse", engine)
     name = table_name(exec_properties["title"], settings)
     key = schema_of(days.newest).names[0]
+    date = datetime.date.fromisoformat(scores["dates"][-1]["date"])
     with open_table(warehouse, name, settings, exec_properties["table_path"]) as table:
         before = table.latest_before(date)
         figures = day_changes(table.rows_of(before.date), days.newest, key) if before else None
-    return Change(before, figures, followed=key != layout.ROW_KEY) if before and figures else None
+        kept = table.features_before(date)
+        table.keep_features(date, scores["run_id"], scoring_collect.to_text(found.newest))
+    return _History(
+        Change(before, figures, followed=key != layout.ROW_KEY) if before and figures else None,
+        (kept[0].isoformat(), scoring_collect.from_text(kept[1])) if kept else None,
+    )
 
 
 class ScoringReport(
@@ -157,9 +169,8 @@ class ScoringReport(
         "scores": artifacts.Scores,
         "written": artifacts.WrittenScores,
         "blessing": specification.optional(standard_artifacts.ModelBlessing),
-        "previous": specification.optional(artifacts.ScoredFeatures),
     },
-    outputs={"report": artifacts.Report, "scored_features": artifacts.ScoredFeatures},
+    outputs={"report": artifacts.Report},
     parameters={
         "title": str,
         "features": FeatureSet,
@@ -168,7 +179,7 @@ class ScoringReport(
         "table_path": str,
     },
 ):
-    """Writes one static page about a scoring run.
+    """Writes one static page about a scoring run, and adds the features of its newest date to `<table>_features`.
 
     Inputs:
         examples: raw Examples with the split `score`.
@@ -178,7 +189,6 @@ class ScoringReport(
         scores: Scores of Scorer.
         written: WrittenScores of ScoreWriter.
         blessing: the champion's ModelBlessing, with its scores of the test rows; optional.
-        previous: the newest ScoredFeatures of an earlier run; it may be left out or resolve to nothing.
 
     Parameters:
         title: the heading: the data set's name.
@@ -189,5 +199,4 @@ class ScoringReport(
 
     Outputs:
         report: Report with `report.html`.
-        scored_features: ScoredFeatures, for the next run.
     """

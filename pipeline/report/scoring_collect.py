@@ -5,18 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import os
 from collections.abc import Mapping
 from typing import Any
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
-from tfx import types
-from tfx.dsl.io import fileio
 
 from models.features import FeatureSet
-from pipeline.artifacts import SCORED_FEATURES
 from pipeline.data_gate.feature_values import feature_name
-from pipeline.report.collect import read_json
 from pipeline.report.scoring_data import Distance, FeatureSummary, Summaries
 
 _KINDS = {
@@ -51,25 +46,19 @@ def distances(drift: anomalies_pb2.Anomalies) -> dict[str, Distance]:
 def findings(drift: anomalies_pb2.Anomalies) -> dict[str, str]:
     """What the data gate reported, by feature."""
     return {
-        name: "; ".join(reason.description for reason in info.reason) or info.description
+        name: "; ".join(reason.description.rstrip(".") for reason in info.reason) or info.description
         for name, info in sorted(drift.anomaly_info.items())
     }
 
 
-def read_features(artifact: types.Artifact | None, before: str) -> tuple[str, dict[str, FeatureSummary]] | None:
-    """The date and the features that an earlier run kept; None if there are none of a date before the given one."""
-    document = read_json(artifact, SCORED_FEATURES) if artifact else None
-    if document is None or document["date"] >= before:
-        return None
-    return document["date"], {name: _from_json(values) for name, values in document["features"].items()}
+def to_text(found: Summaries) -> str:
+    """Summaries as JSON, for the score table to keep."""
+    return json.dumps({name: _to_json(summary) for name, summary in found.items()})
 
 
-def write_features(artifact: types.Artifact, date: str, found: Summaries) -> None:
-    """Keeps the features of a date for the next run."""
-    document = {"date": date, "features": {name: _to_json(summary) for name, summary in found.items()}}
-    fileio.makedirs(artifact.uri)
-    with fileio.open(os.path.join(artifact.uri, SCORED_FEATURES), "w") as file:
-        file.write(json.dumps(document, indent=1))
+def from_text(text: str) -> dict[str, FeatureSummary]:
+    """The summaries that `to_text` wrote."""
+    return {name: _from_json(values) for name, values in json.loads(text).items()}
 
 
 def _summary(feature: statistics_pb2.FeatureNameStatistics, rows: int, *, numeric: bool) -> FeatureSummary:

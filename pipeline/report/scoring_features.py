@@ -39,6 +39,7 @@ def _drift(name: str, data: ScoringData, earlier: Summaries) -> Row:
         "scored": typical(scored),
         "trained_missing": formats.percent(trained.missing) if trained else formats.NOTHING,
         "scored_missing": formats.percent(scored.missing),
+        "missing": bool(scored.missing or (trained and trained.missing)),
         "earlier": "",
         "since": "",
     }

@@ -170,6 +170,29 @@ def arrow_type(column: bigquery.SchemaField) -> pa.DataType:
     return pa.int64() if types_of([column])[column.name] == "INT64" else pa.string()
 
 
+def score_table(name: str, schema: pa.Schema, scoring: ScoringSettings) -> bigquery.Table:
+    """The score table as it is to be made."""
+    table = bigquery.Table(name, schema=fields(schema))
+    table.time_partitioning = partitioning(scoring)
+    table.clustering_fields = [schema.names[0]]
+    table.require_partition_filter = scoring.require_partition_filter
+    table.description = "The scores of customers by snapshot date; made by the propensity pipeline."
+    return table
+
+
+def plain_table(name: str, columns: Mapping[str, str], description: str) -> bigquery.Table:
+    """A table as it is to be made, without partitions.
+
+    Args:
+        name: its name with project and data set.
+        columns: types by name.
+        description: what it holds, in words.
+    """
+    table = bigquery.Table(name, schema=[bigquery.SchemaField(column, kind) for column, kind in columns.items()])
+    table.description = f"{description}; made by the propensity pipeline."
+    return table
+
+
 def partitioning(scoring: ScoringSettings) -> bigquery.TimePartitioning:
     """By day of the snapshot date; each partition expires as the settings say."""
     days = scoring.expiry_days or _KEPT_DAYS

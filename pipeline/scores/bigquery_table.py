@@ -29,6 +29,8 @@ from pipeline.scores.layout import (
     score_schema,
 )
 from pipeline.scores.table import (
+    FEATURES,
+    FEATURES_COLUMNS,
     LATEST,
     RUNS,
     RUNS_COLUMNS,
@@ -133,9 +135,9 @@ class BigQueryScoreTable:
                 job_id, job = load.next_job(self._client())
                 started = datetime.datetime.now(datetime.timezone.utc)
                 values = (date, row_count(files[date]), *_identity(run), started)
-                self._insert_record(*values, None, job_id)
+                self._insert(RUNS, RUNS_COLUMNS, [*values, None, job_id])
                 load.finish(self._client(), schema, job_id, job)
-                self._insert_record(*values, datetime.datetime.now(datetime.timezone.utc), job_id)
+                self._insert(RUNS, RUNS_COLUMNS, [*values, datetime.datetime.now(datetime.timezone.utc), job_id])
 
     def rows_of(self, date: datetime.date) -> Iterator[pa.RecordBatch]:
         """See ScoreTable. Reads several streams at once."""
@@ -165,6 +167,28 @@ class BigQueryScoreTable:
                     yield from rows.cast(schema).to_batches()
 
             yield from in_parallel([functools.partial(batches, stream) for stream in session.streams])
+
+    def keep_features(self, date: datetime.date, run_id: str, features: str) -> None:
+        """See ScoreTable."""
+        description = f"The features of days of {self.name}, summed up"
+        table = loads.plain_table(self.name + FEATURES, FEATURES_COLUMNS, description)
+        values = (date, run_id, datetime.datetime.now(datetime.timezone.utc), features)
+        with self._explained():
+            self._make(table)
+            self._insert(FEATURES, FEATURES_COLUMNS, values)
+
+    def features_before(self, date: datetime.date) -> tuple[datetime.date, str] | None:
+        """See ScoreTable."""
+        sql = (
+            f"SELECT {DATE}, features FROM `{self.name}{FEATURES}` WHERE {DATE} < @day "
+            f"ORDER BY {DATE} DESC, written_at DESC LIMIT 1"
+        )
+        with self._explained():
+            try:
+                found = next(iter(self._query(sql, day=("DATE", date))), None)
+            except NotFound:
+                return None
+        return None if found is None else (found[DATE], found["features"])
 
     def close(self) -> None:
         """See ScoreTable."""
@@ -199,21 +223,9 @@ class BigQueryScoreTable:
 
     def _make_tables(self, schema: pa.Schema) -> None:
         """Makes what is absent, and brings expiry and the filter of the score table up to the settings."""
-        table = bigquery.Table(self.name, schema=loads.fields(schema))
-        table.time_partitioning = loads.partitioning(self._scoring)
-        table.clustering_fields = [schema.names[0]]
-        table.require_partition_filter = self._scoring.require_partition_filter
-        runs = bigquery.Table(
-            self.name + RUNS, schema=[bigquery.SchemaField(name, kind) for name, kind in RUNS_COLUMNS.items()]
-        )
-        table.description = "The scores of customers by snapshot date; made by the propensity pipeline."
-        runs.description = f"Which model scored which day of {self.name}; made by the propensity pipeline."
-        for wanted in (table, runs):
-            wanted.labels = dict(self._settings.labels)
-            found = self._client().create_table(wanted, exists_ok=True)
-            if found.expires is not None:  # by the data set's default, which is for features tables
-                found.expires = None
-                self._client().update_table(found, ["expires"])
+        table = loads.score_table(self.name, schema, self._scoring)
+        self._make(table)
+        self._make(loads.plain_table(self.name + RUNS, RUNS_COLUMNS, f"Which model scored which day of {self.name}"))
         found = self._client().get_table(self.name)
         filtered = bool(found.require_partition_filter) == self._scoring.require_partition_filter
         if not filtered or found.time_partitioning.expiration_ms != table.time_partitioning.expiration_ms:
@@ -228,10 +240,17 @@ class BigQueryScoreTable:
             f"ORDER BY {DATE} DESC, {PERCENTILE} DESC) = 1"
         )
 
-    def _insert_record(self, *values: object) -> None:
-        parameters = {name: (kind, value) for (name, kind), value in zip(RUNS_COLUMNS.items(), values, strict=True)}
-        columns, named = ", ".join(RUNS_COLUMNS), ", ".join(f"@{name}" for name in RUNS_COLUMNS)
-        self._query(f"INSERT INTO `{self.name}{RUNS}` ({columns}) VALUES ({named})", **parameters)
+    def _make(self, table: bigquery.Table) -> None:
+        table.labels = dict(self._settings.labels)
+        found = self._client().create_table(table, exists_ok=True)
+        if found.expires is not None:  # by the data set's default, which is for features tables
+            found.expires = None
+            self._client().update_table(found, ["expires"])
+
+    def _insert(self, suffix: str, columns: Mapping[str, str], values: Sequence[object]) -> None:
+        parameters = {name: (kind, value) for (name, kind), value in zip(columns.items(), values, strict=True)}
+        named = ", ".join(f"@{name}" for name in columns)
+        self._query(f"INSERT INTO `{self.name}{suffix}` ({', '.join(columns)}) VALUES ({named})", **parameters)
 
     def _records(self) -> list[bigquery.Row]:
         """The table of runs, oldest first; none if it is absent."""

@@ -14,6 +14,8 @@ import pyarrow.parquet as pq
 
 from pipeline.scores.layout import DATE, PERCENTILE, ScoresError, score_schema
 from pipeline.scores.table import (
+    FEATURES,
+    FEATURES_COLUMNS,
     LATEST,
     RUNS,
     RUNS_COLUMNS,
@@ -31,14 +33,14 @@ from pipeline.warehouse.duckdb.quoting import quote, quote_name
 
 BATCH_ROWS = 16_384
 _MEMORY_MB, _THREAD_MEMORY_MB = 340, 30  # at most: DuckDB would fill all that it may have with what it sorts
-_TYPES = {  # DuckDB's, of the columns of layout.score_schema and of RUNS_COLUMNS
+_TYPES = {  # DuckDB's, of the columns of layout.score_schema
     pa.int64(): "BIGINT",
     pa.string(): "VARCHAR",
     pa.date32(): "DATE",
     pa.float64(): "DOUBLE",
     pa.timestamp("us", tz="UTC"): "TIMESTAMP WITH TIME ZONE",
 }
-_RUNS_TYPES = {"INT64": "BIGINT", "STRING": "VARCHAR", "TIMESTAMP": "TIMESTAMP WITH TIME ZONE"}
+_ENGINE_TYPES = {"INT64": "BIGINT", "STRING": "VARCHAR", "TIMESTAMP": "TIMESTAMP WITH TIME ZONE"}
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 _HOLDER = re.compile(r"Conflicting lock is held in (?P<program>.*?) \(PID (?P<pid>\d+)\)")
 
@@ -123,6 +125,26 @@ class DuckDBScoreTable:
             for batch in cursor.sql(query).to_arrow_reader(BATCH_ROWS):
                 yield from pa.Table.from_batches([batch]).cast(schema).to_batches()
 
+    def keep_features(self, date: datetime.date, run_id: str, features: str) -> None:
+        """See ScoreTable."""
+        self._open_to_write()
+        table = quote_name(self._table + FEATURES)
+        with self._transaction():
+            self._execute(f"CREATE TABLE IF NOT EXISTS {table} ({_declared(FEATURES_COLUMNS)})")
+            written_at = datetime.datetime.now(datetime.timezone.utc)
+            self._execute(f"INSERT INTO {table} VALUES ($1, $2, $3, $4)", [date, run_id, written_at, features])
+
+    def features_before(self, date: datetime.date) -> tuple[datetime.date, str] | None:
+        """See ScoreTable."""
+        if not self._found_columns(self._table + FEATURES):
+            return None
+        rows = self._execute(
+            f'SELECT "{DATE}", features FROM {quote_name(self._table + FEATURES)} WHERE "{DATE}" < $1 '
+            f'ORDER BY "{DATE}" DESC, written_at DESC LIMIT 1',
+            [date],
+        )
+        return rows[0] if rows else None
+
     def close(self) -> None:
         """See ScoreTable."""
         if self._opened is not None:
@@ -144,10 +166,9 @@ class DuckDBScoreTable:
         table, runs, latest = (quote_name(self._table + suffix) for suffix in ("", RUNS, LATEST))
         key = quote_name(schema.names[0])
         columns = ", ".join(f"{quote_name(name)} {kind}" for name, kind in _columns(schema).items())
-        runs_columns = ", ".join(f'"{name}" {_RUNS_TYPES.get(kind, kind)}' for name, kind in RUNS_COLUMNS.items())
         with self._transaction():
             self._execute(f"CREATE TABLE IF NOT EXISTS {table} ({columns})")
-            self._execute(f"CREATE TABLE IF NOT EXISTS {runs} ({runs_columns})")
+            self._execute(f"CREATE TABLE IF NOT EXISTS {runs} ({_declared(RUNS_COLUMNS)})")
             self._execute(
                 f"CREATE OR REPLACE VIEW {latest} AS SELECT * FROM {table} QUALIFY row_number() OVER "
                 f'(PARTITION BY {key} ORDER BY "{DATE}" DESC, "{PERCENTILE}" DESC) = 1'
@@ -237,6 +258,11 @@ class DuckDBScoreTable:
                     "until that has ended, or end it, and run again"
                 ) from None
             raise ScoresError(f"the score table {self.name}: DuckDB: {describe(error)}") from None
+
+
+def _declared(columns: Mapping[str, str]) -> str:
+    """Columns with their types, as table.py has them, in a CREATE TABLE."""
+    return ", ".join(f'"{name}" {_ENGINE_TYPES.get(kind, kind)}' for name, kind in columns.items())
 
 
 def _columns(schema: pa.Schema) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """The interface of a score table, and what a run must fulfil before it replaces days of one.
 
 Beside `<table>` there are `<table>_runs`, with a row for each day that a run wrote, and the view `<table>_latest` of
-each customer's newest score.
+each customer's newest score. `<table>_features` has the features of days, summed up, for the reports of later days.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from pipeline.scores.layout import DATE, ScoresError
 
-LATEST, RUNS = "_latest", "_runs"  # after the table's name
+LATEST, RUNS, FEATURES = "_latest", "_runs", "_features"  # after the table's name
 # Columns of the table of runs: the day, its rows, which model scored it, by which run and when. `started_at` and
 # `written_at` say when the run began to write the day and when it had; `job_id` is BigQuery's load job.
 RUNS_COLUMNS = {
@@ -29,6 +29,8 @@ RUNS_COLUMNS = {
     "written_at": "TIMESTAMP",
     "job_id": "STRING",
 }
+#: Columns of the table of features: the day, which run summed up its features and when, and the sums as JSON.
+FEATURES_COLUMNS = {DATE: "DATE", "run_id": "STRING", "written_at": "TIMESTAMP", "features": "STRING"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,6 +104,18 @@ class ScoreTable(Protocol):
 
     def rows_of(self, date: datetime.date) -> Iterator[pa.RecordBatch]:
         """The rows of a day as Arrow batches, with the columns of layout.score_schema; none if it was not scored."""
+
+    def keep_features(self, date: datetime.date, run_id: str, features: str) -> None:
+        """Adds the features of a day to the table of features, which it makes if it is absent.
+
+        Args:
+            date: the day.
+            run_id: who scored it.
+            features: sums over its rows, as text; no value of a key.
+        """
+
+    def features_before(self, date: datetime.date) -> tuple[datetime.date, str] | None:
+        """The newest day before a date whose features were kept, and what was kept last; None without one."""
 
     def close(self) -> None:
         """Frees connections."""

@@ -59,7 +59,14 @@ OURS = {
     "Report",
     *(
         f"scoring/{node}"
-        for node in ("BigQueryExampleGen", "StatisticsGen", "ChampionSchema", "DataGate", "ScoreWriter")
+        for node in (
+            "BigQueryExampleGen",
+            "StatisticsGen",
+            "ChampionSchema",
+            "DataGate",
+            "ScoreWriter",
+            "ScoringReport",
+        )
     ),
 }
 
@@ -101,7 +108,7 @@ def test_exactly_edits_of_what_an_executor_imports_change_its_key(reached, node)
 
 def test_the_shipped_resources_count(reached):
     """The report's templates and styles are part of the keys of what makes pages."""
-    for node in ("Evaluator", "Report"):
+    for node in ("Evaluator", "Report", "scoring/ScoringReport"):
         assert {"pipeline/report/style.css", "pipeline/report/verdict.html.j2"} <= set(reached["changing"][node])
     assert "pipeline/report/style.css" not in reached["changing"]["TrainKeras"]
 
@@ -131,9 +138,9 @@ OF_DATASET = {
     "data_gate": {"DataGate", "scoring/DataGate"},
     "infra_check": {"InfraCheck"},
     "gate": {"Evaluator"},
-    "scoring": {"scoring/Scorer", "scoring/ScoreWriter"},
+    "scoring": {"scoring/Scorer", "scoring/ScoreWriter", "scoring/ScoringReport"},
 }
-SCORE = {"scoring/ChampionSchema", "scoring/Scorer"}
+SCORE = {"scoring/ChampionSchema", "scoring/Scorer", "scoring/ScoringReport"}
 OF_FEATURES = {
     "name": {
         *(*ROWS, "StatisticsGen", "Transform", *LEARN, "InfraCheck", "Evaluator"),
@@ -142,7 +149,7 @@ OF_FEATURES = {
     "": {*ROWS, "Transform", *LEARN, "InfraCheck", "Evaluator", *SCORE},
 }
 OF_RUN = {
-    "warehouse": {*ROWS, "scoring/ScoreWriter"},
+    "warehouse": {*ROWS, "scoring/ScoreWriter", "scoring/ScoringReport"},
     "data": ROWS,
     "example_format": ROWS,
 }

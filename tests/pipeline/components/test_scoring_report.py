@@ -1,8 +1,8 @@
 """The report of a scoring run from its artifacts: what it says, and that it shows no key."""
 
+import datetime
 import json
 import re
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -65,7 +65,7 @@ def champion(tmp_path):
     return model
 
 
-def run(folder, champion, days, *, test=True, previous=None, with_key=True, constants=None, table="scores.duckdb"):
+def run(folder, champion, days, *, test=True, with_key=True, constants=None, table="scores.duckdb"):
     """Scores days (frames by date), writes them into a score table and makes the report.
 
     Each day's probability is carts / 20; its customers are numbers 0 to ROWS - 1 in the order of the frame.
@@ -129,14 +129,13 @@ def run(folder, champion, days, *, test=True, previous=None, with_key=True, cons
         probability = np.linspace(0.01, 0.6, 100)
         write_test_scores(blessing, (probability > 0.5).astype(int), probability)
     report = artifact(artifacts.Report, folder / "report")
-    features = artifact(artifacts.ScoredFeatures, folder / "features")
     inputs = {
         "examples": examples, "statistics": statistics, "drift": drifted, "model": champion, "scores": scores,
         "written": written, "blessing": blessing,
     }  # fmt: skip
     Executor().Do(
-        {name: [one] for name, one in inputs.items()} | {"previous": [previous] if previous else []},
-        {"report": [report], "scored_features": [features]},
+        {name: [one] for name, one in inputs.items()},
+        {"report": [report]},
         {
             "title": "shop",
             "features": settings_property(FEATURES),
@@ -148,11 +147,11 @@ def run(folder, champion, days, *, test=True, previous=None, with_key=True, cons
     source = (folder / "report" / "report.html").read_text(encoding="utf-8")
     assert not any(one in source for one in keys + numbers["unit"])
     assert HOSTILE not in source and "&lt;script&gt;" in source
-    return Page(source), features
+    return Page(source)
 
 
 def test_the_first_run_says_what_was_scored_and_what_is_not_known(tmp_path, champion):
-    page, _ = run(tmp_path / "first", champion, {DAY: frame(1)}, test=False)
+    page = run(tmp_path / "first", champion, {DAY: frame(1)}, test=False)
     assert page.text.index("far off the training rows") < page.text.index("What was scored")
     for expected in (
         f"scores_shop in {tmp_path}/scores.duckdb",
@@ -175,9 +174,9 @@ def test_the_first_run_says_what_was_scored_and_what_is_not_known(tmp_path, cham
 
 
 def test_a_later_day_is_compared_with_the_earlier_one_and_with_test(tmp_path, champion):
-    _, kept = run(tmp_path / "first", champion, {DAY: frame(1)})
+    run(tmp_path / "first", champion, {DAY: frame(1)})
     shifted = frame(1, shift=3.0)
-    page, _ = run(tmp_path / "second", champion, {NEXT_DAY: shifted}, previous=kept)
+    page = run(tmp_path / "second", champion, {NEXT_DAY: shifted})
     for expected in (
         "100 test rows, on which the gate judged this model, it was 30.50 %",
         "compare 2026-01-06 with 2026-01-05",
@@ -193,24 +192,25 @@ def test_a_later_day_is_compared_with_the_earlier_one_and_with_test(tmp_path, ch
 
 def test_a_day_scored_again_by_another_model_says_what_it_replaced(tmp_path, champion):
     run(tmp_path / "first", champion, {DAY: frame(1)})
-    page, _ = run(
+    page = run(
         tmp_path / "again", champion, {DAY: frame(1)}, constants={"model_version": "9", "model_digest": "e" * 64}
     )
     assert "Replaced 400 scores of model 7, made 2026-01-06 03:04 UTC." in page.text
 
 
 def test_a_back_fill_has_a_table_by_date_and_details_of_the_newest(tmp_path, champion):
-    page, kept = run(tmp_path / "both", champion, {DAY: frame(1), NEXT_DAY: frame(2, 300)})
+    page = run(tmp_path / "both", champion, {DAY: frame(1), NEXT_DAY: frame(2, 300)})
     assert "This run scored 700 rows of 2 dates" in page.text
     assert "Customers scored 300" in page.text
     assert "compare 2026-01-06 with 2026-01-05" in page.text
     assert "300 customers have a score on both dates" in page.text
-    document = json.loads(Path(kept.uri, "features.json").read_text())
-    assert document["date"] == "2026-01-06" and document["features"]["carts"]["rows"] == 300
+    with open_table(ENGINE, "scores_shop", ScoringSettings(), str(tmp_path / "scores.duckdb")) as table:
+        kept_of, kept = table.features_before(datetime.date(2026, 1, 7))
+    assert kept_of == NEXT_DAY and json.loads(kept)["carts"]["rows"] == 300
 
 
 def test_customers_without_a_key_are_not_followed(tmp_path, champion):
     run(tmp_path / "first", champion, {DAY: frame(1)}, with_key=False)
-    page, _ = run(tmp_path / "second", champion, {NEXT_DAY: frame(2)}, with_key=False)
+    page = run(tmp_path / "second", champion, {NEXT_DAY: frame(2)}, with_key=False)
     assert "The data set has no key, so customers cannot be followed" in page.text
     assert "carts: mean" in page.text

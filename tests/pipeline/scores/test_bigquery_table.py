@@ -14,7 +14,7 @@ from google.cloud import bigquery
 from pipeline.scores import files as day_files
 from pipeline.scores.bigquery_table import BigQueryScoreTable
 from pipeline.scores.layout import ScoresError, score_schema
-from pipeline.scores.table import RUNS_COLUMNS, ScoredDay
+from pipeline.scores.table import FEATURES_COLUMNS, RUNS_COLUMNS, ScoredDay
 from pipeline.settings.run import BigQuerySettings
 from pipeline.settings.scoring import ScoringSettings
 from tests.pipeline.scores.scored_rows import DAY, NEXT_DAY
@@ -450,3 +450,27 @@ def test_errors_are_one_line_that_says_what_to_do(client, monkeypatch, raised, t
     with pytest.raises(ScoresError, match=text) as error:
         opened(client).check(SCHEMA)
     assert "\n" not in str(error.value) and NAME in str(error.value)
+
+
+def test_features_of_days_are_kept_for_later_days(client, monkeypatch):
+    table = opened(client)
+    table.keep_features(DAY, "run-1", '{"a": 1}')
+    assert [field["name"] for field in client.tables[f"{NAME}_features"].to_api_repr()["schema"]["fields"]] == list(
+        FEATURES_COLUMNS
+    )
+    [kept] = client.records
+    assert (kept["snapshot_date"], kept["run_id"], kept["features"]) == (DAY, "run-1", '{"a": 1}')
+    monkeypatch.setattr(
+        client, "query", lambda sql, **_: asked.append(sql) or types.SimpleNamespace(result=lambda: [kept])
+    )
+    asked = []
+    assert table.features_before(NEXT_DAY) == (DAY, '{"a": 1}')
+    assert asked[0].endswith("WHERE snapshot_date < @day ORDER BY snapshot_date DESC, written_at DESC LIMIT 1")
+
+
+def test_without_a_table_of_features_there_are_none(client, monkeypatch):
+    def absent(*_, **__):
+        raise exceptions.NotFound("Not found: Table")
+
+    monkeypatch.setattr(client, "query", absent)
+    assert opened(client).features_before(NEXT_DAY) is None

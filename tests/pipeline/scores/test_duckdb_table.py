@@ -314,3 +314,16 @@ def test_a_day_that_would_expire_at_once_is_refused(tmp_path):
             check_rules(table, days, 1, expiry_days=30)
         assert f"{oldest} and 2 more days: older than scoring.expiry_days (30)" in str(error.value)
         assert check_rules(table, days, 1, expiry_days=34) == {}
+
+
+def test_features_of_days_are_kept_for_later_days(tmp_path):
+    with opened(tmp_path) as table:
+        assert table.features_before(NEXT_DAY) is None
+        table.replace_days(files(tmp_path, 1, 5), run_of(1))
+        assert table.features_before(NEXT_DAY) is None
+        table.keep_features(DAY, "run-1", '{"a": 1}')
+        table.keep_features(DAY, "run-2", '{"a": 2}')
+        table.keep_features(NEXT_DAY, "run-3", '{"a": 3}')
+        assert table.features_before(NEXT_DAY) == (DAY, '{"a": 2}')
+        assert table.features_before(DAY) is None
+        assert [day.date for day in table.scored_days()] == [DAY]
