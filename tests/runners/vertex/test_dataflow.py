@@ -19,6 +19,7 @@ from pipeline.settings.dataset import Dataset
 from pipeline.settings.dataset_folder import DatasetFolder
 from runners import vertex_runner
 from runners.vertex import dataflow
+from runners.vertex.kinds import SCORING, TRAINING
 from runners.vertex.settings import load_vertex_settings
 from tests.pipeline.small_models import FEATURES, raw_rows, save_small_model, write_examples
 from tests.runners.cloud.vertex import Refusal, serving
@@ -47,6 +48,7 @@ DATASET = {
     "source": {"kind": "table", "table": "t"},
     "columns": {"label": "bought", "key": "customer"},
     "split": {"test_percent": 20},
+    "scoring": {"reasons": 0},  # the small model gives none
 }
 SCHEMA = """
 feature { name: "visits" type: FLOAT }
@@ -55,15 +57,20 @@ feature { name: "bought" type: INT presence { min_fraction: 1 } shape { dim { si
 """
 
 
-def compiled(settings):
+def compiled(settings, kind=TRAINING):
     folder = DatasetFolder("small", validate_settings(DATASET, Dataset, origin="test"), FEATURES, "SELECT")
     delivered = Path(runners.__file__).with_name("vertex.yaml")
-    return vertex_runner.compile_job(folder, load_vertex_settings(delivered, settings))["pipelineSpec"]
+    return vertex_runner.compile_job(folder, load_vertex_settings(delivered, settings), kind)["pipelineSpec"]
 
 
 @pytest.fixture(scope="module")
 def job():
     return compiled(SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def scoring_job():
+    return compiled(SETTINGS, SCORING)
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +89,7 @@ def given(tmp_path_factory):
     save_small_model(model / "Format-Serving")
     columns = schema_pb2.Schema(feature=[schema_pb2.Feature(name=name) for name in FEATURES.names])
     report = {"splits": [{"split": "train", "rows": 1000, "positives": 400}], "test_split": {"by": "hash"}, "dates": []}
+    report["trained_through"] = None
     statistics = statistics_pb2.DatasetFeatureStatisticsList()
     training_record.write(str(model), statistics=statistics, schema=columns, summary=report)
     return {
@@ -106,7 +114,7 @@ def executor_input(component, task, given, folder):
             "metadata": metadata,
         }
         artifacts[name] = {"artifacts": [runtime] if uri else []}
-    values = {"accept_incompatible_champion": 0}
+    values = {"accept_incompatible_champion": 0, "snapshot_date": "2026-01-05"}
     for name, value in task["inputs"]["parameters"].items():
         if "runtimeValue" in value:
             values[name] = value["runtimeValue"]["constant"]
@@ -124,8 +132,27 @@ def executor_input(component, task, given, folder):
 
 
 @pytest.fixture(scope="module")
-def sent(job, given, tmp_path_factory):
-    return {step: submit(job, step, given, tmp_path_factory.mktemp(step)) for step in dataflow.STEPS}
+def given_scorer(given, tmp_path_factory):
+    """The same model, and rows to score: with a key, without a label."""
+    from tfx.types import artifact_utils
+
+    folder = tmp_path_factory.mktemp("to_score")
+    rows = [{**row, "customer": f"c{number}"} for number, row in enumerate(raw_rows(400))]
+    for row in rows:
+        row.pop("bought", None)
+    write_examples(folder, rows, split="score")
+    return {**given, "examples": (folder, {"split_names": artifact_utils.encode_split_names(["score"])})}
+
+
+@pytest.fixture(scope="module")
+def sent(job, scoring_job, given, given_scorer, tmp_path_factory):
+    return {
+        step: submit(
+            *((scoring_job, step, given_scorer) if step == "Scorer" else (job, step, given)),
+            tmp_path_factory.mktemp(step),
+        )
+        for step in dataflow.STEPS
+    }
 
 
 def submit(job, step, given, folder):
@@ -265,7 +292,9 @@ def test_the_pipeline_names_the_image(sent, step):
     assert len(pipeline.components.transforms) > 20
 
 
-def test_exactly_the_steps_that_grow_have_dataflows_options(job):
+@pytest.mark.parametrize("made", ["job", "scoring_job"])
+def test_exactly_the_steps_that_grow_have_dataflows_options(made, request):
+    job = request.getfixturevalue(made)
     containers = [
         step
         for step, component in job["components"].items()
@@ -275,8 +304,9 @@ def test_exactly_the_steps_that_grow_have_dataflows_options(job):
     for step in containers:
         arguments = arguments_of(job, step)
         beams[step] = arguments[arguments.index("--json_serialized_inputs_spec_args") + 2 :]
-    assert {step for step, options in beams.items() if options} == set(dataflow.STEPS) < set(beams)
-    assert all("--runner=DataflowRunner" in beams[step] for step in dataflow.STEPS)
+    grow = set(dataflow.STEPS) & set(beams)
+    assert {step for step, options in beams.items() if options} == grow < set(beams)
+    assert len(grow) > 1 and all("--runner=DataflowRunner" in beams[step] for step in grow)
 
 
 def test_without_dataflow_the_step_runs_its_pipeline_itself(given, tmp_path):
