@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pipeline.scores.table import FEATURES, RUNS
+
 #: Columns that must be equal. Probabilities may differ by what two trainings of one model may differ.
 EXACT = ("percentile", "decile", "arm", "reasons")
 _COLUMNS = ("probability", *EXACT, "model_version", "model_digest", "run_id", "scored_at")
@@ -29,7 +31,7 @@ def table(database: Path) -> Columns:
         return _columns(iter(()))
     with duckdb.connect(str(database), read_only=True) as connection:
         names = [name for (name,) in connection.sql("SELECT table_name FROM duckdb_tables()").fetchall()]
-        [name] = [name for name in names if not name.endswith("_runs")]
+        [name] = [name for name in names if not name.endswith((RUNS, FEATURES))]
         found = connection.sql(f'SELECT * FROM "{name}"')
         columns = found.columns
         rows = found.fetchall()

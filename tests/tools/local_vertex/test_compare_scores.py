@@ -50,6 +50,7 @@ def write_scores(folder, database, table, *, written=None):
         connection.execute("SET TimeZone = 'Asia/Tokyo'")
         connection.execute(f"CREATE TABLE scores_shop AS SELECT * FROM read_parquet('{held}')")
         connection.execute("CREATE TABLE scores_shop_runs AS SELECT 1 AS rows")
+        connection.execute("CREATE TABLE scores_shop_features AS SELECT 1 AS features")
         connection.execute("CREATE VIEW scores_shop_latest AS SELECT * FROM scores_shop")
 
 
