@@ -2,8 +2,11 @@
 
 import glob
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -11,7 +14,6 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from runners import score
 from tests.support import tf_examples
 
 COMPONENTS = [
@@ -190,8 +192,15 @@ def scored(later_runs, workspace, tmp_path_factory):
     shutil.copytree(workspace / "output/ga4/serving", home / "serving")
 
     def run(*arguments):
-        sample = ["--data", str(workspace / "data/sample"), "--output", str(output)]
-        assert score.main([*sample, *arguments]) == 0
+        done = subprocess.run(  # in the folder of the training runs: the metadata has their artifacts by relative paths
+            [sys.executable, "-m", "runners.score", "--output", str(output), *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=workspace,
+            env={**os.environ, "PYTHONPATH": os.getcwd()},
+        )
+        assert done.returncode == 0, done.stdout
 
     def select(sql):
         with duckdb.connect(str(home / "scores.duckdb"), read_only=True) as connection:
