@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from tfx import components as tfx_components
 from tfx.dsl.components.base.base_node import BaseNode
-from tfx.dsl.components.common.resolver import Resolver
-from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import LatestBlessedModelStrategy
 from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.proto import transform_pb2
-from tfx.types import Channel, standard_artifacts
 
 from models.signatures import EXAMPLES_SIGNATURE
+from pipeline.champion_node import champion_node
 from pipeline.components.curated_schema import CuratedSchema
 from pipeline.components.data_gate import DataGate
 from pipeline.components.evaluator import Evaluator
@@ -94,11 +92,7 @@ def create_pipeline(
     validator = tfx_components.ExampleValidator(
         statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"]
     )
-    champion = Resolver(
-        strategy_class=LatestBlessedModelStrategy,
-        model=Channel(type=standard_artifacts.Model),
-        model_blessing=Channel(type=standard_artifacts.ModelBlessing),
-    ).with_id("Champion")
+    champion = champion_node()
     data_gate = DataGate(
         examples=examples.outputs["examples"],
         statistics=statistics.outputs["statistics"],

@@ -10,11 +10,9 @@ from typing import Any
 
 import tensorflow_data_validation as tfdv
 from tfx import components as tfx_components
-from tfx.dsl.components.common.resolver import Resolver
-from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import LatestBlessedModelStrategy
 from tfx.orchestration import pipeline as tfx_pipeline
-from tfx.types import Channel, standard_artifacts
 
+from pipeline.champion_node import champion_node
 from pipeline.components.champion_schema import ChampionSchema
 from pipeline.components.score_writer import ScoreWriter
 from pipeline.components.scorer import Scorer
@@ -69,11 +67,7 @@ def create_scoring_pipeline(
         examples=examples.outputs["examples"],
         stats_options=tfdv.StatsOptions(feature_allowlist=list(features.names)),  # not the key
     ).with_id("StatisticsGen")
-    champion = Resolver(
-        strategy_class=LatestBlessedModelStrategy,
-        model=Channel(type=standard_artifacts.Model),
-        model_blessing=Channel(type=standard_artifacts.ModelBlessing),
-    ).with_id("Champion")
+    champion = champion_node()
     schema = ChampionSchema(champion=champion.outputs["model"], label=dataset.columns.label, features=features)
     validator = tfx_components.ExampleValidator(
         statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"]

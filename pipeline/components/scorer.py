@@ -28,10 +28,9 @@ from pipeline.fast.scoring.customers import ScoredCustomers, score_customers
 from pipeline.fast.scoring.work import OnBeam
 from pipeline.scores import layout
 from pipeline.scores.ranking import rank
-from pipeline.settings.dataset import Columns
+from pipeline.settings.dataset import SCORE_SPLIT, Columns
 from pipeline.settings.scoring import ScoringSettings
 
-SPLIT = "score"
 _UNRANKED = "unranked"  # a folder in the artifact for what Beam's workers write; it is deleted
 
 
@@ -74,7 +73,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         with tempfile.TemporaryDirectory(prefix="propensity-scores-") as work:
             scored = score_customers(
                 examples,
-                SPLIT,
+                SCORE_SPLIT,
                 folder,
                 work,
                 settings=settings,
@@ -103,7 +102,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
     def _on_beam(self, examples: types.Artifact, out: str) -> OnBeam | None:
         """How Beam scores the rows; None if this process does."""
-        place = placement.choose("Scorer", self._beam_pipeline_args, count_rows(examples, [SPLIT]))
+        place = placement.choose("Scorer", self._beam_pipeline_args, count_rows(examples, [SCORE_SPLIT]))
         return OnBeam(self._make_beam_pipeline, f"{out}/{_UNRANKED}") if place is placement.Place.BEAM else None
 
 
